@@ -1,0 +1,1 @@
+//! Raw OS calls.

@@ -1,0 +1,1 @@
+//! The embedded ClickHouse engine, run as a supervised child process.

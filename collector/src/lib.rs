@@ -1,0 +1,7 @@
+//! Vọng's collector: the stages of an event's life on the server, in reading order.
+//!
+//! `intake` receives, `journal` keeps, `store` stores in ClickHouse, `rules` judge, `alert` raises,
+//! `delivery` tells; `registry` holds what must be transactional, `fleet` knows who is who, `api`
+//! shows. Only `pipeline` knows them all. `engine` is the embedded ClickHouse, a child process.
+
+pub mod engine;
