@@ -1,0 +1,325 @@
+//! What the sensors of one PC are told to do: the only thing they read besides the world.
+//!
+//! Policies are edited per unit as partial documents and merged down the tree by the collector; what
+//! travels is the effective [`Policy`] as JSON. An agent ignores keys that it does not know, so that a
+//! newer collector can add sections; the collector, where people write, refuses them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ProbeKind, Severity};
+
+/// The effective policy of one PC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// What the file sensor does.
+    pub files: FilesPolicy,
+    /// What the antivirus sensor does.
+    pub antivirus: AntivirusPolicy,
+    /// What the network sensor does.
+    pub network: NetworkPolicy,
+}
+
+/// What the file sensor does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilesPolicy {
+    /// The watched folders.
+    pub watches: Vec<Watch>,
+    /// Larger files are watched but not hashed, MiB.
+    pub hash_max_mib: u32,
+}
+
+impl Default for FilesPolicy {
+    fn default() -> Self {
+        Self {
+            watches: Vec::new(),
+            hash_max_mib: 512,
+        }
+    }
+}
+
+/// One watched folder, with everything below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// A name that is unique within the policy; events carry it.
+    pub name: String,
+    /// Absolute path of a folder or a file.
+    pub path: String,
+    /// What a change below it means; absent is routine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Names (with `*` and `?`) of files and folders that are passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+}
+
+/// What the antivirus sensor does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AntivirusPolicy {
+    /// The products are looked at this often, in seconds.
+    pub interval_s: u32,
+}
+
+impl Default for AntivirusPolicy {
+    fn default() -> Self {
+        Self { interval_s: 60 }
+    }
+}
+
+/// What the network sensor does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkPolicy {
+    /// The probed services.
+    pub probes: Vec<Probe>,
+    /// Samples are summed up over this interval, in seconds.
+    pub aggregate_s: u32,
+}
+
+impl Default for NetworkPolicy {
+    fn default() -> Self {
+        Self {
+            probes: Vec::new(),
+            aggregate_s: 300,
+        }
+    }
+}
+
+/// One probed service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// A name that is unique within the policy; events carry it.
+    pub name: String,
+    /// How it is probed.
+    pub kind: ProbeKind,
+    /// ICMP: address or name. TCP: `host:port`. DNS: the name to look up. HTTPS: the URL.
+    pub target: String,
+    /// Asked this often, in seconds.
+    #[serde(default = "Probe::default_interval_s")]
+    pub interval_s: u32,
+    /// An answer later than this is a loss, in milliseconds.
+    #[serde(default = "Probe::default_timeout_ms")]
+    pub timeout_ms: u32,
+    /// So many losses (or answers) in a row change the state.
+    #[serde(default = "Probe::default_threshold")]
+    pub threshold: u32,
+    /// What a failure means; absent is routine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+}
+
+impl Probe {
+    fn default_interval_s() -> u32 {
+        30
+    }
+
+    fn default_timeout_ms() -> u32 {
+        3_000
+    }
+
+    fn default_threshold() -> u32 {
+        3
+    }
+}
+
+/// What is wrong with a policy.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// Not JSON, or not of this shape.
+    #[error("the policy document cannot be read: {0}")]
+    Unreadable(String),
+    /// Two watches or two probes have one name.
+    #[error("{list}: the name {name:?} stands twice; names must be unique")]
+    DuplicateName {
+        /// `files.watches` or `network.probes`.
+        list: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A value is outside what is allowed.
+    #[error("{place}: {problem}")]
+    Value {
+        /// Where, such as `network.probes[2].interval_s`.
+        place: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+impl Policy {
+    /// More watches than this are refused: each costs kernel memory on the PC.
+    pub const WATCHES_MAX: usize = 256;
+    /// More probes than this are refused: each is traffic from every PC of the unit.
+    pub const PROBES_MAX: usize = 64;
+
+    /// Reads and checks a policy document.
+    ///
+    /// # Errors
+    /// The first fault, with its place.
+    pub fn from_json(document: &str) -> Result<Policy, PolicyFault> {
+        let policy: Policy =
+            serde_json::from_str(document).map_err(|error| PolicyFault::Unreadable(error.to_string()))?;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// The document that travels.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a policy has only string keys")
+    }
+
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The first fault, with its place.
+    pub fn check(&self) -> Result<(), PolicyFault> {
+        at_most("files.watches", self.files.watches.len(), Self::WATCHES_MAX)?;
+        at_most("network.probes", self.network.probes.len(), Self::PROBES_MAX)?;
+        unique(
+            "files.watches",
+            self.files.watches.iter().map(|w| w.name.as_str()),
+        )?;
+        unique(
+            "network.probes",
+            self.network.probes.iter().map(|p| p.name.as_str()),
+        )?;
+        within("antivirus.interval_s", self.antivirus.interval_s, 1, 86_400)?;
+        within("network.aggregate_s", self.network.aggregate_s, 1, 3_600)?;
+        for (i, watch) in self.files.watches.iter().enumerate() {
+            check_watch(&format!("files.watches[{i}]"), watch)?;
+        }
+        for (i, probe) in self.network.probes.iter().enumerate() {
+            check_probe(&format!("network.probes[{i}]"), probe)?;
+        }
+        Ok(())
+    }
+}
+
+fn check_watch(place: &str, watch: &Watch) -> Result<(), PolicyFault> {
+    not_empty(&format!("{place}.name"), &watch.name)?;
+    let drive = watch.path.as_bytes().get(1) == Some(&b':');
+    if !(watch.path.starts_with('/') || watch.path.starts_with('\\') || drive) {
+        return Err(fault(
+            format!("{place}.path"),
+            format!("{:?} is not an absolute path", watch.path),
+        ));
+    }
+    Ok(())
+}
+
+fn check_probe(place: &str, probe: &Probe) -> Result<(), PolicyFault> {
+    not_empty(&format!("{place}.name"), &probe.name)?;
+    not_empty(&format!("{place}.target"), &probe.target)?;
+    within(&format!("{place}.interval_s"), probe.interval_s, 1, 3_600)?;
+    within(&format!("{place}.timeout_ms"), probe.timeout_ms, 50, 30_000)?;
+    within(&format!("{place}.threshold"), probe.threshold, 1, 100)?;
+    let target = &probe.target;
+    let has_port = target
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    match probe.kind {
+        ProbeKind::Tcp if !has_port => Err(fault(
+            format!("{place}.target"),
+            format!("{target:?} is not host:port"),
+        )),
+        ProbeKind::Https if !(target.starts_with("https://") || target.starts_with("http://")) => Err(fault(
+            format!("{place}.target"),
+            format!("{target:?} is not an http:// or https:// URL"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn fault(place: impl Into<String>, problem: impl Into<String>) -> PolicyFault {
+    PolicyFault::Value {
+        place: place.into(),
+        problem: problem.into(),
+    }
+}
+
+fn not_empty(place: &str, text: &str) -> Result<(), PolicyFault> {
+    if text.trim().is_empty() {
+        Err(fault(place, "must not be empty"))
+    } else {
+        Ok(())
+    }
+}
+
+fn within(place: &str, value: u32, min: u32, max: u32) -> Result<(), PolicyFault> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(fault(place, format!("{value} is outside {min} to {max}")))
+}
+
+fn at_most(place: &str, count: usize, max: usize) -> Result<(), PolicyFault> {
+    if count <= max {
+        Ok(())
+    } else {
+        Err(fault(
+            place,
+            format!("{count} entries, at most {max} are allowed"),
+        ))
+    }
+}
+
+fn unique<'a>(list: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), PolicyFault> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(PolicyFault::DuplicateName {
+                list,
+                name: name.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault_of(document: &str) -> String {
+        Policy::from_json(document).expect_err("a fault").to_string()
+    }
+
+    #[test]
+    fn an_empty_document_is_the_default_policy() {
+        assert_eq!(Policy::from_json("{}"), Ok(Policy::default()));
+    }
+
+    #[test]
+    fn unknown_sections_are_left_for_newer_agents() {
+        assert_eq!(
+            Policy::from_json(r#"{"usb": {"block": true}}"#),
+            Ok(Policy::default())
+        );
+    }
+
+    #[test]
+    fn faults_name_their_place() {
+        assert_eq!(
+            fault_of(r#"{"files": {"watches": [{"name": "a", "path": "etc"}]}}"#),
+            r#"files.watches[0].path: "etc" is not an absolute path"#
+        );
+        assert_eq!(
+            fault_of(r#"{"network": {"probes": [{"name": "a", "kind": "tcp", "target": "portal"}]}}"#),
+            r#"network.probes[0].target: "portal" is not host:port"#
+        );
+        assert_eq!(
+            fault_of(r#"{"files": {"watches": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}}"#),
+            r#"files.watches: the name "a" stands twice; names must be unique"#
+        );
+    }
+
+    #[test]
+    fn a_policy_survives_its_journey() {
+        let document =
+            r#"{"files": {"watches": [{"name": "hồ sơ", "path": "/srv/hồ sơ", "severity": "critical"}]}}"#;
+        let policy = Policy::from_json(document).expect("valid");
+        assert_eq!(Policy::from_json(&policy.to_json()), Ok(policy));
+    }
+}

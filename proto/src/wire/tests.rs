@@ -1,0 +1,230 @@
+//! Conversions lose nothing, and whatever bytes arrive, nothing panics and nothing blocks.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::*;
+
+fn header(lane: Lane, seq: u64) -> Header {
+    Header {
+        lane,
+        seq,
+        wall_ms: -5,
+        mono_ms: 9,
+        boot: BootId([3; 16]),
+    }
+}
+
+fn file_event() -> FileEvent {
+    FileEvent {
+        action: FileAction::Renamed,
+        path: "/srv/hồ sơ/Đề án.docx".as_bytes().to_vec(),
+        old_path: Some(vec![0xff, b'/']),
+        origin: Origin::RealTime,
+        meta: Some(FileMeta {
+            size: 1 << 40,
+            mtime_ns: -1,
+            mode: 0o640,
+            owner: "1000".to_owned(),
+            digest: Digest::Sha256([7; 32]),
+        }),
+        who: Who::Exact(Process {
+            pid: 42,
+            user: "hạnh".to_owned(),
+            ..Process::default()
+        }),
+        watch: "hồ sơ".to_owned(),
+        severity: Some(Severity::Critical),
+    }
+}
+
+fn every_body() -> Vec<Body> {
+    vec![
+        Body::File(file_event()),
+        Body::File(FileEvent {
+            who: Who::Exited { pid: 7 },
+            meta: None,
+            severity: None,
+            ..file_event()
+        }),
+        Body::File(FileEvent {
+            who: Who::Unavailable("unprivileged".to_owned()),
+            ..file_event()
+        }),
+        Body::Antivirus(AntivirusState {
+            products: vec![AntivirusProduct {
+                product: "ClamAV".to_owned(),
+                vendor: "Cisco".to_owned(),
+                version: String::new(),
+                engine: Switch::On,
+                real_time: Switch::Off,
+                updater: Switch::Unknown,
+                definitions: Definitions {
+                    version: "27000".to_owned(),
+                    built_ms: Some(-1),
+                },
+                raw: vec!["a=b".to_owned()],
+            }],
+        }),
+        Body::Network(NetworkState {
+            adapters: vec![Adapter {
+                name: "eth0".to_owned(),
+                mac: "02:00:00:00:00:01".to_owned(),
+                addresses: vec!["10.0.0.2/24".to_owned()],
+                up: true,
+            }],
+            gateways: vec!["10.0.0.1".to_owned()],
+            resolvers: vec![],
+        }),
+        Body::ProbeState(ProbeState {
+            probe: "cổng dịch vụ".to_owned(),
+            kind: ProbeKind::Https,
+            target: "https://dichvucong.example".to_owned(),
+            state: Reachability::Unreachable,
+            error: "timeout".to_owned(),
+            severity: Some(Severity::High),
+        }),
+        Body::ProbeSample(ProbeSample {
+            probe: "p".to_owned(),
+            kind: ProbeKind::Icmp,
+            target: "10.0.0.1".to_owned(),
+            interval_ms: 300_000,
+            sent: 10,
+            lost: 1,
+            latency_min_us: 1,
+            latency_mean_us: 2,
+            latency_max_us: 3,
+        }),
+        Body::Presence(Presence::Started(Start {
+            after_crash: true,
+            ..Start::default()
+        })),
+        Body::Presence(Presence::Stopping(StopReason::Upgrade)),
+        Body::Blind(Blind {
+            sensor: Sensor::Files,
+            scope: b"/srv".to_vec(),
+            since_ms: 1,
+            until_ms: 2,
+            reason: "queue_overflow".to_owned(),
+        }),
+        Body::Unsupported(Unsupported {
+            sensor: Sensor::Network,
+            what: "icmp".to_owned(),
+            why: "permission denied".to_owned(),
+        }),
+        Body::CommandResult(CommandResult {
+            command_id: "c1".to_owned(),
+            done: true,
+            detail: String::new(),
+        }),
+    ]
+}
+
+#[test]
+fn every_kind_of_event_comes_back_as_it_went() {
+    for body in every_body() {
+        let event = Event {
+            header: header(Lane::Events, 12),
+            body,
+        };
+        assert_eq!(decode_event(Lane::Events, &encode_event(&event)), Ok(event));
+    }
+}
+
+#[test]
+fn a_malformed_part_is_named() {
+    let mut wire = pb::Event {
+        boot: vec![1; 15],
+        ..pb::Event::default()
+    };
+    let problem = decode_event(Lane::State, &wire.encode_to_vec()).expect_err("boot is short");
+    assert_eq!(problem.to_string(), "event.boot: 15 bytes instead of 16");
+
+    wire.boot = vec![1; 16];
+    let mut file = pb::FileEvent::from(&file_event());
+    file.action = 99;
+    wire.body = Some(pb::event::Body::File(file));
+    let problem = decode_event(Lane::State, &wire.encode_to_vec()).expect_err("no such action");
+    assert_eq!(problem.to_string(), "file.action: unknown value 99");
+}
+
+#[test]
+fn an_event_from_the_future_becomes_opaque_and_keeps_its_number_and_time() {
+    // seq 5; wall_ms -5 (zigzag 9); boot; field 99 of type bytes, unknown to this build.
+    let mut bytes = vec![0x08, 5, 0x10, 9, 0x22, 16];
+    bytes.extend([3; 16]);
+    bytes.extend([0x9a, 0x06, 2, b'h', b'i']);
+    let event = decode_event_or_opaque(Lane::State, 5, &bytes);
+    assert_eq!(
+        event.header,
+        Header {
+            mono_ms: 0,
+            ..header(Lane::State, 5)
+        }
+    );
+    let Body::Opaque(opaque) = event.body else {
+        panic!("{event:?}")
+    };
+    assert_eq!((opaque.kind, opaque.bytes), (99, bytes));
+}
+
+#[test]
+fn an_event_with_another_number_becomes_opaque() {
+    let event = Event {
+        header: header(Lane::State, 6),
+        body: every_body().remove(0),
+    };
+    let decoded = decode_event_or_opaque(Lane::State, 5, &encode_event(&event));
+    assert_eq!(decoded.header.seq, 5);
+    assert_eq!(decoded.body.kind(), "opaque");
+}
+
+fn batch(first: u64, last: u64, raw_bytes: u32, events: Vec<u8>) -> Batch {
+    Batch {
+        lane: Lane::Events,
+        first,
+        last,
+        raw_bytes,
+        events,
+        gaps: Vec::new(),
+    }
+}
+
+#[test]
+fn a_decompression_bomb_is_stopped_at_what_it_says() {
+    let (_, bomb) = pack_events(vec![vec![0; 900_000]]);
+    assert!(bomb.len() < 1_000, "it compresses well");
+    assert!(unpack_events(&batch(1, 1, 10, bomb.clone())).is_err());
+    assert!(unpack_events(&batch(1, 1, u32::MAX, bomb)).is_err());
+}
+
+#[test]
+fn the_number_of_events_must_be_what_the_range_says() {
+    let (raw_bytes, events) = pack_events(vec![vec![1], vec![2]]);
+    assert_eq!(
+        unpack_events(&batch(7, 8, raw_bytes, events.clone())),
+        Ok(vec![vec![1], vec![2]])
+    );
+    assert!(unpack_events(&batch(7, 9, raw_bytes, events)).is_err());
+    assert_eq!(unpack_events(&batch(7, 6, 0, Vec::new())), Ok(Vec::new()));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), seq in any::<u64>()) {
+        let _ = decode_agent_frame(&bytes);
+        let _ = decode_collector_frame(&bytes);
+        let event = decode_event_or_opaque(Lane::Events, seq, &bytes);
+        prop_assert_eq!(event.header.seq, seq);
+        let _ = unpack_events(&batch(1, 1 + seq % 3, 1_000, bytes));
+    }
+
+    #[test]
+    fn a_flipped_bit_never_blocks(index in 0usize..100, bit in 0u8..8) {
+        let event = Event { header: header(Lane::Events, 12), body: Body::File(file_event()) };
+        let mut bytes = encode_event(&event);
+        let index = index % bytes.len();
+        bytes[index] ^= 1 << bit;
+        prop_assert_eq!(decode_event_or_opaque(Lane::Events, 12, &bytes).header.seq, 12);
+    }
+}
