@@ -1,2 +1,28 @@
-test:
-	cargo nextest run --workspace || cargo test --workspace
+# What a developer runs. Each target is one program in packaging/dev/, which explains itself with --help.
+
+.PHONY: help run test prove bench screenshot fmt clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+run: ## the whole of Vọng on this machine: collector, engine, agent, dashboard, mail sink
+	@packaging/dev/run
+
+test: ## everything that CI runs; one stage alone: packaging/dev/test STAGE
+	@packaging/dev/test
+
+prove: ## one file with a random name, one stopped service, and what became of them, as JSON
+	@packaging/dev/prove
+
+bench: ## the figures, into target/bench/report.json; one alone: make bench NAME=first_alert
+	@packaging/dev/bench $(NAME)
+
+screenshot: ## docs/dashboard.png, from the real program
+	@packaging/dev/screenshot
+
+fmt: ## formats the Rust code
+	@cargo fmt --all
+
+clean: ## removes what was built and what `make run` kept; the cache in ~/.cache/vong stays
+	@cargo clean && rm -rf .vong dashboard/dist

@@ -133,7 +133,7 @@ impl Reader<'_, '_> {
         }
         if let Some(word) = idents(tokens)
             .iter()
-            .find(|ident| SYSTEM_CFGS.iter().any(|cfg| ident == &cfg))
+            .find(|ident| SYSTEM_CFGS.iter().any(|cfg| ident == cfg))
         {
             self.report
                 .add(line, Rule::SystemCfg, &format!("`cfg` on `{word}`"));
