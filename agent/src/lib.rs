@@ -1,1 +1,5 @@
-//! The agent.
+//! Vọng's agent: the stages of an event's life on a PC, in reading order.
+//!
+//! `sensor` watches, `spool` keeps, `uplink` sends. They meet only here, joined by bounded channels.
+
+pub mod report;

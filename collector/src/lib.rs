@@ -3,5 +3,8 @@
 //! `intake` receives, `journal` keeps, `store` stores in ClickHouse, `rules` judge, `alert` raises,
 //! `delivery` tells; `registry` holds what must be transactional, `fleet` knows who is who, `api`
 //! shows. Only `pipeline` knows them all. `engine` is the embedded ClickHouse, a child process.
+//! `entry` and `finding` are the words that stages exchange.
 
 pub mod engine;
+pub mod entry;
+pub mod finding;

@@ -1,0 +1,57 @@
+//! What the rules hand to the alert stage: verdicts about entities, opened and closed.
+
+use serde::{Deserialize, Serialize};
+use vong_proto::event::Severity;
+
+use crate::entry::HostId;
+
+/// One rule's verdict about one entity, from its opening to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// hash(rule, entity, key, position that opened it): judging twice is harmless, a recurrence is new.
+    pub id: String,
+    /// The rule, such as `antivirus.missing`.
+    pub rule: String,
+    /// What it belongs together with: alerts group by (category, entity).
+    pub category: Category,
+    /// Whom it is about.
+    pub host: HostId,
+    /// What on that host, such as a path or a probe; empty when the host itself.
+    pub key: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// Journal position that opened it.
+    pub opened_pos: u64,
+    /// When it happened (the event's time, corrected by the offset), milliseconds since 1970.
+    pub opened_ms: i64,
+    /// Why: the facts, as parameters for texts in any language; never prose.
+    pub evidence: serde_json::Value,
+}
+
+/// What a finding is about, in the large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Antivirus is missing, off or stale.
+    Protection,
+    /// Watched files changed.
+    Files,
+    /// A service cannot be reached.
+    Network,
+    /// A host does not report.
+    Presence,
+}
+
+/// What rules decide.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FindingChange {
+    /// A finding begins; one that is a single moment (a changed file) is closed by people, not by rules.
+    Opened(Finding),
+    /// Its cause is gone.
+    Closed {
+        /// Which.
+        id: String,
+        /// When, milliseconds since 1970.
+        closed_ms: i64,
+    },
+}
