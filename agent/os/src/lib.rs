@@ -1,1 +1,8 @@
-//! Raw OS calls.
+//! Raw operating-system calls of the agent behind safe functions: the only unsafe code on the PC.
+//!
+//! Each module is a face with one signature for every system; its body is chosen by a `#[path]` line.
+//! What only one system has (fanotify) is a module of that system alone, and the sensor that uses it
+//! chooses its own body in the same way.
+
+pub mod clock;
+pub mod host;
