@@ -92,7 +92,11 @@ struct Exception {
 
 /// Every exception to the rules. An entry without a living violation is an error, so none outlives
 /// its reason.
-const EXCEPTIONS: &[Exception] = &[];
+const EXCEPTIONS: &[Exception] = &[Exception {
+    rule: Rule::Sleep,
+    path: "tests/support/poll.rs",
+    reason: "the one place that lets time pass, between two looks at a condition",
+}];
 
 impl Exception {
     fn covers(&self, violation: &Violation) -> bool {
