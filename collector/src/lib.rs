@@ -8,3 +8,4 @@
 pub mod engine;
 pub mod entry;
 pub mod finding;
+pub mod journal;

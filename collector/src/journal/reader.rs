@@ -1,0 +1,144 @@
+//! Reading the journal beside its writer, on a connection of its own.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use vong_proto::event::{AgentId, Lane, StreamId};
+use vong_proto::session::{Batch, Gap};
+
+use super::{Backlog, Cursor, InsertPlan, JournalError, Mark, codec, ledger};
+use crate::entry::{Entry, Events, Fact, HostId};
+
+pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    after: u64,
+    max_entries: usize,
+    max_bytes: usize,
+) -> Result<Vec<Entry>, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT pos, received_ms, kind, payload, host, agent, stream, lane, first, last, skip, raw_bytes, offset_ms, gaps
+         FROM entries WHERE pos > ?1 ORDER BY pos LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![to_sql(after), max_entries])?;
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let payload: Vec<u8> = row.get(3)?;
+        bytes += payload.len();
+        entries.push(entry(row, payload)?);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+fn entry(row: &Row<'_>, payload: Vec<u8>) -> Result<Entry, JournalError> {
+    let fact = match row.get(2)? {
+        codec::KIND_EVENTS => Fact::Events(events(row, payload)?),
+        _ => codec::decode(&payload)?,
+    };
+    Ok(Entry {
+        pos: number(row, 0)?,
+        received_ms: row.get(1)?,
+        fact,
+    })
+}
+
+fn events(row: &Row<'_>, packed: Vec<u8>) -> Result<Events, JournalError> {
+    let batch = Batch {
+        lane: lane(row, 7)?,
+        first: number(row, 8)?,
+        last: number(row, 9)?,
+        raw_bytes: row.get(11)?,
+        events: packed,
+        gaps: Vec::new(),
+    };
+    Ok(Events {
+        host: HostId(row.get(4)?),
+        agent: AgentId(row.get(5)?),
+        stream: StreamId(row.get(6)?),
+        offset_ms: row.get(12)?,
+        events: codec::events(&batch, number(row, 10)?)?,
+        gaps: gaps(batch.lane, &row.get::<_, String>(13)?)?,
+    })
+}
+
+fn gaps(lane: Lane, json: &str) -> Result<Vec<Gap>, JournalError> {
+    let gaps: Vec<ledger::NamedGap> = serde_json::from_str(json)
+        .map_err(|error| JournalError::Sqlite(format!("an entry is damaged: {error}")))?;
+    Ok(gaps.into_iter().map(|gap| gap.into_gap(lane)).collect())
+}
+
+pub(super) fn cursor(connection: &Connection, cursor: Cursor) -> Result<u64, JournalError> {
+    let pos = connection.query_row(
+        "SELECT pos FROM cursors WHERE name = ?1",
+        [cursor.name()],
+        |row| number(row, 0),
+    )?;
+    Ok(pos)
+}
+
+pub(super) fn planned_insert(connection: &Connection) -> Result<Option<InsertPlan>, JournalError> {
+    let plan = connection
+        .query_row("SELECT after, through FROM insert_plan", [], |row| {
+            Ok(InsertPlan {
+                after: number(row, 0)?,
+                through: number(row, 1)?,
+            })
+        })
+        .optional()?;
+    Ok(plan)
+}
+
+pub(super) fn marks(connection: &Connection, stream: StreamId) -> Result<[Mark; 4], JournalError> {
+    let mut statement =
+        connection.prepare_cached("SELECT lane, high_water, last_hash FROM marks WHERE stream = ?1")?;
+    let mut rows = statement.query([stream.0])?;
+    let mut marks: [Mark; 4] = Default::default();
+    while let Some(row) = rows.next()? {
+        marks[lane(row, 0)?.index()] = Mark {
+            high_water: number(row, 1)?,
+            last_hash: row.get(2)?,
+        };
+    }
+    Ok(marks)
+}
+
+pub(super) fn backlog(connection: &Connection) -> Result<Backlog, JournalError> {
+    let entries = connection.query_row("SELECT count(*) FROM entries", [], |row| number(row, 0))?;
+    Ok(Backlog {
+        bytes: bytes_in_use(connection)?,
+        entries,
+    })
+}
+
+/// Bytes of the pages that hold something.
+pub(super) fn bytes_in_use(connection: &Connection) -> Result<u64, JournalError> {
+    let pragma = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| number(row, 0));
+    Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+}
+
+pub(super) fn lane(row: &Row<'_>, column: usize) -> rusqlite::Result<Lane> {
+    let index: i64 = row.get(column)?;
+    u32::try_from(index)
+        .ok()
+        .and_then(Lane::from_index)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, index))
+}
+
+/// SQLite's integers are signed; numbers of events and positions never come near the sign.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+pub(super) fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

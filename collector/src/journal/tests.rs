@@ -1,0 +1,217 @@
+//! What the journal promises to its stages, on real files.
+
+use std::collections::BTreeMap;
+
+use vong_proto::event::{Body, BootId, Event, Header, Presence, StopReason};
+use vong_proto::wire;
+
+use super::*;
+
+const STREAM: StreamId = StreamId([9; 16]);
+const HOST: HostId = HostId(7);
+
+fn event(lane: Lane, seq: u64, wall_ms: i64) -> Event {
+    let header = Header {
+        lane,
+        seq,
+        wall_ms,
+        mono_ms: 1,
+        boot: BootId([1; 16]),
+    };
+    Event {
+        header,
+        body: Body::Presence(Presence::Stopping(StopReason::Shutdown)),
+    }
+}
+
+fn batch(lane: Lane, first: u64, last: u64) -> Incoming {
+    let encoded: Vec<_> = (first..=last)
+        .map(|seq| wire::encode_event(&event(lane, seq, 5)))
+        .collect();
+    let last_hash = encoded
+        .last()
+        .map(|bytes| wire::event_hash(bytes).to_vec())
+        .unwrap_or_default();
+    let (raw_bytes, packed) = wire::pack_events(encoded);
+    Incoming {
+        host: HOST,
+        agent: AgentId([2; 16]),
+        stream: STREAM,
+        offset_ms: 0,
+        lane,
+        first,
+        last,
+        raw_bytes,
+        packed,
+        last_hash,
+        opaque: Vec::new(),
+        gaps: Vec::new(),
+    }
+}
+
+fn numbers(entries: &[Entry]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for entry in entries {
+        if let Fact::Events(events) = &entry.fact {
+            numbers.extend(events.events.iter().map(|event| event.header.seq));
+        }
+    }
+    numbers
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn open(&self) -> Journal {
+        self.open_limited(LIMIT_BYTES_DEFAULT)
+    }
+
+    fn open_limited(&self, limit_bytes: u64) -> Journal {
+        Journal::open(&self.0.path().join("journal.db"), limit_bytes).expect("a journal")
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_twice_is_read_once_and_survives_reopening() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::Events, 1, 3)).await.expect("kept");
+    let again = journal.append(batch(Lane::Events, 2, 5)).await.expect("kept");
+    assert_eq!(
+        again,
+        Appended {
+            through: 5,
+            fresh: 2,
+            duplicates: 2,
+            conflict: false
+        }
+    );
+    let id = journal.id().to_owned();
+    drop(journal);
+
+    let journal = folder.open();
+    assert_eq!(journal.id(), id);
+    assert_eq!(
+        numbers(&journal.read(0, 100, 1 << 20).await.expect("read")),
+        [1, 2, 3, 4, 5]
+    );
+    assert_eq!(journal.marks(STREAM).await.expect("marks")[2].high_water, 5);
+}
+
+#[tokio::test]
+async fn an_entry_is_erased_only_when_both_readers_have_passed_it() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::State, 1, 1)).await.expect("kept");
+    let last = journal.append_fact(Fact::Tick).await.expect("kept");
+
+    journal.pass(Cursor::Store, last).await.expect("passed");
+    assert_eq!(journal.read(0, 100, 1 << 20).await.expect("read").len(), 2);
+    journal.pass(Cursor::Rules, last).await.expect("passed");
+    assert_eq!(journal.read(0, 100, 1 << 20).await.expect("read").len(), 0);
+
+    drop(journal);
+    let journal = folder.open();
+    let next = journal.append_fact(Fact::Tick).await.expect("kept");
+    assert!(next > last, "positions are never used twice");
+    assert_eq!(journal.cursor(Cursor::Store).await.expect("cursor"), last);
+}
+
+#[tokio::test]
+async fn gaps_and_opaque_events_stand_in_the_ledger() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    let counts = BTreeMap::from([("file".to_owned(), 4)]);
+    let gap = Gap {
+        lane: Lane::Events,
+        first: 1,
+        last: 4,
+        reason: "spool_full".to_owned(),
+        counts,
+    };
+    let incoming = Incoming {
+        gaps: vec![gap],
+        opaque: vec![6],
+        ..batch(Lane::Events, 5, 6)
+    };
+    journal.append(incoming).await.expect("kept");
+
+    let ledger = journal.ledger(HOST).await.expect("ledger");
+    let lane = &ledger[0].lanes[0];
+    assert_eq!((lane.high_water, lane.opaque, lane.gaps[0].missing()), (6, 1, 4));
+    let totals = journal.ledger_totals().await.expect("totals");
+    assert_eq!(
+        totals,
+        [HostTotals {
+            host: HOST,
+            missing: 4,
+            opaque: 1,
+            set_aside: 0
+        }]
+    );
+    assert_eq!(journal.ledger(HostId(8)).await.expect("ledger"), []);
+}
+
+#[tokio::test]
+async fn another_content_under_the_same_number_is_evidence_of_a_clone() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::Events, 1, 2)).await.expect("kept");
+    let mut other = batch(Lane::Events, 1, 2);
+    other.last_hash = vec![0; 16];
+    assert!(journal.append(other).await.expect("answered").conflict);
+    assert!(
+        !journal
+            .append(batch(Lane::Events, 1, 2))
+            .await
+            .expect("answered")
+            .conflict
+    );
+}
+
+#[tokio::test]
+async fn a_plan_stands_until_the_store_has_passed_it() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    let through = journal.append_fact(Fact::Tick).await.expect("kept");
+    let plan = InsertPlan { after: 0, through };
+    journal.plan_insert(plan).await.expect("planned");
+    drop(journal);
+
+    let journal = folder.open();
+    assert_eq!(journal.planned_insert().await.expect("plan"), Some(plan));
+    journal.pass(Cursor::Store, through).await.expect("passed");
+    assert_eq!(journal.planned_insert().await.expect("plan"), None);
+}
+
+#[tokio::test]
+async fn a_full_journal_refuses_all_but_the_urgent() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    let bytes = journal.backlog().await.expect("backlog").bytes;
+    drop(journal);
+    let journal = folder.open_limited(bytes + bytes / 20);
+    let refused = journal.append(batch(Lane::Events, 1, 1)).await.expect_err("full");
+    assert!(matches!(refused, JournalError::Full { .. }), "{refused}");
+    journal
+        .append(batch(Lane::Urgent, 1, 1))
+        .await
+        .expect("lane 0 has the last tenth");
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_collector_is_left_alone() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let path = folder.0.path().join("journal.db");
+    let connection = Connection::open(&path).expect("a file");
+    connection
+        .pragma_update(None, "user_version", 99)
+        .expect("written");
+    let error = Journal::open(&path, LIMIT_BYTES_DEFAULT).err().expect("refused");
+    assert!(error.to_string().contains("schema version 99"), "{error}");
+}
