@@ -5,7 +5,10 @@
 //! shows. Only `pipeline` knows them all. `engine` is the embedded ClickHouse, a child process.
 //! `entry` and `finding` are the words that stages exchange.
 
+pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod entry;
 pub mod finding;
 pub mod journal;
+pub mod metrics;

@@ -123,7 +123,7 @@ fn gaps(connection: &Connection, stream: StreamId, lane: Lane) -> Result<Vec<Nam
     let mut statement = connection.prepare_cached(
         "SELECT first, last, reason, counts, at_ms FROM gaps WHERE stream = ?1 AND lane = ?2 ORDER BY first",
     )?;
-    let mut rows = statement.query(params![stream.0, lane.index()])?;
+    let mut rows = statement.query(params![stream.0, lane as u32])?;
     let mut gaps = Vec::new();
     while let Some(row) = rows.next()? {
         gaps.push(NamedGap {

@@ -25,7 +25,7 @@ pub(super) fn entries(
         "SELECT pos, received_ms, kind, payload, host, agent, stream, lane, first, last, skip, raw_bytes, offset_ms, gaps
          FROM entries WHERE pos > ?1 ORDER BY pos LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![to_sql(after), max_entries])?;
+    let mut rows = statement.query(params![to_sql(after), to_sql(max_entries as u64)])?;
     let mut entries = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next()? {

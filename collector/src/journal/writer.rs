@@ -276,7 +276,7 @@ fn append(transaction: &Transaction<'_>, now_ms: i64, incoming: Incoming) -> rus
 fn mark(transaction: &Transaction<'_>, incoming: &Incoming) -> rusqlite::Result<Mark> {
     let mark = transaction
         .prepare_cached("SELECT high_water, last_hash FROM marks WHERE stream = ?1 AND lane = ?2")?
-        .query_row(params![incoming.stream.0, incoming.lane.index()], |row| {
+        .query_row(params![incoming.stream.0, incoming.lane as u32], |row| {
             Ok(Mark {
                 high_water: number(row, 0)?,
                 last_hash: row.get(1)?,
@@ -288,7 +288,7 @@ fn mark(transaction: &Transaction<'_>, incoming: &Incoming) -> rusqlite::Result<
 
 fn advance_mark(transaction: &Transaction<'_>, incoming: &Incoming, to: &Admission) -> rusqlite::Result<()> {
     let first_fresh = incoming.first + to.skip;
-    let opaque = incoming.opaque.iter().filter(|seq| **seq >= first_fresh).count();
+    let opaque = incoming.opaque.iter().filter(|seq| **seq >= first_fresh).count() as u64;
     transaction
         .prepare_cached(
             "INSERT INTO marks (stream, lane, host, high_water, last_hash, opaque) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -297,11 +297,11 @@ fn advance_mark(transaction: &Transaction<'_>, incoming: &Incoming, to: &Admissi
         )?
         .execute(params![
             incoming.stream.0,
-            incoming.lane.index(),
+            incoming.lane as u32,
             incoming.host.0,
             to_sql(to.high_water),
             incoming.last_hash,
-            opaque
+            to_sql(opaque)
         ])?;
     Ok(())
 }
@@ -319,7 +319,7 @@ fn insert_gaps(
     for gap in &admission.gaps {
         insert.execute(params![
             incoming.stream.0,
-            gap.lane.index(),
+            gap.lane as u32,
             to_sql(gap.first),
             to_sql(gap.last),
             incoming.host.0,
@@ -360,7 +360,7 @@ fn insert_entry(
             incoming.host.0,
             incoming.agent.0,
             incoming.stream.0,
-            incoming.lane.index(),
+            incoming.lane as u32,
             to_sql(incoming.first),
             to_sql(incoming.last),
             to_sql(skip),
@@ -411,7 +411,7 @@ fn set_aside(transaction: &Transaction<'_>, events: &[SetAside]) -> rusqlite::Re
         insert.execute(params![
             to_sql(event.pos),
             event.stream.0,
-            event.lane.index(),
+            event.lane as u32,
             to_sql(event.seq),
             event.host.0,
             event.reason

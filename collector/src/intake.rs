@@ -1,0 +1,184 @@
+//! Stage 4, receive: who is it, what do they say, and what may they cost us.
+//!
+//! One TCP listener serves everything an agent needs: enrolling (without a certificate), renewing (also with
+//! an expired one) and its session. A session is one task: frames in, batches into the journal, and an
+//! acknowledgement only once the journal says that they are durable.
+//!
+//! * `tls`: TLS 1.3 on our own authority.
+//! * `session`: one connection from its first frame to its last.
+//! * `batch`: unpacking a batch far enough to keep it.
+//! * `live`: the sessions that are alive.
+//! * `register`: what a session asks and tells the registry.
+//! * `limit`: how much an agent may send.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
+
+use crate::entry::HostId;
+use crate::fleet::Fleet;
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+
+mod batch;
+mod limit;
+mod live;
+mod register;
+mod session;
+mod tls;
+
+pub use limit::EventRate;
+pub use tls::{TlsError, server_config};
+
+/// So many connections may be open; further ones are closed at once and counted. A process has some 20,000
+/// descriptors where limits are low.
+const CONNECTIONS_MAX: usize = 19_000;
+
+/// So many handshakes may be under way; further ones wait, so that a storm of reconnecting agents cannot
+/// starve those that are already in.
+const HANDSHAKES_MAX: usize = 64;
+
+/// A handshake, and then each first frame, must come within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Hosts' "last heard" reach the registry this often.
+const HEARD_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Everything that sessions share.
+pub struct Intake {
+    /// Who is who.
+    pub fleet: Fleet,
+    /// Policies, commands and connection states.
+    pub registry: Registry,
+    /// Where batches are kept.
+    pub journal: Journal,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How much one agent may send.
+    pub event_rate: EventRate,
+    /// Grows when policies, units, commands or revocations change: sessions then look again.
+    pub revision: watch::Receiver<i64>,
+    /// True once the collector stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What one session needs: the shared parts and its place among the living.
+struct Shared {
+    intake: Intake,
+    live: live::Live,
+    handshakes: Semaphore,
+    connections: Arc<Semaphore>,
+}
+
+impl Intake {
+    /// Serves agents until told to stop; returns when every session has ended.
+    pub async fn serve(self, listener: TcpListener, acceptor: TlsAcceptor) {
+        let mut stop = self.stop.clone();
+        let shared = Arc::new(Shared {
+            intake: self,
+            live: live::Live::default(),
+            handshakes: Semaphore::new(HANDSHAKES_MAX),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        });
+        let heard = tokio::spawn(report_heard(Arc::clone(&shared)));
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => shared.admit(stream, peer, &acceptor),
+                    Err(error) => pause_accepting(&error).await,
+                },
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        drop(listener);
+        info!(sessions = shared.live.count(), "no more agents are accepted");
+        // Every session sees `stop` and says goodbye; all permits back means that all have ended.
+        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+        if tokio::time::timeout(PATIENCE, shared.connections.acquire_many(all))
+            .await
+            .is_err()
+        {
+            warn!(
+                sessions = shared.live.count(),
+                "some sessions did not end in time"
+            );
+        }
+        heard.abort();
+        shared.flush_heard().await;
+    }
+}
+
+impl Shared {
+    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, acceptor: &TlsAcceptor) {
+        self.intake.metrics.connections_accepted.inc();
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            self.intake.metrics.connections_refused.inc();
+            warn!(%peer, max = CONNECTIONS_MAX, "connection refused: too many are open");
+            return;
+        };
+        let (shared, acceptor) = (Arc::clone(self), acceptor.clone());
+        tokio::spawn(async move {
+            if let Err(error) = shared.converse(stream, peer, &acceptor).await {
+                debug!(%peer, %error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+
+    async fn converse(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        acceptor: &TlsAcceptor,
+    ) -> Result<(), session::SessionError> {
+        stream.set_nodelay(true)?;
+        let handshake = async {
+            let _permit = self.handshakes.acquire().await;
+            acceptor.accept(stream).await
+        };
+        let tls = match tokio::time::timeout(PATIENCE, handshake).await {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(error)) => {
+                self.intake.metrics.handshakes_failed.inc();
+                debug!(%peer, %error, "handshake failed");
+                return Ok(());
+            }
+            Err(_) => {
+                self.intake.metrics.handshakes_failed.inc();
+                debug!(%peer, "handshake took too long");
+                return Ok(());
+            }
+        };
+        session::converse(self, tls, peer).await
+    }
+
+    async fn flush_heard(&self) {
+        let heard: Vec<(HostId, i64)> = self.live.take_heard();
+        if heard.is_empty() {
+            return;
+        }
+        if let Err(error) = register::heard(&self.intake.registry, &heard).await {
+            warn!(%error, hosts = heard.len(), "cannot note when hosts were last heard");
+        }
+    }
+}
+
+async fn report_heard(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(HEARD_INTERVAL);
+    loop {
+        ticks.tick().await;
+        shared.flush_heard().await;
+    }
+}
+
+/// Out of descriptors, most likely: accepting at once again would spin.
+async fn pause_accepting(error: &std::io::Error) {
+    warn!(%error, "cannot accept connections; trying again in a moment");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}

@@ -1,0 +1,121 @@
+//! What a session asks the registry, and what it tells it, in the words of the wire.
+
+use vong_proto::event::CommandResult;
+use vong_proto::session::{Command, CommandKind, Hello, PolicyDocument, PolicyStatus};
+
+use crate::entry::HostId;
+use crate::registry::host::{PolicyState, Presented};
+use crate::registry::{Registry, Result, command, host, policy};
+
+/// An agent has said hello.
+pub(super) async fn connected(
+    registry: &Registry,
+    id: HostId,
+    hello: &Hello,
+    offset_ms: i64,
+    now_ms: i64,
+) -> Result<()> {
+    let presented = Presented {
+        name: hello.hostname.clone(),
+        os: hello.os.clone(),
+        agent_version: hello.agent_version.clone(),
+        privileged: hello.privileged,
+        boot: hello.boot.to_string(),
+        clock_offset_ms: offset_ms,
+    };
+    let mut tx = registry.begin().await?;
+    host::set_connected(&mut tx, id, &presented, now_ms).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A host's connection has ended.
+pub(super) async fn disconnected(registry: &Registry, id: HostId, now_ms: i64) -> Result<()> {
+    let mut tx = registry.begin().await?;
+    host::set_disconnected(&mut tx, id, now_ms).await?;
+    Ok(tx.commit().await?)
+}
+
+/// When hosts were last heard.
+pub(super) async fn heard(registry: &Registry, heard: &[(HostId, i64)]) -> Result<()> {
+    let mut tx = registry.begin().await?;
+    host::touch_seen(&mut tx, heard).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The effective policy of a host.
+pub(super) async fn policy_of(registry: &Registry, id: HostId) -> Result<PolicyDocument> {
+    let effective = policy::effective(registry, id).await?;
+    Ok(PolicyDocument {
+        version: u64::try_from(effective.version).unwrap_or_default(),
+        hash: effective.hash,
+        document: effective.document,
+    })
+}
+
+/// A policy is on its way to its agent.
+pub(super) async fn policy_sent(registry: &Registry, id: HostId, policy: &PolicyDocument) -> Result<()> {
+    let version = i64::try_from(policy.version).unwrap_or(i64::MAX);
+    let mut tx = registry.begin().await?;
+    host::set_policy_state(&mut tx, id, PolicyState::Sent, version, &policy.hash, "").await?;
+    Ok(tx.commit().await?)
+}
+
+/// What became of a policy on its agent.
+pub(super) async fn policy_status(registry: &Registry, id: HostId, status: &PolicyStatus) -> Result<()> {
+    let state = if status.applied {
+        PolicyState::Applied
+    } else {
+        PolicyState::Refused
+    };
+    let version = i64::try_from(status.version).unwrap_or(i64::MAX);
+    let mut tx = registry.begin().await?;
+    host::set_policy_state(&mut tx, id, state, version, &status.hash, &status.refusal).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The commands that wait for a host.
+pub(super) async fn commands_waiting(registry: &Registry, id: HostId, now_ms: i64) -> Result<Vec<Command>> {
+    let pending = command::pending_of(registry, id, now_ms).await?;
+    Ok(pending
+        .into_iter()
+        .map(|row| Command {
+            id: row.id.to_string(),
+            expires_ms: row.expires_ms,
+            kind: kind(&row),
+        })
+        .collect())
+}
+
+fn kind(row: &command::Command) -> CommandKind {
+    match row.kind.as_str() {
+        "rescan" => CommandKind::Rescan {
+            watch: row.parameters["watch"].as_str().unwrap_or_default().to_owned(),
+        },
+        _ => CommandKind::Unknown,
+    }
+}
+
+/// A command is on its way.
+pub(super) async fn command_sent(registry: &Registry, id: &str, now_ms: i64) -> Result<()> {
+    let Ok(id) = id.parse() else { return Ok(()) };
+    let mut tx = registry.begin().await?;
+    command::mark_sent(&mut tx, id, now_ms).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A host has answered commands. An id that is no number was never one of ours.
+pub(super) async fn commands_finished(
+    registry: &Registry,
+    id: HostId,
+    results: &[CommandResult],
+    now_ms: i64,
+) -> Result<()> {
+    let mut tx = registry.begin().await?;
+    for result in results {
+        let Ok(command) = result.command_id.parse() else {
+            continue;
+        };
+        command::finish(&mut tx, id, command, result.done, &result.detail, now_ms).await?;
+    }
+    Ok(tx.commit().await?)
+}

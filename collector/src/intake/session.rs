@@ -1,0 +1,497 @@
+//! One connection, from its first frame to its last.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, info, warn};
+use vong_proto::event::StreamId;
+use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
+use vong_proto::session::{
+    Ack, AgentFrame, Batch, CollectorFrame, GoAway, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
+    VERSION_MAX, VERSION_MIN, Welcome,
+};
+
+use super::batch::{self, Unpacked};
+use super::limit::Bucket;
+use super::live::{Order, Place};
+use super::{PATIENCE, Shared, register};
+use crate::clock::{jitter_ms, now_ms};
+use crate::entry::{Connected, Fact};
+use crate::fleet::{Identity, refusal};
+use crate::journal::{JournalError, Mark};
+use crate::registry;
+
+/// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
+const HEARTBEAT_S: u32 = 30;
+
+/// So many bytes of batches an agent may have in flight: two large batches keep a line busy.
+const CREDIT_BYTES: u32 = 2_000_000;
+
+/// A frame must be taken off our hands within this time: an agent that never reads ends its own session.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// When the journal cannot keep anything, agents come back after about this long.
+const UNAVAILABLE_RETRY_MS: u32 = 15_000;
+
+/// On a restart all agents come back within this time, not all at once.
+const RESTART_SPREAD_MS: u32 = 10_000;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    /// The connection broke, or the peer does not keep to the protocol.
+    #[error("the conversation broke off")]
+    Frame(#[from] FrameError),
+    /// The socket refuses.
+    #[error("the socket failed")]
+    Io(#[from] std::io::Error),
+    /// Nothing was heard, or nothing could be sent, for too long.
+    #[error("the peer is silent")]
+    Silent,
+    /// The registry cannot be asked.
+    #[error("the registry cannot be asked")]
+    Registry(#[from] registry::Error),
+    /// The journal cannot keep.
+    #[error("the journal cannot keep anything")]
+    Journal(#[from] JournalError),
+}
+
+type Reader = ReadHalf<TlsStream<TcpStream>>;
+type Writer = WriteHalf<TlsStream<TcpStream>>;
+
+/// Talks with a peer until one of the two has enough.
+pub(super) async fn converse(
+    shared: &Shared,
+    tls: TlsStream<TcpStream>,
+    peer: SocketAddr,
+) -> Result<(), SessionError> {
+    let certificate = tls
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .map(|c| c.to_vec());
+    let (mut reader, mut writer) = tokio::io::split(tls);
+    let Some(certificate) = certificate else {
+        return enrol(shared, &mut reader, &mut writer, peer).await;
+    };
+    let identity = match shared.intake.fleet.identify(&certificate, now_ms()).await {
+        Ok(identity) => identity,
+        Err(no) => return refuse(shared, &mut writer, peer, no).await,
+    };
+    match first_frame(&mut reader, FRAME_BYTES_MAX).await? {
+        AgentFrame::Renew { csr_der } => renew(shared, &mut writer, peer, &identity, &csr_der).await,
+        AgentFrame::Hello(_) if identity.expired => {
+            let message = "the certificate has expired; renew it first";
+            refuse(shared, &mut writer, peer, refusal(RefusalCode::Expired, message)).await
+        }
+        AgentFrame::Hello(hello) => match choose_version(&hello) {
+            Ok(version) => Session::run(shared, reader, writer, identity, *hello, version).await,
+            Err(no) => refuse(shared, &mut writer, peer, no).await,
+        },
+        _ => {
+            let message = "a conversation begins with a hello";
+            refuse(shared, &mut writer, peer, refusal(RefusalCode::Protocol, message)).await
+        }
+    }
+}
+
+async fn enrol(
+    shared: &Shared,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    peer: SocketAddr,
+) -> Result<(), SessionError> {
+    let answer = match first_frame(reader, ENROL_FRAME_BYTES_MAX).await? {
+        AgentFrame::Enrol(request) => {
+            if let Err(no) = common_version(request.version_min, request.version_max) {
+                return refuse(shared, writer, peer, no).await;
+            }
+            shared.intake.fleet.enrol(&request, peer.ip(), now_ms()).await
+        }
+        _ => Err(refusal(
+            RefusalCode::Protocol,
+            "without a certificate one can only enrol",
+        )),
+    };
+    match answer {
+        Ok(answer) => {
+            shared.intake.metrics.enrolments.inc();
+            send(writer, CollectorFrame::Enrolled(answer)).await
+        }
+        Err(no) => refuse(shared, writer, peer, no).await,
+    }
+}
+
+async fn renew(
+    shared: &Shared,
+    writer: &mut Writer,
+    peer: SocketAddr,
+    identity: &Identity,
+    csr_der: &[u8],
+) -> Result<(), SessionError> {
+    match shared.intake.fleet.renew(identity, csr_der, now_ms()).await {
+        Ok(credentials) => send(writer, CollectorFrame::Renewed(credentials)).await,
+        Err(no) => refuse(shared, writer, peer, no).await,
+    }
+}
+
+async fn refuse(
+    shared: &Shared,
+    writer: &mut Writer,
+    peer: SocketAddr,
+    no: Refusal,
+) -> Result<(), SessionError> {
+    shared.intake.metrics.sessions_refused.inc();
+    warn!(%peer, code = ?no.code, reason = %no.message, "refused");
+    send(writer, CollectorFrame::Refusal(no)).await
+}
+
+fn choose_version(hello: &Hello) -> Result<u32, Refusal> {
+    common_version(hello.version_min, hello.version_max)
+}
+
+fn common_version(theirs_min: u32, theirs_max: u32) -> Result<u32, Refusal> {
+    let newest = theirs_max.min(VERSION_MAX);
+    if newest >= theirs_min.max(VERSION_MIN) {
+        return Ok(newest);
+    }
+    let message = format!(
+        "the agent speaks protocol versions {theirs_min} to {theirs_max}, this collector {VERSION_MIN} to \
+         {VERSION_MAX}; upgrade the older of the two"
+    );
+    Err(refusal(RefusalCode::Version, &message))
+}
+
+async fn first_frame(reader: &mut Reader, max: usize) -> Result<AgentFrame, SessionError> {
+    let frame = timeout(PATIENCE, frame::read_agent_frame(reader, max)).await;
+    Ok(frame.map_err(|_| SessionError::Silent)??)
+}
+
+async fn send(writer: &mut Writer, frame: CollectorFrame) -> Result<(), SessionError> {
+    let written = timeout(WRITE_PATIENCE, frame::write_collector_frame(writer, frame)).await;
+    Ok(written.map_err(|_| SessionError::Silent)??)
+}
+
+/// Why a session ends without anything having broken.
+enum End {
+    Closed,
+    TakenOver,
+    Stopping,
+    Refused(Refusal),
+}
+
+/// The session of an enrolled agent.
+struct Session<'a> {
+    shared: &'a Shared,
+    writer: Writer,
+    identity: Identity,
+    stream: StreamId,
+    offset_ms: i64,
+    bucket: Bucket,
+    started: Instant,
+    policy_hash: String,
+}
+
+impl<'a> Session<'a> {
+    async fn run(
+        shared: &'a Shared,
+        reader: Reader,
+        writer: Writer,
+        identity: Identity,
+        hello: Hello,
+        version: u32,
+    ) -> Result<(), SessionError> {
+        let (place, orders) = shared.live.enter(identity.agent);
+        let mut session = Session {
+            shared,
+            writer,
+            stream: hello.stream,
+            offset_ms: now_ms() - hello.wall_ms,
+            bucket: Bucket::new(shared.intake.event_rate, 0),
+            started: Instant::now(),
+            policy_hash: hello.policy_hash.clone(),
+            identity,
+        };
+        if !session.welcome(&hello, version).await? {
+            return Ok(());
+        }
+        session.note_connected(&hello).await?;
+        info!(host = %session.identity.host, agent = %session.identity.agent, "agent connected");
+        let ended = session.serve(reader, orders).await;
+        session.finish(&place, ended).await
+    }
+
+    /// Answers the hello; false when the agent must begin a new stream and come back.
+    async fn welcome(&mut self, hello: &Hello, version: u32) -> Result<bool, SessionError> {
+        let marks = self.shared.intake.journal.marks(hello.stream).await?;
+        let new_stream = is_behind(hello, &marks);
+        if new_stream {
+            self.shared.intake.metrics.streams_forked.inc();
+            warn!(host = %self.identity.host, stream = %hello.stream,
+                  "the agent is behind this collector: a restored snapshot or a clone; it begins a new stream");
+        }
+        let welcome = Welcome {
+            version,
+            high_water: marks.map(|mark| mark.high_water),
+            credit_bytes: CREDIT_BYTES,
+            wall_ms: now_ms(),
+            heartbeat_s: HEARTBEAT_S,
+            new_stream,
+            host: u64::try_from(self.identity.host.0).unwrap_or_default(),
+        };
+        send(&mut self.writer, CollectorFrame::Welcome(welcome)).await?;
+        Ok(!new_stream)
+    }
+
+    async fn note_connected(&self, hello: &Hello) -> Result<(), SessionError> {
+        let intake = &self.shared.intake;
+        let connected = Connected {
+            host: self.identity.host,
+            agent: self.identity.agent,
+            stream: hello.stream,
+            boot: hello.boot,
+            agent_version: hello.agent_version.clone(),
+            offset_ms: self.offset_ms,
+        };
+        intake.journal.append_fact(Fact::Connected(connected)).await?;
+        Ok(register::connected(
+            &intake.registry,
+            self.identity.host,
+            hello,
+            self.offset_ms,
+            now_ms(),
+        )
+        .await?)
+    }
+
+    /// Serves frames, orders and changes of the register until something ends the session.
+    async fn serve(
+        &mut self,
+        mut reader: Reader,
+        mut orders: mpsc::Receiver<Order>,
+    ) -> Result<End, SessionError> {
+        let mut revision = self.shared.intake.revision.clone();
+        let mut stop = self.shared.intake.stop.clone();
+        if let Some(no) = self.refresh().await? {
+            return Ok(End::Refused(no));
+        }
+        let silence = Duration::from_secs(u64::from(HEARTBEAT_S));
+        let mut heard = Instant::now();
+        loop {
+            // Reading a frame must not be cut off in its middle, so the future lives until it is done.
+            let mut reading = std::pin::pin!(frame::read_agent_frame(&mut reader, FRAME_BYTES_MAX));
+            let frame = loop {
+                tokio::select! {
+                    frame = &mut reading => break frame,
+                    () = tokio::time::sleep(silence) => self.check_silence(heard, silence).await?,
+                    Some(Order::TakenOver) = orders.recv() => return Ok(End::TakenOver),
+                    Ok(()) = revision.changed() => if let Some(no) = self.refresh().await? {
+                        return Ok(End::Refused(no));
+                    },
+                    _ = stop.wait_for(|stop| *stop) => return Ok(End::Stopping),
+                }
+            };
+            heard = Instant::now();
+            match frame {
+                Ok(frame) => self.take(frame).await?,
+                Err(FrameError::Closed) => return Ok(End::Closed),
+                Err(error) => return Err(error.into()),
+            }
+            self.shared.live.heard(self.identity.host, now_ms());
+        }
+    }
+
+    async fn check_silence(&mut self, heard: Instant, silence: Duration) -> Result<(), SessionError> {
+        if heard.elapsed() >= silence * 2 {
+            return Err(SessionError::Silent);
+        }
+        let beat = Heartbeat {
+            wall_ms: now_ms(),
+            echo: 0,
+            answer: false,
+        };
+        send(&mut self.writer, CollectorFrame::Heartbeat(beat)).await
+    }
+
+    async fn take(&mut self, frame: AgentFrame) -> Result<(), SessionError> {
+        match frame {
+            AgentFrame::Batch(batch) => self.keep(batch).await,
+            AgentFrame::Heartbeat(beat) => self.answer_heartbeat(beat).await,
+            AgentFrame::PolicyStatus(status) => self.note_policy(&status).await,
+            AgentFrame::Renew { csr_der } => {
+                let intake = &self.shared.intake;
+                match intake.fleet.renew(&self.identity, &csr_der, now_ms()).await {
+                    Ok(credentials) => send(&mut self.writer, CollectorFrame::Renewed(credentials)).await,
+                    Err(no) => send(&mut self.writer, CollectorFrame::Refusal(no)).await,
+                }
+            }
+            AgentFrame::Hello(_) | AgentFrame::Enrol(_) => {
+                let no = refusal(RefusalCode::Protocol, "one hello is enough");
+                send(&mut self.writer, CollectorFrame::Refusal(no)).await
+            }
+        }
+    }
+
+    /// Keeps a batch, then acknowledges it, in this order and no other.
+    async fn keep(&mut self, batch: Batch) -> Result<(), SessionError> {
+        let lane = batch.lane;
+        let unpacked =
+            batch::unpack(&self.identity, self.stream, self.offset_ms, batch).map_err(FrameError::from)?;
+        let Unpacked {
+            incoming,
+            events,
+            results,
+        } = unpacked;
+        let opaque = incoming.opaque.len() as u64;
+        let kept = self.shared.intake.journal.append(incoming).await?;
+        let metrics = &self.shared.intake.metrics;
+        metrics.events_received.inc_by(kept.fresh);
+        metrics.events_duplicate.inc_by(kept.duplicates);
+        metrics.events_opaque.inc_by(opaque);
+        if kept.conflict {
+            metrics.stream_conflicts.inc();
+            warn!(host = %self.identity.host, stream = %self.stream, ?lane, through = kept.through,
+                  "one number with two contents: this agent has been cloned");
+        }
+        if !results.is_empty() {
+            register::commands_finished(
+                &self.shared.intake.registry,
+                self.identity.host,
+                &results,
+                now_ms(),
+            )
+            .await?;
+        }
+        send(
+            &mut self.writer,
+            CollectorFrame::Ack(Ack {
+                lane,
+                through: kept.through,
+            }),
+        )
+        .await?;
+        let waiting = self.bucket.take(
+            events,
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
+        if !waiting.is_zero() {
+            metrics.sessions_slowed.inc();
+            debug!(host = %self.identity.host, ?waiting, "slowed: too many events");
+            tokio::time::sleep(waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))).await;
+        }
+        Ok(())
+    }
+
+    async fn answer_heartbeat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
+        self.offset_ms = now_ms() - beat.wall_ms;
+        if beat.answer {
+            return Ok(());
+        }
+        let answer = Heartbeat {
+            wall_ms: now_ms(),
+            echo: beat.echo,
+            answer: true,
+        };
+        send(&mut self.writer, CollectorFrame::Heartbeat(answer)).await
+    }
+
+    async fn note_policy(&mut self, status: &PolicyStatus) -> Result<(), SessionError> {
+        if !status.applied {
+            warn!(host = %self.identity.host, version = status.version, refusal = %status.refusal.escape_debug(),
+                  "the agent refuses its policy");
+        }
+        Ok(register::policy_status(&self.shared.intake.registry, self.identity.host, status).await?)
+    }
+
+    /// Looks into the register: is this agent still welcome, is there a new policy, is there something to do?
+    async fn refresh(&mut self) -> Result<Option<Refusal>, SessionError> {
+        let intake = &self.shared.intake;
+        let host = self.identity.host;
+        if let Some(no) = intake.fleet.recheck(&self.identity, now_ms()).await {
+            return Ok(Some(no));
+        }
+        let policy = register::policy_of(&intake.registry, host).await?;
+        if policy.hash != self.policy_hash {
+            self.policy_hash.clone_from(&policy.hash);
+            register::policy_sent(&intake.registry, host, &policy).await?;
+            send(&mut self.writer, CollectorFrame::Policy(policy)).await?;
+        }
+        for command in register::commands_waiting(&intake.registry, host, now_ms()).await? {
+            let id = command.id.clone();
+            send(&mut self.writer, CollectorFrame::Command(command)).await?;
+            register::command_sent(&intake.registry, &id, now_ms()).await?;
+        }
+        Ok(None)
+    }
+
+    /// Says goodbye and notes that the host is gone, unless the agent is already back.
+    async fn finish(mut self, place: &Place, ended: Result<End, SessionError>) -> Result<(), SessionError> {
+        let reason = match &ended {
+            Ok(End::Closed) => "closed",
+            Ok(End::TakenOver) => "taken_over",
+            Ok(End::Stopping) => "collector_stopping",
+            Ok(End::Refused(_)) => "refused",
+            Err(SessionError::Silent) => "dead",
+            Err(_) => "broken",
+        };
+        self.say_goodbye(&ended).await;
+        info!(host = %self.identity.host, reason, "agent disconnected");
+        if place.is_current() {
+            let host = self.identity.host;
+            let fact = Fact::Disconnected {
+                host,
+                reason: reason.to_owned(),
+            };
+            self.shared.intake.journal.append_fact(fact).await?;
+            register::disconnected(&self.shared.intake.registry, host, now_ms()).await?;
+        }
+        ended.map(|_| ())
+    }
+
+    async fn say_goodbye(&mut self, ended: &Result<End, SessionError>) {
+        let go_away = |retry_after_ms, reason: &str| {
+            CollectorFrame::GoAway(GoAway {
+                retry_after_ms,
+                reason: reason.to_owned(),
+            })
+        };
+        let last = match ended {
+            Ok(End::Stopping) => go_away(jitter_ms(RESTART_SPREAD_MS), "restart"),
+            Ok(End::TakenOver) => go_away(0, "taken_over"),
+            Ok(End::Refused(no)) => CollectorFrame::Refusal(no.clone()),
+            Err(SessionError::Journal(_) | SessionError::Registry(_)) => go_away(
+                UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),
+                "unavailable",
+            ),
+            Err(SessionError::Frame(FrameError::Malformed(malformed))) => {
+                CollectorFrame::Refusal(refusal(RefusalCode::Protocol, &malformed.to_string()))
+            }
+            Err(SessionError::Frame(FrameError::TooLong { announced, max })) => {
+                let message =
+                    format!("a frame of {announced} bytes was announced, at most {max} are allowed");
+                CollectorFrame::Refusal(refusal(RefusalCode::Limit, &message))
+            }
+            Ok(End::Closed) | Err(_) => return,
+        };
+        if let Err(error) = send(&mut self.writer, last).await {
+            debug!(%error, "cannot say goodbye");
+        }
+    }
+}
+
+/// Whether the agent stands behind what is known of its stream: it was restored from a snapshot, or it is a
+/// clone. The same number with another hash is the latter.
+fn is_behind(hello: &Hello, marks: &[Mark; 4]) -> bool {
+    hello.lanes.iter().zip(marks).any(|(lane, mark)| {
+        let last = lane.next.saturating_sub(1);
+        let differs =
+            !lane.last_hash.is_empty() && !mark.last_hash.is_empty() && lane.last_hash != mark.last_hash;
+        last < mark.high_water || (last == mark.high_water && last > 0 && differs)
+    })
+}
