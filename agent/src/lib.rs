@@ -2,4 +2,10 @@
 //!
 //! `sensor` watches, `spool` keeps, `uplink` sends. They meet only here, joined by bounded channels.
 
+pub mod clock;
+pub mod command;
+pub mod paths;
+pub mod policy;
 pub mod report;
+pub mod state;
+pub mod stop;

@@ -6,3 +6,4 @@
 
 pub mod clock;
 pub mod host;
+pub mod rights;
