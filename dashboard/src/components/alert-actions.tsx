@@ -1,0 +1,69 @@
+/** What an analyst does with an alert: take it, comment on it, close it with a verdict. */
+import { Button, Modal } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { acknowledge } from '~/api/actions';
+import { alertQuery } from '~/api/queries';
+import type { AlertDetail } from '~/api/types';
+import { CommentForm } from '~/forms/comment';
+import { ResolveForm } from '~/forms/resolve';
+import { useWords } from '~/i18n';
+import { IconCheck } from '~/ui/icons';
+import { useErrorText } from '~/ui/states';
+
+export function AlertActions({ alert }: { alert: AlertDetail }) {
+  const { t } = useWords();
+  const [resolving, resolution] = useDisclosure(false);
+  const [commenting, comment] = useDisclosure(false);
+  const store = useStoreAlert();
+  const taking = useMutation({
+    mutationFn: acknowledge,
+    onSuccess: (changed) => {
+      store(changed);
+      notifications.show({ message: t('alert.acknowledgedNow') });
+    },
+  });
+  const failure = useErrorText(taking.error);
+  const closeLabel = { 'aria-label': t('common.close') };
+  return (
+    <>
+      {taking.isError && <span role="alert">{failure}</span>}
+      <Button variant="default" onClick={comment.open}>
+        {t('alert.addComment')}
+      </Button>
+      {alert.state === 'open' && (
+        <Button
+          variant="default"
+          leftSection={<IconCheck size={16} aria-hidden />}
+          loading={taking.isPending}
+          onClick={() => taking.mutate(alert.id)}
+        >
+          {t('alert.acknowledge')}
+        </Button>
+      )}
+      {alert.state !== 'resolved' && <Button onClick={resolution.open}>{t('alert.resolve')}</Button>}
+      <Modal
+        opened={resolving}
+        onClose={resolution.close}
+        title={t('alert.resolveTitle')}
+        closeButtonProps={closeLabel}
+      >
+        <ResolveForm alert={alert.id} onDone={resolution.close} onStored={store} />
+      </Modal>
+      <Modal opened={commenting} onClose={comment.close} title={t('alert.addComment')} closeButtonProps={closeLabel}>
+        <CommentForm alert={alert.id} onDone={comment.close} onStored={store} />
+      </Modal>
+    </>
+  );
+}
+
+/** The answer to a change is the alert as it is now; lists that show it are asked again. */
+function useStoreAlert(): (alert: AlertDetail) => void {
+  const queries = useQueryClient();
+  return (alert) => {
+    queries.setQueryData(alertQuery(alert.id).queryKey, alert);
+    void queries.invalidateQueries({ queryKey: ['alerts'] });
+    void queries.invalidateQueries({ queryKey: ['overview'] });
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * The evidence of a finding, as names and values.
+ *
+ * What this page knows is shown in its own form: paths, times, processes, codes. What it does not know
+ * (a newer rule) is shown under the name that the rule gave it: evidence is never left out.
+ */
+import type { TFunction } from 'i18next';
+import type { ReactNode } from 'react';
+import { useWords } from '~/i18n';
+import { word } from '~/i18n/codes';
+import { Facts, type Fact } from '~/ui/facts';
+import { FilePath, Hostile } from '~/ui/hostile';
+import { Time } from '~/ui/time';
+import { formatBytes, formatNumber, type Language } from '~/util/format';
+
+type Evidence = Readonly<Record<string, unknown>>;
+
+interface Context {
+  readonly t: TFunction;
+  readonly language: Language;
+  readonly evidence: Evidence;
+}
+
+type Show = (value: unknown, context: Context) => ReactNode;
+
+const coded =
+  (group: string): Show =>
+  (value, { t }) =>
+    word(t, group, String(value));
+
+const path =
+  (hexName: string): Show =>
+  (value, { evidence }) => <PathValue value={value} hex={evidence[hexName]} />;
+
+const mono: Show = (value) => <Hostile text={String(value)} mono />;
+
+/** How known names are shown, in the order in which a reader wants them. */
+const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
+  action: ['file.action', coded('fileAction')],
+  path: ['file.path', path('path_hex')],
+  old_path: ['file.oldPath', path('old_path_hex')],
+  time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
+  product: ['evidence.product', mono],
+  engine: ['evidence.engine', coded('switch')],
+  real_time: ['evidence.real_time', coded('switch')],
+  definitions_version: ['evidence.definitions_version', mono],
+  definitions_built_ms: ['evidence.definitions_built_ms', (value) => <Time ms={Number(value)} />],
+  probe: ['evidence.probe', (value) => <Hostile text={String(value)} />],
+  kind: ['evidence.kind', (value) => String(value).toUpperCase()],
+  target: ['evidence.target', mono],
+  error: ['evidence.error', coded('probeError')],
+  since_ms: ['evidence.since_ms', (value) => <Time ms={Number(value)} />],
+  last_seen_ms: ['evidence.last_seen_ms', (value) => <Time ms={Number(value)} />],
+  who_reason: ['evidence.who_reason', coded('process.reason')],
+  size: ['file.size', (value, { language }) => formatBytes(Number(value), language)],
+  sha256: ['file.sha256', mono],
+  watch: ['file.watch', (value) => <Hostile text={String(value)} />],
+};
+
+/** Shown elsewhere: the bytes with their path, the process below, the event as a link. */
+const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'process', 'event_key']);
+
+export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
+  const { t, language } = useWords();
+  const context: Context = { t, language, evidence };
+  const known = Object.entries(KNOWN)
+    .filter(([name]) => isPresent(evidence[name]))
+    .map(([name, [label, show]]): Fact => [t(label as 'app.name'), show(evidence[name], context)]);
+  const others = Object.entries(evidence)
+    .filter(([name, value]) => !(name in KNOWN) && !ELSEWHERE.has(name) && isPresent(value))
+    .map(([name, value]): Fact => [name, anything(value, language)]);
+  return <Facts facts={[...known, ...processFacts(t, evidence['process']), ...others]} />;
+}
+
+function processFacts(t: TFunction, process: unknown): Fact[] {
+  if (typeof process !== 'object' || process === null) return [];
+  const {
+    pid,
+    user,
+    executable,
+    command_line: command,
+    parent_pid: parentPid,
+    parent_executable: parent,
+  } = process as Evidence;
+  const facts: [string, unknown, ReactNode][] = [
+    [t('process.user'), user, <Hostile key="user" text={String(user)} />],
+    [t('process.executable'), executable, <PathValue key="executable" value={executable} hex={undefined} />],
+    [t('process.pid'), pid, String(pid)],
+    [t('process.commandLine'), command, <PathValue key="command" value={command} hex={undefined} />],
+    [t('process.parent'), parent, <ParentValue key="parent" parent={parent} pid={parentPid} />],
+  ];
+  return facts.filter(([, value]) => isPresent(value)).map(([name, , shown]): Fact => [name, shown]);
+}
+
+function ParentValue({ parent, pid }: { parent: unknown; pid: unknown }) {
+  return (
+    <>
+      <PathValue value={parent} hex={undefined} />
+      {isPresent(pid) && ` (PID ${String(pid)})`}
+    </>
+  );
+}
+
+/** A path is plain text with its bytes beside it, or text and bytes in one object. */
+function PathValue({ value, hex }: { value: unknown; hex: unknown }) {
+  if (typeof value === 'object' && value !== null) {
+    const { text, hex: own } = value as Evidence;
+    return <FilePath path={String(text)} hex={typeof own === 'string' ? own : null} />;
+  }
+  const lossy = String(value).includes('\uFFFD');
+  return <FilePath path={String(value)} hex={lossy && typeof hex === 'string' ? hex : null} />;
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== null && value !== undefined && value !== '';
+}
+
+function anything(value: unknown, language: Language): ReactNode {
+  if (typeof value === 'number') return formatNumber(value, language, Number.isInteger(value) ? 0 : 2);
+  return <Hostile text={typeof value === 'string' ? value : JSON.stringify(value)} mono />;
+}

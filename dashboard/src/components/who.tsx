@@ -1,0 +1,42 @@
+/** Who touched a file: a process and its user, or honestly nobody knows, and why. */
+import { Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import type { Who } from '~/api/types';
+import { useWords } from '~/i18n';
+import { useCodes } from '~/i18n/codes';
+import { Hostile } from '~/ui/hostile';
+
+/** In one line, for tables. */
+export function WhoText({ who }: { who: Who }) {
+  const { t } = useWords();
+  const { word } = useCodes();
+  if (who.kind === 'exited') return <Quiet>{t('process.exited', { pid: who.pid ?? t('common.unknown') })}</Quiet>;
+  if (who.kind === 'unavailable') {
+    const reason = who.reason == null || who.reason === '' ? '' : `: ${word('process.reason', who.reason)}`;
+    return (
+      <Quiet>
+        {t('process.unavailable')}
+        {reason}
+      </Quiet>
+    );
+  }
+  return (
+    <>
+      <Hostile text={who.user ?? t('common.unknown')} /> · <Hostile text={lastPart(who.executable?.text ?? '')} mono />{' '}
+      {typeof who.pid === 'number' && <Quiet>PID {who.pid}</Quiet>}
+    </>
+  );
+}
+
+function Quiet({ children }: { children: ReactNode }) {
+  return (
+    <Text span inherit c="dimmed">
+      {children}
+    </Text>
+  );
+}
+
+/** The program's own name; either slash, as both systems are watched. */
+function lastPart(path: string): string {
+  return path.split(/[/\\]/).at(-1) ?? path;
+}

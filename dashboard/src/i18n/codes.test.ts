@@ -1,0 +1,52 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { changeLanguage, i18n } from '.';
+import { sentence, steps, word } from './codes';
+
+beforeAll(() => changeLanguage('vi'));
+
+const say = (code: string, params: unknown) => sentence(i18n.t, 'vi', { code, params });
+
+describe('a sentence', () => {
+  test('is told from its code and parameters', () => {
+    expect(say('antivirus.stale', { product: 'ClamAV', days: 1200 })).toBe(
+      'Mẫu nhận diện mã độc của ClamAV chậm cập nhật 1.200 ngày',
+    );
+    expect(
+      say('probe.unreachable', { probe: 'cổng dịch vụ công', target: 'dvc.example.vn:443', error: 'timeout' }),
+    ).toBe('Không truy cập được dịch vụ cổng dịch vụ công (dvc.example.vn:443): không trả lời kịp');
+  });
+
+  test('shows what is not known as unknown', () => {
+    expect(say('antivirus.off', { product: null })).toContain('Không rõ');
+  });
+
+  test.each(['antivirus.from_the_future', 'no.such', 'antivirus', ''])(
+    'with the unknown code "%s" names it',
+    (code) => {
+      expect(say(code, { product: 'X', days: 3 })).toBe(`Mã ${code} (product: X, days: 3)`);
+      expect(say(code, {})).toBe(`Mã ${code}`);
+    },
+  );
+});
+
+describe('a hostile parameter', () => {
+  test('cannot call other texts or values', () => {
+    const text = say('antivirus.off', { product: '$t(app.name) {{days}}', days: 9 });
+    expect(text).toContain('$t(app.name) {{days}}');
+  });
+
+  test('shows its invisible characters', () => {
+    expect(say('file.critical_changed', { action: 'modified', path: '/a\u202Eb' })).toContain('/a\\u{202E}b');
+  });
+});
+
+test('a word that is not known is its own code', () => {
+  expect(word(i18n.t, 'fileAction', 'modified')).toBe('Sửa nội dung');
+  expect(word(i18n.t, 'fileAction', 'teleported')).toBe('teleported');
+});
+
+test('steps exist for known codes only', () => {
+  expect(steps(i18n.t, 'host.silent')).toHaveLength(3);
+  expect(steps(i18n.t, 'no.such')).toEqual([]);
+  expect(steps(i18n.t, 'antivirus')).toEqual([]);
+});

@@ -1,0 +1,93 @@
+/**
+ * Words for what the server sends as codes.
+ *
+ * A code that this page does not know (a newer collector, a newer agent) is shown as such with its
+ * parameters: never an empty line, never a guess. Parameters may come from a PC, so they are escaped
+ * as hostile text before they enter a sentence.
+ */
+import type { TFunction } from 'i18next';
+import { formatDateTime, formatNumber, type Language } from '~/util/format';
+import { escapeHostile } from '~/util/hostile';
+import { i18n, useWords } from '.';
+
+export interface CodedText {
+  readonly code: string;
+  readonly params?: unknown;
+}
+
+/** Parameters whose values are codes themselves, and where their words stand. */
+const CODED_PARAMS: Readonly<Record<string, string>> = {
+  action: 'fileAction',
+  error: 'probeError',
+  state: 'reachability',
+  origin: 'origin',
+  sensor: 'sensor',
+  what: 'unsupportedWhat',
+  engine: 'switch',
+  real_time: 'switch',
+};
+
+/** The word for a code of a group, or the code itself, escaped. */
+export function word(t: TFunction, group: string, code: string): string {
+  const key = `${group}.${code}`;
+  return isText(key) ? t(key as 'app.name') : escapeHostile(code);
+}
+
+/** The word for a code of a group with values in it. */
+export function phrase(t: TFunction, language: Language, group: string, code: string, params: object): string {
+  const key = `${group}.${code}`;
+  return isText(key) ? t(key as 'app.name', { ...shownParams(t, language, params) }) : escapeHostile(code);
+}
+
+/** The sentence for a code with parameters, or the code with its parameters named. */
+export function sentence(t: TFunction, language: Language, { code, params }: CodedText): string {
+  const shown = shownParams(t, language, params);
+  const key = `sentence.${code}`;
+  if (isText(key)) return t(key as 'app.name', { ...shown });
+  const named = Object.entries(shown)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ');
+  return named === ''
+    ? t('code.unknown', { code: escapeHostile(code) })
+    : t('code.unknownWith', { code: escapeHostile(code), params: named });
+}
+
+/** The steps for a code; none when it is unknown. */
+export function steps(t: TFunction, code: string): readonly string[] {
+  const found: unknown = i18n.exists(`steps.${code}`) ? t(`steps.${code}` as 'app.name', { returnObjects: true }) : [];
+  return Array.isArray(found) ? found.filter((step) => typeof step === 'string') : [];
+}
+
+function isText(key: string): boolean {
+  return i18n.exists(key) && typeof i18n.t(key as 'app.name', { returnObjects: true }) === 'string';
+}
+
+function shownParams(t: TFunction, language: Language, params: unknown): Record<string, string> {
+  if (typeof params !== 'object' || params === null) return {};
+  return Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, shownValue(t, language, name, value)]),
+  );
+}
+
+function shownValue(t: TFunction, language: Language, name: string, value: unknown): string {
+  if (value === null || value === undefined || value === '') return t('common.unknown');
+  if (typeof value === 'number') return name.endsWith('_ms') ? formatDateTime(value) : formatNumber(value, language);
+  if (typeof value === 'boolean') return value ? t('common.yes') : t('common.no');
+  if (typeof value === 'string') {
+    const group = CODED_PARAMS[name];
+    return group === undefined ? escapeHostile(value) : word(t, group, value);
+  }
+  const { text } = value as { text?: unknown };
+  return escapeHostile(typeof text === 'string' ? text : JSON.stringify(value));
+}
+
+/** The same, bound to the page's language. */
+export function useCodes() {
+  const { t, language } = useWords();
+  return {
+    word: (group: string, code: string) => word(t, group, code),
+    phrase: (group: string, code: string, params: object) => phrase(t, language, group, code, params),
+    sentence: (coded: CodedText) => sentence(t, language, coded),
+    steps: (code: string) => steps(t, code),
+  };
+}

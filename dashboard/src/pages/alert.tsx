@@ -1,0 +1,128 @@
+/** One alert: what, where, why, what to do, and everything that was done about it. */
+import { Breadcrumbs, Group, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { alertQuery } from '~/api/queries';
+import type { AlertDetail } from '~/api/types';
+import { AlertActions } from '~/components/alert-actions';
+import { AlertHistory } from '~/components/alert-history';
+import { SeverityBadge, StateText } from '~/components/badges';
+import { Deliveries } from '~/components/deliveries';
+import { Findings } from '~/components/findings';
+import { useWords } from '~/i18n';
+import { useCodes } from '~/i18n/codes';
+import { Facts } from '~/ui/facts';
+import { Hostile } from '~/ui/hostile';
+import { IconClockHour4 } from '~/ui/icons';
+import { ButtonLink, TextLink } from '~/ui/link';
+import { Page } from '~/ui/page';
+import { Panel } from '~/ui/panel';
+import { Failed, Loading } from '~/ui/states';
+import { Time } from '~/ui/time';
+import classes from './alert.module.css';
+
+const route = getRouteApi('/signed-in/shell/alerts/$id');
+
+export function AlertPage() {
+  const { t } = useWords();
+  const { id } = route.useParams();
+  const { data, error, refetch } = useQuery(alertQuery(id));
+  if (data !== undefined) return <Alert alert={data} />;
+  return (
+    <Page title={t('alert.number', { id })} above={<Trail />}>
+      <Panel>{error === null ? <Loading lines={10} /> : <Failed error={error} onRetry={() => void refetch()} />}</Panel>
+    </Page>
+  );
+}
+
+function Trail() {
+  const { t } = useWords();
+  return (
+    <Breadcrumbs fz="sm">
+      <TextLink to="/alerts">{t('alerts.title')}</TextLink>
+    </Breadcrumbs>
+  );
+}
+
+function Alert({ alert }: { alert: AlertDetail }) {
+  const { t } = useWords();
+  const { sentence, word } = useCodes();
+  return (
+    <Page
+      title={sentence(alert.title)}
+      above={<Trail />}
+      below={
+        <Group gap="sm">
+          <SeverityBadge severity={alert.severity} />
+          <StateText state={alert.state} />
+          {typeof alert.verdict === 'string' && (
+            <Text>
+              {t('verdict.label')}: {word('verdict', alert.verdict)}
+            </Text>
+          )}
+          <Text c="dimmed">{t('alert.number', { id: alert.id })}</Text>
+        </Group>
+      }
+      actions={<AlertActions alert={alert} />}
+    >
+      <div className={classes.columns}>
+        <div className={classes.column}>
+          <Findings host={alert.host.id} findings={alert.findings_list} total={alert.findings} />
+          <AlertHistory history={alert.history} />
+        </div>
+        <div className={classes.column}>
+          <Where alert={alert} />
+          <Steps code={alert.steps_code} />
+          <Deliveries deliveries={alert.deliveries} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function Where({ alert }: { alert: AlertDetail }) {
+  const { t } = useWords();
+  return (
+    <Panel title={t('alert.where')}>
+      <Facts
+        facts={[
+          [
+            t('alerts.host'),
+            <TextLink key="host" to="/hosts/$id" params={{ id: alert.host.id }} fw={600} inherit>
+              <Hostile text={alert.host.name} />
+            </TextLink>,
+          ],
+          [t('alerts.unit'), alert.unit.name],
+          [t('alert.opened'), <Time key="opened" ms={alert.opened_ms} />],
+          [t('alert.updatedAt'), <Time key="updated" ms={alert.updated_ms} />],
+          [t('alerts.assignee'), alert.assignee ?? t('alerts.nobody')],
+        ]}
+      />
+      <ButtonLink
+        to="/hosts/$id"
+        params={{ id: alert.host.id }}
+        variant="default"
+        mt="md"
+        fullWidth
+        leftSection={<IconClockHour4 size={16} aria-hidden />}
+      >
+        {t('alert.timeline')}
+      </ButtonLink>
+    </Panel>
+  );
+}
+
+function Steps({ code }: { code: string }) {
+  const { t } = useWords();
+  const found = useCodes().steps(code);
+  if (found.length === 0) return null;
+  return (
+    <Panel title={t('alert.steps')}>
+      <ol className={classes.steps}>
+        {found.map((step) => (
+          <li key={step}>{step}</li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * Every address of the dashboard. The URL is the state: filters, tabs and the open event are in it, so
+ * that a link shows a colleague exactly what one sees. Loaders fetch, pages only read.
+ */
+import type { QueryClient } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router';
+import { ApiError } from './api/client';
+import {
+  alertQuery,
+  alertsCountQuery,
+  alertsQuery,
+  hostQuery,
+  hostsCountQuery,
+  hostsQuery,
+  ledgerQuery,
+  meQuery,
+  overviewQuery,
+  unitsQuery,
+} from './api/queries';
+import { Shell } from './components/shell';
+import { AlertPage } from './pages/alert';
+import { AlertsPage } from './pages/alerts';
+import { FirstPasswordPage } from './pages/first-password';
+import { HostPage } from './pages/host';
+import { HostsPage } from './pages/hosts';
+import { OverviewPage } from './pages/overview';
+import { FailedPage, MissingPage } from './pages/failed';
+import { SignInPage } from './pages/sign-in';
+import { alertFilters, alertSearch } from './pages/alerts.search';
+import { hostSearch } from './pages/host.search';
+import { hostsSearch } from './pages/hosts.search';
+import { flag, text, whole } from './util/search';
+
+const root = createRootRouteWithContext<{ queries: QueryClient }>()({
+  component: Outlet,
+  errorComponent: FailedPage,
+  notFoundComponent: MissingPage,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  component: SignInPage,
+  validateSearch: (search: Record<string, unknown>): { next?: string | undefined; expired?: true | undefined } => ({
+    next: text(search, 'next'),
+    expired: flag(search, 'expired'),
+  }),
+});
+
+/** Whoever is not signed in goes to the sign-in page first and comes back afterwards. */
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ context, location }) => {
+    try {
+      const me = await context.queries.ensureQueryData(meQuery());
+      if (me.must_change_password && location.pathname !== '/first-password') throw redirect({ to: '/first-password' });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        throw redirect({ to: '/sign-in', search: { next: location.href === '/' ? undefined : location.href } });
+      }
+      throw error;
+    }
+  },
+});
+
+const firstPassword = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/first-password',
+  component: FirstPasswordPage,
+});
+
+const shell = createRoute({ getParentRoute: () => signedIn, id: 'shell', component: Shell });
+
+const overview = createRoute({
+  getParentRoute: () => shell,
+  path: '/',
+  component: OverviewPage,
+  loader: ({ context }) => void context.queries.prefetchQuery(overviewQuery()),
+});
+
+const hosts = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts',
+  component: HostsPage,
+  validateSearch: hostsSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps: { sort, ...filters } }) => {
+    void context.queries.prefetchInfiniteQuery(hostsQuery({ ...filters, sort }));
+    void context.queries.prefetchQuery(hostsCountQuery(filters));
+    void context.queries.prefetchQuery(unitsQuery());
+  },
+});
+
+const host = createRoute({
+  getParentRoute: () => shell,
+  path: '/hosts/$id',
+  component: HostPage,
+  params: { parse: ({ id }) => ({ id: whole({ id }, 'id') ?? 0 }), stringify: ({ id }) => ({ id: String(id) }) },
+  validateSearch: hostSearch,
+  loader: ({ context, params }) => {
+    void context.queries.prefetchQuery(hostQuery(params.id));
+    void context.queries.prefetchQuery(ledgerQuery(params.id));
+  },
+});
+
+const alerts = createRoute({
+  getParentRoute: () => shell,
+  path: '/alerts',
+  component: AlertsPage,
+  validateSearch: alertSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(alertsQuery(alertFilters(deps)));
+    void context.queries.prefetchQuery(alertsCountQuery(alertFilters(deps)));
+    void context.queries.prefetchQuery(unitsQuery());
+  },
+});
+
+const alert = createRoute({
+  getParentRoute: () => shell,
+  path: '/alerts/$id',
+  component: AlertPage,
+  params: { parse: ({ id }) => ({ id: whole({ id }, 'id') ?? 0 }), stringify: ({ id }) => ({ id: String(id) }) },
+  loader: ({ context, params }) => void context.queries.prefetchQuery(alertQuery(params.id)),
+});
+
+const tree = root.addChildren([
+  signIn,
+  signedIn.addChildren([firstPassword, shell.addChildren([overview, hosts, host, alerts, alert])]),
+]);
+
+export function createAppRouter(queries: QueryClient) {
+  return createRouter({ routeTree: tree, context: { queries }, defaultPreload: 'intent', scrollRestoration: true });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>;
+  }
+}

@@ -1,0 +1,53 @@
+/** Text from a watched PC: shown as text only, with what is invisible made visible. */
+import { Tooltip, VisuallyHidden } from '@mantine/core';
+import { useWords } from '~/i18n';
+import { segments } from '~/util/hostile';
+import classes from './hostile.module.css';
+
+interface HostileProps {
+  readonly text: string;
+  /** In the monospace face, for paths, commands and addresses. */
+  readonly mono?: boolean;
+}
+
+/** `<bdi>` keeps right-to-left letters from rearranging the line around them. */
+export function Hostile({ text, mono = false }: HostileProps) {
+  const parts = segments(text);
+  return (
+    <bdi className={mono ? classes.mono : classes.text}>
+      {parts.map((part, index) =>
+        part.escaped ? (
+          // The order of segments is their identity: the same text always splits alike.
+          // oxlint-disable-next-line react/no-array-index-key
+          <span key={index} className={classes.escaped}>
+            {part.text}
+          </span>
+        ) : (
+          part.text
+        ),
+      )}
+    </bdi>
+  );
+}
+
+interface FilePathProps {
+  readonly path: string;
+  /** The exact bytes, present only when the path is not valid UTF-8. */
+  readonly hex?: string | null | undefined;
+}
+
+/** A path as the PC has it; one that is not UTF-8 also tells its bytes. */
+export function FilePath({ path, hex }: FilePathProps) {
+  const { t } = useWords();
+  if (hex === null || hex === undefined || hex === '') return <Hostile text={path} mono />;
+  return (
+    <>
+      <Hostile text={path} mono />{' '}
+      <Tooltip label={t('file.notUtf8', { hex })}>
+        <span className={classes.bytes}>
+          {t('file.bytes')} <VisuallyHidden>{hex}</VisuallyHidden>
+        </span>
+      </Tooltip>
+    </>
+  );
+}
