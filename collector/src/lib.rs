@@ -12,3 +12,5 @@ pub mod entry;
 pub mod finding;
 pub mod journal;
 pub mod metrics;
+pub mod registry;
+pub mod scope;

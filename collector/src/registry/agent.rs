@@ -1,0 +1,166 @@
+//! Agents and their certificates: who may speak, for which host.
+
+use sqlx::Row;
+use vong_proto::event::AgentId;
+
+use super::host::HostStatus;
+use super::query::parsed;
+use super::{Error, Registry, Result, Transaction};
+use crate::entry::HostId;
+
+/// One installation of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The random name in its certificates.
+    pub id: AgentId,
+    /// The host it speaks for.
+    pub host: HostId,
+    /// When it was enrolled.
+    pub created_ms: i64,
+    /// When it lost its rights.
+    pub revoked_ms: Option<i64>,
+}
+
+/// A certificate, by what identifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of its DER, hexadecimal.
+    pub fingerprint: String,
+    /// Its serial number, hexadecimal.
+    pub serial: String,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// Valid from.
+    pub not_before_ms: i64,
+    /// Valid until.
+    pub not_after_ms: i64,
+}
+
+/// What a certificate proves now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateStatus {
+    /// Whose it is.
+    pub agent: AgentId,
+    /// The host that agent speaks for.
+    pub host: HostId,
+    /// Whether that host belongs here.
+    pub host_status: HostStatus,
+    /// Whether certificate or agent has been revoked.
+    pub revoked: bool,
+    /// Valid until.
+    pub not_after_ms: i64,
+}
+
+/// Adds an agent.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &mut Transaction, id: AgentId, host: HostId, now_ms: i64) -> Result<()> {
+    sqlx::query("INSERT INTO agents (id, host_id, created_ms) VALUES ($1, $2, $3)")
+        .bind(id.to_string())
+        .bind(host.0)
+        .bind(now_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// All agents that a host ever had, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<Agent>> {
+    let statement = "SELECT id, host_id, created_ms, revoked_ms FROM agents WHERE host_id = $1 ORDER BY created_ms DESC, id";
+    sqlx::query(statement)
+        .bind(host.0)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Agent {
+                id: agent_id(row.try_get("id")?)?,
+                host: HostId(row.try_get("host_id")?),
+                created_ms: row.try_get("created_ms")?,
+                revoked_ms: row.try_get("revoked_ms")?,
+            })
+        })
+        .collect()
+}
+
+/// Adds a certificate.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_certificate(tx: &mut Transaction, certificate: &Certificate) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO certificates (fingerprint, serial, agent_id, not_before_ms, not_after_ms) \
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(certificate.fingerprint.clone())
+    .bind(certificate.serial.clone())
+    .bind(certificate.agent.to_string())
+    .bind(certificate.not_before_ms)
+    .bind(certificate.not_after_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What a certificate proves now; `None` when it is not of this registry.
+///
+/// # Errors
+/// When the database fails.
+pub async fn certificate_status(registry: &Registry, fingerprint: &str) -> Result<Option<CertificateStatus>> {
+    let row = sqlx::query(
+        "SELECT c.agent_id, c.not_after_ms, a.host_id, h.status, \
+         COALESCE(c.revoked_ms, a.revoked_ms) AS revoked_ms \
+         FROM certificates c JOIN agents a ON a.id = c.agent_id JOIN hosts h ON h.id = a.host_id \
+         WHERE c.fingerprint = $1",
+    )
+    .bind(fingerprint.to_owned())
+    .fetch_optional(registry.readers())
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    Ok(Some(CertificateStatus {
+        agent: agent_id(row.try_get("agent_id")?)?,
+        host: HostId(row.try_get("host_id")?),
+        host_status: parsed(&row, "status")?,
+        revoked: row.try_get::<Option<i64>, _>("revoked_ms")?.is_some(),
+        not_after_ms: row.try_get("not_after_ms")?,
+    }))
+}
+
+/// Takes an agent's rights; whether it had any.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(tx: &mut Transaction, id: AgentId, now_ms: i64) -> Result<bool> {
+    let changed = sqlx::query("UPDATE agents SET revoked_ms = $2 WHERE id = $1 AND revoked_ms IS NULL")
+        .bind(id.to_string())
+        .bind(now_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(changed.rows_affected() > 0)
+}
+
+/// Takes the rights of all agents of a host, such as before it is enrolled anew; how many had any.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke_all_of(tx: &mut Transaction, host: HostId, now_ms: i64) -> Result<u64> {
+    let changed = sqlx::query("UPDATE agents SET revoked_ms = $2 WHERE host_id = $1 AND revoked_ms IS NULL")
+        .bind(host.0)
+        .bind(now_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(changed.rows_affected())
+}
+
+fn agent_id(hex: String) -> Result<AgentId> {
+    AgentId::from_hex(&hex).ok_or(Error::Value {
+        column: "agents.id",
+        value: hex,
+    })
+}

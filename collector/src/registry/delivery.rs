@@ -1,0 +1,317 @@
+//! Deliveries and their attempts: a mail is a row before it is a mail.
+//!
+//! The row holds everything that the mail says ([`Content`]), its Message-ID and its date, all fixed when
+//! the alert stage commits it: whatever happens later, a repeated attempt sends the same mail.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use vong_proto::event::Severity;
+
+use super::alert::{MailKind, Verdict};
+use super::query::{json, parsed, word};
+use super::{Registry, Result, Transaction, next_id};
+use crate::finding::Category;
+
+/// One mail to one recipient.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// The alert it tells about.
+    pub alert_id: i64,
+    /// How: `mail`.
+    pub channel: String,
+    /// To whom.
+    pub recipient: String,
+    /// What it tells.
+    pub kind: MailKind,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// Not before this.
+    pub due_ms: i64,
+    /// When it was written; the mail's date.
+    pub created_ms: i64,
+    /// When the mail server took it.
+    pub sent_ms: Option<i64>,
+    /// The mail's Message-ID, with its angle brackets.
+    pub message_id: String,
+    /// The Message-ID of the first mail to this recipient about this alert; its own when it is the first.
+    pub thread: String,
+    /// What it says.
+    pub content: Content,
+    /// How often it was tried.
+    pub attempts: i64,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// To be sent.
+    Due,
+    /// The mail server has it.
+    Sent,
+    /// It was given up.
+    Failed,
+}
+
+/// Everything a mail says, as facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// `vi` or `en`.
+    pub language: String,
+    /// What the alert is about.
+    pub category: Category,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The rule of the gravest finding.
+    pub title_code: String,
+    /// Parameters of the title.
+    pub title_params: Value,
+    /// Which PC.
+    pub host: HostCard,
+    /// When the alert began.
+    pub opened_ms: i64,
+    /// When it ended.
+    pub resolved_ms: Option<i64>,
+    /// Who ended it; `None` when its cause went away by itself.
+    pub resolved_by: Option<String>,
+    /// What people found it to be.
+    pub verdict: Option<Verdict>,
+    /// What was seen, the newest first, no more than a mail can hold.
+    pub findings: Vec<SeenFinding>,
+    /// How many findings there are in all.
+    pub findings_total: i64,
+    /// How many of them are open.
+    pub findings_open: i64,
+    /// The telephone to call; empty when none is known.
+    pub phone: String,
+}
+
+/// What a mail says of a PC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostCard {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The inventory number on its case.
+    pub asset_number: String,
+    /// Where it stands.
+    pub place: String,
+    /// Its unit's name.
+    pub unit: String,
+}
+
+/// What a mail says of a finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeenFinding {
+    /// The rule.
+    pub rule: String,
+    /// How grave.
+    pub severity: Severity,
+    /// When it was seen.
+    pub opened_ms: i64,
+    /// When its cause was gone.
+    pub closed_ms: Option<i64>,
+    /// The facts.
+    pub evidence: Value,
+}
+
+/// One try to hand a mail over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at_ms: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the server, or the connection, said.
+    pub detail: String,
+    /// How long it took.
+    pub duration_ms: i64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The mail server took the mail.
+    Accepted,
+    /// It will not take it now.
+    Deferred,
+    /// It will never take it.
+    Bounced,
+    /// It could not be asked.
+    Error,
+}
+
+/// What is to be known of a new delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewDelivery {
+    /// The alert it tells about.
+    pub alert_id: i64,
+    /// To whom.
+    pub recipient: String,
+    /// What it tells.
+    pub kind: MailKind,
+    /// The mail's Message-ID, with its angle brackets.
+    pub message_id: String,
+    /// What it says.
+    pub content: Content,
+}
+
+const COLUMNS: &str = "id, alert_id, channel, recipient, kind, state, due_ms, created_ms, sent_ms, message_id, \
+    thread, content, attempts";
+
+fn from_row(row: &AnyRow) -> Result<Delivery> {
+    Ok(Delivery {
+        id: row.try_get("id")?,
+        alert_id: row.try_get("alert_id")?,
+        channel: row.try_get("channel")?,
+        recipient: row.try_get("recipient")?,
+        kind: parsed(row, "kind")?,
+        state: parsed(row, "state")?,
+        due_ms: row.try_get("due_ms")?,
+        created_ms: row.try_get("created_ms")?,
+        sent_ms: row.try_get("sent_ms")?,
+        message_id: row.try_get("message_id")?,
+        thread: row.try_get("thread")?,
+        content: json(row, "content")?,
+        attempts: row.try_get("attempts")?,
+    })
+}
+
+/// Plans a mail for now. It joins the thread of the first mail to this recipient about this alert.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &mut Transaction, new: &NewDelivery, now_ms: i64) -> Result<i64> {
+    let id = next_id(tx, "deliveries").await?;
+    let thread: Option<String> = sqlx::query_scalar(
+        "SELECT thread FROM deliveries WHERE alert_id = $1 AND recipient = $2 ORDER BY id LIMIT 1",
+    )
+    .bind(new.alert_id)
+    .bind(new.recipient.clone())
+    .fetch_optional(&mut **tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO deliveries (id, alert_id, channel, recipient, kind, state, due_ms, created_ms, message_id, \
+         thread, content) VALUES ($1, $2, 'mail', $3, $4, 'due', $5, $5, $6, $7, $8)",
+    )
+    .bind(id)
+    .bind(new.alert_id)
+    .bind(new.recipient.clone())
+    .bind(word(new.kind))
+    .bind(now_ms)
+    .bind(new.message_id.clone())
+    .bind(thread.unwrap_or_else(|| new.message_id.clone()))
+    .bind(serde_json::to_string(&new.content).expect("content is plain data"))
+    .execute(&mut **tx)
+    .await?;
+    Ok(id)
+}
+
+/// The mails that are due, in the order of their dates.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due(registry: &Registry, now_ms: i64, limit: i64) -> Result<Vec<Delivery>> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM deliveries WHERE state = 'due' AND due_ms <= $1 ORDER BY due_ms, id LIMIT $2"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(now_ms)
+        .bind(limit)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// When the next mail is due; `None` when none waits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_due_ms(registry: &Registry) -> Result<Option<i64>> {
+    Ok(
+        sqlx::query_scalar("SELECT MIN(due_ms) FROM deliveries WHERE state = 'due'")
+            .fetch_one(registry.readers())
+            .await?,
+    )
+}
+
+/// Keeps how an attempt ended: the delivery's state, and when to try again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record_attempt(
+    tx: &mut Transaction,
+    id: i64,
+    attempt: &Attempt,
+    state: DeliveryState,
+    due_ms: i64,
+) -> Result<()> {
+    let attempt_id = next_id(tx, "attempts").await?;
+    sqlx::query(
+        "INSERT INTO attempts (id, delivery_id, at_ms, outcome, detail, duration_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(attempt_id)
+    .bind(id)
+    .bind(attempt.at_ms)
+    .bind(word(attempt.outcome))
+    .bind(super::fold::storable(&attempt.detail))
+    .bind(attempt.duration_ms)
+    .execute(&mut **tx)
+    .await?;
+    let sent_ms = (state == DeliveryState::Sent).then_some(attempt.at_ms);
+    sqlx::query(
+        "UPDATE deliveries SET state = $2, due_ms = $3, sent_ms = $4, attempts = attempts + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(word(state))
+    .bind(due_ms)
+    .bind(sent_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The mails about an alert, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_alert(registry: &Registry, alert_id: i64) -> Result<Vec<Delivery>> {
+    let statement = format!("SELECT {COLUMNS} FROM deliveries WHERE alert_id = $1 ORDER BY id");
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(alert_id)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// The attempts of a delivery, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn attempts(registry: &Registry, delivery_id: i64) -> Result<Vec<Attempt>> {
+    sqlx::query("SELECT at_ms, outcome, detail, duration_ms FROM attempts WHERE delivery_id = $1 ORDER BY id")
+        .bind(delivery_id)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Attempt {
+                at_ms: row.try_get("at_ms")?,
+                outcome: parsed(row, "outcome")?,
+                detail: row.try_get("detail")?,
+                duration_ms: row.try_get("duration_ms")?,
+            })
+        })
+        .collect()
+}

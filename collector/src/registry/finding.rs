@@ -1,0 +1,170 @@
+//! Findings as rows: written by the rules' task, taken up by the alert stage.
+//!
+//! `settled` is the hand-over between the two: a finding is unsettled from its opening, and again from
+//! its closing, until the alert stage has seen that change and committed what follows from it.
+
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::fold::storable;
+use super::query::{json, parsed, rank, severity, word};
+use super::{Registry, Result, Transaction};
+use crate::entry::HostId;
+use crate::finding::Finding;
+
+/// A finding with what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FindingRow {
+    /// What the rule said.
+    pub finding: Finding,
+    /// When it was judged, by the collector's clock.
+    pub judged_ms: i64,
+    /// When its cause was gone.
+    pub closed_ms: Option<i64>,
+    /// The alert it belongs to.
+    pub alert_id: Option<i64>,
+}
+
+const COLUMNS: &str = "id, rule, category, host_id, key, severity, opened_pos, opened_ms, judged_ms, closed_ms, \
+    evidence, alert_id";
+
+fn from_row(row: &AnyRow) -> Result<FindingRow> {
+    let opened_pos: i64 = row.try_get("opened_pos")?;
+    Ok(FindingRow {
+        finding: Finding {
+            id: row.try_get("id")?,
+            rule: row.try_get("rule")?,
+            category: parsed(row, "category")?,
+            host: HostId(row.try_get("host_id")?),
+            key: row.try_get("key")?,
+            severity: severity(row, "severity")?,
+            opened_pos: opened_pos.cast_unsigned(),
+            opened_ms: row.try_get("opened_ms")?,
+            evidence: json::<Value>(row, "evidence")?,
+        },
+        judged_ms: row.try_get("judged_ms")?,
+        closed_ms: row.try_get("closed_ms")?,
+        alert_id: row.try_get("alert_id")?,
+    })
+}
+
+/// Keeps a new finding; one that is already there stays as it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open(tx: &mut Transaction, finding: &Finding, judged_ms: i64) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO findings (id, rule, category, host_id, key, severity, opened_pos, opened_ms, judged_ms, \
+         evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(finding.id.clone())
+    .bind(finding.rule.clone())
+    .bind(word(finding.category))
+    .bind(finding.host.0)
+    .bind(storable(&finding.key))
+    .bind(rank(finding.severity))
+    .bind(finding.opened_pos.cast_signed())
+    .bind(finding.opened_ms)
+    .bind(judged_ms)
+    .bind(finding.evidence.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A finding's cause is gone; only its first end counts.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()> {
+    sqlx::query("UPDATE findings SET closed_ms = $2, settled = 0 WHERE id = $1 AND closed_ms IS NULL")
+        .bind(id.to_owned())
+        .bind(closed_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The findings whose last change the alert stage has not seen, in journal order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unsettled(tx: &mut Transaction, limit: i64) -> Result<Vec<FindingRow>> {
+    let statement =
+        format!("SELECT {COLUMNS} FROM findings WHERE settled = 0 ORDER BY opened_pos, id LIMIT $1");
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// The alert stage has seen a finding as it is in `row`. If it was closed meanwhile, it stays unsettled.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle(tx: &mut Transaction, row: &FindingRow, alert_id: i64) -> Result<()> {
+    sqlx::query(
+        "UPDATE findings SET alert_id = $2, \
+         settled = CASE WHEN COALESCE(closed_ms, -1) = $3 THEN 1 ELSE 0 END WHERE id = $1",
+    )
+    .bind(row.finding.id.clone())
+    .bind(alert_id)
+    .bind(row.closed_ms.unwrap_or(-1))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The newest findings of an alert.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_alert(registry: &Registry, alert_id: i64, limit: i64) -> Result<Vec<FindingRow>> {
+    sqlx::query(sqlx::AssertSqlSafe(of_alert_statement()))
+        .bind(alert_id)
+        .bind(limit)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// [`of_alert`], with what this transaction has changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_alert_within(tx: &mut Transaction, alert_id: i64, limit: i64) -> Result<Vec<FindingRow>> {
+    sqlx::query(sqlx::AssertSqlSafe(of_alert_statement()))
+        .bind(alert_id)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+fn of_alert_statement() -> String {
+    format!("SELECT {COLUMNS} FROM findings WHERE alert_id = $1 ORDER BY opened_pos DESC, id LIMIT $2")
+}
+
+/// Closes an alert's findings that no rule will ever close, because people have dealt with them.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn close_moments(tx: &mut Transaction, alert_id: i64, now_ms: i64) -> Result<()> {
+    sqlx::query(
+        "UPDATE findings SET closed_ms = $2, settled = 1 \
+         WHERE alert_id = $1 AND closed_ms IS NULL AND category = 'files'",
+    )
+    .bind(alert_id)
+    .bind(now_ms)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

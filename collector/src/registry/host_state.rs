@@ -1,0 +1,135 @@
+//! What is known now of a host: its protection, its network, and single things such as one probe.
+//!
+//! Each of these carries the time at which it was seen. Events may arrive late and out of order, so an
+//! older one never overwrites a newer one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::Row;
+
+use super::fold::storable;
+use super::host::Protection;
+use super::query::{json, parsed, word};
+use super::{Registry, Result, Transaction};
+use crate::entry::HostId;
+
+/// What kind of thing a state is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noun {
+    /// A probed service; the key is the probe's name.
+    Probe,
+    /// Something the agent cannot see; the key is sensor and code.
+    Unsupported,
+    /// Something a sensor has missed; the key is sensor and scope.
+    Blind,
+}
+
+/// One thing known of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostState {
+    /// What kind of thing.
+    pub noun: Noun,
+    /// Which.
+    pub key: String,
+    /// When it was seen.
+    pub at_ms: i64,
+    /// What was seen.
+    pub detail: Value,
+}
+
+/// Everything known of a host.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<HostState>> {
+    sqlx::query("SELECT noun, key, at_ms, detail FROM host_states WHERE host_id = $1 ORDER BY noun, key")
+        .bind(host.0)
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(HostState {
+                noun: parsed(row, "noun")?,
+                key: row.try_get("key")?,
+                at_ms: row.try_get("at_ms")?,
+                detail: json(row, "detail")?,
+            })
+        })
+        .collect()
+}
+
+/// Keeps what was seen, unless something newer is known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep(tx: &mut Transaction, host: HostId, state: &HostState) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO host_states (host_id, noun, key, at_ms, detail) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (host_id, noun, key) DO UPDATE SET at_ms = excluded.at_ms, detail = excluded.detail \
+         WHERE host_states.at_ms <= excluded.at_ms",
+    )
+    .bind(host.0)
+    .bind(word(state.noun))
+    .bind(storable(&state.key))
+    .bind(state.at_ms)
+    .bind(state.detail.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what was seen of one kind before a moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_before(tx: &mut Transaction, host: HostId, noun: Noun, before_ms: i64) -> Result<()> {
+    sqlx::query("DELETE FROM host_states WHERE host_id = $1 AND noun = $2 AND at_ms < $3")
+        .bind(host.0)
+        .bind(word(noun))
+        .bind(before_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a host's protection, unless something newer is known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_protection(
+    tx: &mut Transaction,
+    host: HostId,
+    protection: Protection,
+    at_ms: i64,
+    detail: &Value,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE hosts SET protection = $2, protection_ms = $3, protection_detail = $4 \
+         WHERE id = $1 AND (protection_ms IS NULL OR protection_ms <= $3)",
+    )
+    .bind(host.0)
+    .bind(word(protection))
+    .bind(at_ms)
+    .bind(detail.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps a host's network, unless something newer is known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_network(tx: &mut Transaction, host: HostId, at_ms: i64, detail: &Value) -> Result<()> {
+    sqlx::query(
+        "UPDATE hosts SET network_ms = $2, network_detail = $3 \
+         WHERE id = $1 AND (network_ms IS NULL OR network_ms <= $2)",
+    )
+    .bind(host.0)
+    .bind(at_ms)
+    .bind(detail.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! What the rules remember, and how far they have read the journal: both move in one transaction.
+
+use sqlx::Row;
+
+use super::{Registry, Result, Transaction};
+
+/// What one rule remembers of one entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleState {
+    /// The rule.
+    pub rule: String,
+    /// The entity, in the rule's own spelling.
+    pub entity: String,
+    /// JSON of the rule's own shape.
+    pub state: String,
+}
+
+/// Everything that the rules remember.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all(registry: &Registry) -> Result<Vec<RuleState>> {
+    sqlx::query("SELECT rule, entity, state FROM rule_state ORDER BY rule, entity")
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(RuleState {
+                rule: row.try_get("rule")?,
+                entity: row.try_get("entity")?,
+                state: row.try_get("state")?,
+            })
+        })
+        .collect()
+}
+
+/// Keeps what a rule remembers of an entity; `None` is nothing any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep(tx: &mut Transaction, rule: &str, entity: &str, state: Option<&str>) -> Result<()> {
+    let query = match state {
+        Some(state) => sqlx::query(
+            "INSERT INTO rule_state (rule, entity, state) VALUES ($1, $2, $3) \
+             ON CONFLICT (rule, entity) DO UPDATE SET state = excluded.state",
+        )
+        .bind(rule.to_owned())
+        .bind(entity.to_owned())
+        .bind(state.to_owned()),
+        None => sqlx::query("DELETE FROM rule_state WHERE rule = $1 AND entity = $2")
+            .bind(rule.to_owned())
+            .bind(entity.to_owned()),
+    };
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The position of a reader, 0 before the first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cursor(registry: &Registry, name: &str) -> Result<u64> {
+    let pos: Option<i64> = sqlx::query_scalar("SELECT pos FROM cursors WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_optional(registry.readers())
+        .await?;
+    Ok(pos.unwrap_or(0).cast_unsigned())
+}
+
+/// Moves a reader's position.
+///
+/// # Errors
+/// When the database fails.
+pub async fn move_cursor(tx: &mut Transaction, name: &str, pos: u64) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO cursors (name, pos) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET pos = excluded.pos",
+    )
+    .bind(name.to_owned())
+    .bind(pos.cast_signed())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
