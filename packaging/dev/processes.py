@@ -46,9 +46,10 @@ class Started:
 
 
 class Processes:
-    """All processes of one run."""
+    """All processes of one run, which keeps its files in one folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.mark = secrets.token_hex(8)
         self.started: list[Started] = []
 
@@ -107,16 +108,20 @@ class Processes:
         return self.marked()
 
     def marked(self) -> list[int]:
-        """Every living process that carries this run's mark."""
-        needle = f"{MARK}={self.mark}".encode()
-        found = []
-        for environ in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if needle in environ.read_bytes().split(b"\0"):
-                    found.append(int(environ.parts[2]))
-            except OSError:
-                continue  # It has just ended, or belongs to somebody else.
-        return [pid for pid in found if pid != os.getpid()]
+        """Every living process that carries this run's mark, or has its folder among its arguments."""
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+        return [pid for pid in pids if pid != os.getpid() and self.is_ours(pid)]
+
+    def is_ours(self, pid: int) -> bool:
+        mark, folder = f"{MARK}={self.mark}".encode(), os.fsencode(self.folder)
+        try:
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                return True
+            # The engine is started without an environment, but with its folder.
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return any(b"vong-" in arguments[0] and one.startswith(folder + b"/") for one in arguments[1:])
+        except OSError:
+            return False  # It has just ended, or belongs to somebody else.
 
 
 def die_with(parent: int) -> None:

@@ -68,9 +68,12 @@ class Stack:
     ports: Ports
     binaries: Path
     engine: Path
-    processes: Processes = field(default_factory=Processes)
+    processes: Processes = field(init=False)
     mail: dict[str, Any] = field(default_factory=dict)
     ready: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.processes = Processes(self.folder)
 
     @property
     def demo(self) -> Path:

@@ -12,3 +12,4 @@ pub mod mail;
 pub mod poll;
 pub mod process;
 pub mod stack;
+pub mod world;

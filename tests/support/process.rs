@@ -85,6 +85,14 @@ impl Running {
         poll::until(&what, patience, || Ok(self.child.try_wait()?))
     }
 
+    /// Whether it is still there.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn is_alive(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Fails, with the end of its output, when it has ended although nobody asked it to.
     ///
     /// # Errors

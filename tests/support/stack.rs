@@ -381,12 +381,18 @@ impl Stack {
         )
     }
 
-    /// ClickHouse's own HTTP interface: the store, asked from outside.
+    /// Stops agent and collector and opens the store's files with an engine of the story's own.
     ///
     /// # Errors
-    /// The collector is not ready.
-    pub fn clickhouse(&self) -> anyhow::Result<ClickHouse> {
-        ClickHouse::of_collector(&self.ready()?.store, &self.path("collector"))
+    /// A part did not stop, or the files cannot be opened.
+    pub fn stop_and_open_store(&mut self) -> anyhow::Result<ClickHouse> {
+        if let Some(mut agent) = self.agent.take() {
+            agent.stop()?;
+        }
+        if let Some(mut collector) = self.collector.take() {
+            collector.stop()?;
+        }
+        ClickHouse::open(&self.path("collector").join("engine"))
     }
 
     /// Cuts the probed service.
@@ -438,7 +444,7 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The engine that `packaging/dev/fetch-engine` fetched.
-fn engine_library() -> anyhow::Result<PathBuf> {
+pub(crate) fn engine_library() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("VONG_ENGINE_LIBRARY") {
         return Ok(PathBuf::from(path));
     }
