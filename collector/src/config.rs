@@ -15,6 +15,9 @@ mod raw;
 /// Where the file is looked for when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/vong/collector.toml";
 
+/// The engine that this build was tested with.
+pub const ENGINE_VERSION: &str = "26.7.3-stable.1";
+
 /// The prefix of overriding environment variables.
 pub const ENVIRONMENT_PREFIX: &str = "VONG_COLLECTOR__";
 
@@ -309,6 +312,25 @@ impl Config {
         } else {
             self.intake.address.clone()
         }
+    }
+
+    /// The dashboard's address as links give it.
+    pub fn web_url(&self) -> String {
+        if self.web.url.is_empty() {
+            format!("http://{}", self.web.listen)
+        } else {
+            self.web.url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// The embedded engine's library: as configured, else where `fetch-engine` puts it, else where packages do.
+    pub fn engine_library(&self) -> PathBuf {
+        if let Some(library) = &self.store.engine_library {
+            return library.clone();
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let fetched = home.join(".cache/vong/engine").join(ENGINE_VERSION).join("libchdb.so");
+        if fetched.exists() { fetched } else { PathBuf::from("/usr/lib/vong/libchdb.so") }
     }
 
     /// The registry's URL.

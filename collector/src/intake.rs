@@ -182,3 +182,6 @@ async fn pause_accepting(error: &std::io::Error) {
     warn!(%error, "cannot accept connections; trying again in a moment");
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
+
+#[cfg(test)]
+mod tests;

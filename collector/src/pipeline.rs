@@ -147,3 +147,121 @@ pub async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Pipe
     info!("stopped");
     Ok(())
 }
+
+/// The homes of data that stages hold handles on.
+struct Homes {
+    journal: Journal,
+    registry: Registry,
+    authority: Arc<Authority>,
+}
+
+impl Homes {
+    async fn open(config: &Config) -> Result<Homes, PipelineError> {
+        let authority = Arc::new(Authority::open(&config.authority_folder())?);
+        let url = config.registry_url();
+        let registry = Registry::open(&url)
+            .await
+            .map_err(|source| PipelineError::Registry { url: without_password(&url), source })?;
+        let journal = Journal::open(&config.data.join("journal.db"), config.intake.journal_limit_mib << 20)?;
+        info!(registry = %without_password(&url), "journal and registry open");
+        Ok(Homes { journal, registry, authority })
+    }
+}
+
+/// The sockets are taken before any stage starts: a busy port leaves no half state.
+struct Listeners {
+    intake: TcpListener,
+    web: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Listeners, PipelineError> {
+        let bind = async |address, key| {
+            TcpListener::bind(address).await.map_err(|source| PipelineError::Listen { address, key, source })
+        };
+        let intake = bind(config.intake.listen, "intake.listen").await?;
+        let web = bind(config.web.listen, "web.listen").await?;
+        Ok(Listeners { intake, web })
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://…{}", &url[..scheme], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+async fn start_engine(config: &Config) -> Result<Option<EngineHandle>, PipelineError> {
+    if !config.store.url.is_empty() {
+        return Ok(None);
+    }
+    let library = config.engine_library();
+    let data = config.data.join("engine");
+    info!(library = %library.display(), data = %data.display(), "starting the embedded engine");
+    let program = std::env::current_exe().map_err(PipelineError::Program)?;
+    let engine = supervisor::start(EngineConfig { program, library: library.clone(), data })
+        .await
+        .map_err(|source| PipelineError::Engine { library, source })?;
+    Ok(Some(engine))
+}
+
+fn store_address(config: &Config, engine: Option<&EngineHandle>) -> Result<StoreAddress, PipelineError> {
+    if let Some(engine) = engine {
+        let password = engine.secret().clone();
+        return Ok(StoreAddress { url: engine.url(), user: engine.user().to_owned(), password });
+    }
+    let password = secret_from(config.store.password_file.as_deref(), "store.password_file")?;
+    let user = config.store.user.clone();
+    Ok(StoreAddress { url: config.store.url.clone(), user, password: Secret::from(password.unwrap_or_default()) })
+}
+
+/// A secret's file, without the line end that editors add.
+fn secret_from(path: Option<&Path>, key: &'static str) -> Result<Option<String>, PipelineError> {
+    let Some(path) = path else { return Ok(None) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PipelineError::Secret { path: path.to_owned(), key, source })?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// What the tasks of the pipeline share.
+struct Joints {
+    stages: JoinSet<()>,
+    stop: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
+    revision: watch::Receiver<i64>,
+}
+
+impl Joints {
+    /// Time passes for the rules, and the journal knows when it was not watched.
+    fn start_clock(&mut self, journal: &Journal) {
+        let (journal, mut stop) = (journal.clone(), self.stop.clone());
+        self.stages.spawn(async move {
+            let mut ticks = tokio::time::interval(TICK);
+            let mut fact = Fact::Started;
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+                if let Err(error) = journal.append_fact(std::mem::replace(&mut fact, Fact::Tick)).await {
+                    warn!(%error, "time cannot be journaled: rules that wait do not judge");
+                }
+            }
+        });
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
