@@ -329,8 +329,15 @@ impl Config {
             return library.clone();
         }
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let fetched = home.join(".cache/vong/engine").join(ENGINE_VERSION).join("libchdb.so");
-        if fetched.exists() { fetched } else { PathBuf::from("/usr/lib/vong/libchdb.so") }
+        let fetched = home
+            .join(".cache/vong/engine")
+            .join(ENGINE_VERSION)
+            .join("libchdb.so");
+        if fetched.exists() {
+            fetched
+        } else {
+            PathBuf::from("/usr/lib/vong/libchdb.so")
+        }
     }
 
     /// The registry's URL.

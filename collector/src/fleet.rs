@@ -215,7 +215,6 @@ impl Fleet {
             agent,
             not_before_ms: signed.not_before_ms,
             not_after_ms: signed.not_after_ms,
-            revoked_ms: None,
         };
         agent::add_certificate(tx, &certificate).await?;
         Ok(Credentials {

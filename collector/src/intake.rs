@@ -25,6 +25,7 @@ use crate::fleet::Fleet;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::stop;
 
 mod batch;
 mod limit;
@@ -93,7 +94,7 @@ impl Intake {
                     Ok((stream, peer)) => shared.admit(stream, peer, &acceptor),
                     Err(error) => pause_accepting(&error).await,
                 },
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stop::raised(&mut stop) => break,
             }
         }
         drop(listener);

@@ -27,6 +27,7 @@ use crate::intake::{EventRate, Intake, TlsError};
 use crate::journal::{Journal, JournalError};
 use crate::metrics::Metrics;
 use crate::registry::{self, Registry};
+use crate::stop;
 use crate::store::{Store, StoreAddress};
 
 mod folder;
@@ -242,7 +243,7 @@ impl Joints {
             loop {
                 tokio::select! {
                     _ = ticks.tick() => {}
-                    _ = stop.wait_for(|stop| *stop) => return,
+                    () = stop::raised(&mut stop) => return,
                 }
                 if let Err(error) = journal.append_fact(std::mem::replace(&mut fact, Fact::Tick)).await {
                     warn!(%error, "time cannot be journaled: rules that wait do not judge");

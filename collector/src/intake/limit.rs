@@ -24,7 +24,7 @@ impl Default for EventRate {
 
 /// A token bucket: pure, told the time by its caller.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     rate: EventRate,
     tokens: f64,
     at_ms: u64,
@@ -32,7 +32,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub fn new(rate: EventRate, now_ms: u64) -> Self {
+    pub(super) fn new(rate: EventRate, now_ms: u64) -> Self {
         Self {
             rate,
             tokens: rate.burst,
@@ -42,7 +42,7 @@ impl Bucket {
 
     /// Takes `count` events out and says how long the agent must be left waiting. The events themselves are
     /// never refused: they have been read, and waiting pushes back on the connection.
-    pub fn take(&mut self, count: u64, now_ms: u64) -> Duration {
+    pub(super) fn take(&mut self, count: u64, now_ms: u64) -> Duration {
         let elapsed_s = now_ms.saturating_sub(self.at_ms) as f64 / 1_000.0;
         self.at_ms = now_ms;
         self.tokens = (self.tokens + elapsed_s * self.rate.per_s).min(self.rate.burst) - count as f64;

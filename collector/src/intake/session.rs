@@ -25,6 +25,7 @@ use crate::entry::{Connected, Fact};
 use crate::fleet::{Identity, refusal};
 use crate::journal::{JournalError, Mark};
 use crate::registry;
+use crate::stop;
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
 const HEARTBEAT_S: u32 = 30;
@@ -294,7 +295,7 @@ impl<'a> Session<'a> {
                     Ok(()) = revision.changed() => if let Some(no) = self.refresh().await? {
                         return Ok(End::Refused(no));
                     },
-                    _ = stop.wait_for(|stop| *stop) => return Ok(End::Stopping),
+                    () = stop::raised(&mut stop) => return Ok(End::Stopping),
                 }
             };
             heard = Instant::now();

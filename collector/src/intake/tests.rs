@@ -17,7 +17,7 @@ use super::*;
 use crate::clock::now_ms;
 use crate::fleet::{Authority, token};
 use crate::journal::LIMIT_BYTES_DEFAULT;
-use crate::registry::unit::UnitDraft;
+use crate::registry::unit::{UnitDraft, UnitKind};
 use crate::registry::{agent, token as tokens, unit};
 
 /// A collector's front half: intake, journal, registry.
@@ -36,14 +36,18 @@ impl Front {
     async fn start() -> Front {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
-        let registry = Registry::open(&format!("sqlite://{}?mode=rwc", path.join("registry.db").display()))
-            .await
-            .expect("a registry");
+        let registry = Registry::open(&format!(
+            "sqlite://{}?mode=rwc",
+            path.join("registry.db").display()
+        ))
+        .await
+        .expect("a registry");
         let journal = Journal::open(&path.join("journal.db"), LIMIT_BYTES_DEFAULT).expect("a journal");
         let authority = Arc::new(Authority::open(&path.join("ca")).expect("an authority"));
         let mut tx = registry.begin().await.expect("begun");
-        let draft = UnitDraft { name: "Sở Tài chính".to_owned(), ..UnitDraft::default() };
-        let unit = unit::insert(&mut tx, &draft, now_ms()).await.expect("a unit");
+        let unit = unit::insert(&mut tx, &department(), now_ms())
+            .await
+            .expect("a unit");
         tx.commit().await.expect("committed");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -60,7 +64,16 @@ impl Front {
             stop: stopped,
         };
         tokio::spawn(intake.serve(listener, TlsAcceptor::from(Arc::new(tls))));
-        Front { address, authority, journal, registry, unit, revision, stop, _folder: folder }
+        Front {
+            address,
+            authority,
+            journal,
+            registry,
+            unit,
+            revision,
+            stop,
+            _folder: folder,
+        }
     }
 
     async fn token(&self, uses: i64, expires_ms: i64) -> String {
@@ -85,17 +98,27 @@ impl Front {
             version_min: VERSION_MIN,
             version_max: VERSION_MAX,
             token: secret.to_owned(),
-            csr_der: rcgen::CertificateParams::default().serialize_request(&key).expect("a request").der().to_vec(),
-            fingerprint: Fingerprint { machine_id: machine.to_owned(), ..Fingerprint::default() },
+            csr_der: rcgen::CertificateParams::default()
+                .serialize_request(&key)
+                .expect("a request")
+                .der()
+                .to_vec(),
+            fingerprint: Fingerprint {
+                machine_id: machine.to_owned(),
+                ..Fingerprint::default()
+            },
             hostname: "PC-KẾ-TOÁN".to_owned(),
             os: "Debian 12".to_owned(),
         };
         let mut line = self.connect(None).await.expect("connected");
-        frame::write_agent_frame(&mut line, AgentFrame::Enrol(request)).await.expect("sent");
+        frame::write_agent_frame(&mut line, AgentFrame::Enrol(request))
+            .await
+            .expect("sent");
         match frame::read_collector_frame(&mut line).await.expect("an answer") {
-            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(credentials)) => {
-                Ok(Pc { certificate: credentials.certificate_der, key: key.serialize_der() })
-            }
+            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(credentials)) => Ok(Pc {
+                certificate: credentials.certificate_der,
+                key: key.serialize_der(),
+            }),
             CollectorFrame::Refusal(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }
@@ -103,7 +126,9 @@ impl Front {
 
     async fn enrolled(&self) -> Pc {
         let secret = self.token(1, i64::MAX).await;
-        self.enrol(&secret, "0123456789abcdef0123456789abcdef").await.expect("enrolled")
+        self.enrol(&secret, "0123456789abcdef0123456789abcdef")
+            .await
+            .expect("enrolled")
     }
 
     async fn connect(&self, pc: Option<&Pc>) -> std::io::Result<TlsStream<TcpStream>> {
@@ -116,7 +141,9 @@ impl Front {
             .with_root_certificates(roots);
         let config = match pc {
             None => builder.with_no_client_auth(),
-            Some(pc) => builder.with_client_auth_cert(vec![pc.chain()], pc.key()).expect("a certificate"),
+            Some(pc) => builder
+                .with_client_auth_cert(vec![pc.chain()], pc.key())
+                .expect("a certificate"),
         };
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from(COLLECTOR_NAME).expect("a name");
@@ -126,9 +153,22 @@ impl Front {
     /// Says hello and returns the line with the first answer.
     async fn greet(&self, pc: &Pc, hello: Hello) -> (TlsStream<TcpStream>, CollectorFrame) {
         let mut line = self.connect(Some(pc)).await.expect("connected");
-        frame::write_agent_frame(&mut line, AgentFrame::Hello(Box::new(hello))).await.expect("sent");
+        frame::write_agent_frame(&mut line, AgentFrame::Hello(Box::new(hello)))
+            .await
+            .expect("sent");
         let answer = frame::read_collector_frame(&mut line).await.expect("an answer");
         (line, answer)
+    }
+}
+
+fn department() -> UnitDraft {
+    UnitDraft {
+        parent_id: None,
+        name: "Sở Tài chính".to_owned(),
+        kind: UnitKind::Department,
+        contact_name: String::new(),
+        contact_email: String::new(),
+        phone: String::new(),
     }
 }
 
@@ -164,7 +204,11 @@ fn secret_of(token_text: &str) -> String {
 }
 
 fn hello(next: u64) -> Hello {
-    let lane = LaneState { first_retained: 1, next, last_hash: Vec::new() };
+    let lane = LaneState {
+        first_retained: 1,
+        next,
+        last_hash: Vec::new(),
+    };
     Hello {
         version_min: VERSION_MIN,
         version_max: VERSION_MAX,
@@ -184,11 +228,28 @@ fn hello(next: u64) -> Hello {
 
 fn batch(first: u64, last: u64) -> Batch {
     let event = |seq| Event {
-        header: Header { lane: Lane::State, seq, wall_ms: 1, mono_ms: 1, boot: BootId([5; 16]) },
+        header: Header {
+            lane: Lane::State,
+            seq,
+            wall_ms: 1,
+            mono_ms: 1,
+            boot: BootId([5; 16]),
+        },
         body: Body::Presence(Presence::Stopping(StopReason::Shutdown)),
     };
-    let (raw_bytes, events) = wire::pack_events((first..=last).map(|seq| wire::encode_event(&event(seq))).collect());
-    Batch { lane: Lane::State, first, last, raw_bytes, events, gaps: Vec::new() }
+    let (raw_bytes, events) = wire::pack_events(
+        (first..=last)
+            .map(|seq| wire::encode_event(&event(seq)))
+            .collect(),
+    );
+    Batch {
+        lane: Lane::State,
+        first,
+        last,
+        raw_bytes,
+        events,
+        gaps: Vec::new(),
+    }
 }
 
 /// The next frame that is not a policy or a command.
@@ -213,18 +274,37 @@ async fn an_acknowledgement_means_that_the_events_are_in_the_journal() {
     let front = Front::start().await;
     let pc = front.enrolled().await;
     let (mut line, welcome) = front.greet(&pc, hello(1)).await;
-    let CollectorFrame::Welcome(welcome) = welcome else { panic!("{welcome:?}") };
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
     assert_eq!((welcome.high_water, welcome.new_stream), ([0; 4], false));
 
     for (first, last, through) in [(1, 3, 3), (2, 5, 5)] {
-        frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(first, last))).await.expect("sent");
-        assert_eq!(answer(&mut line).await, CollectorFrame::Ack(Ack { lane: Lane::State, through }));
+        frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(first, last)))
+            .await
+            .expect("sent");
+        assert_eq!(
+            answer(&mut line).await,
+            CollectorFrame::Ack(Ack {
+                lane: Lane::State,
+                through
+            })
+        );
     }
     drop(line);
     let (_line, welcome) = front.greet(&pc, hello(6)).await;
-    let CollectorFrame::Welcome(welcome) = welcome else { panic!("{welcome:?}") };
-    assert_eq!(welcome.high_water, [0, 5, 0, 0], "what was acknowledged is known after reconnecting");
-    assert_eq!(front.journal.marks(StreamId([4; 16])).await.expect("marks")[1].high_water, 5);
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
+    assert_eq!(
+        welcome.high_water,
+        [0, 5, 0, 0],
+        "what was acknowledged is known after reconnecting"
+    );
+    assert_eq!(
+        front.journal.marks(StreamId([4; 16])).await.expect("marks")[1].high_water,
+        5
+    );
 }
 
 #[tokio::test]
@@ -258,7 +338,11 @@ async fn revocation_ends_a_live_session_and_bars_the_next() {
     let pc = front.enrolled().await;
     let (mut line, _) = front.greet(&pc, hello(1)).await;
     let mut tx = front.registry.begin().await.expect("begun");
-    assert!(agent::revoke(&mut tx, pc.agent(), now_ms()).await.expect("revoked"));
+    assert!(
+        agent::revoke(&mut tx, pc.agent(), now_ms())
+            .await
+            .expect("revoked")
+    );
     tx.commit().await.expect("committed");
     front.revision.send(1).expect("heard");
     assert_eq!(refusal_of(answer(&mut line).await).code, RefusalCode::Revoked);
@@ -270,7 +354,11 @@ async fn revocation_ends_a_live_session_and_bars_the_next() {
 async fn a_version_from_the_future_is_refused_with_both_ranges() {
     let front = Front::start().await;
     let pc = front.enrolled().await;
-    let future = Hello { version_min: 7, version_max: 9, ..hello(1) };
+    let future = Hello {
+        version_min: 7,
+        version_max: 9,
+        ..hello(1)
+    };
     let refusal = refusal_of(front.greet(&pc, future).await.1);
     assert_eq!(refusal.code, RefusalCode::Version);
     assert!(refusal.message.contains("7 to 9"), "{}", refusal.message);
@@ -291,10 +379,18 @@ async fn a_batch_that_lies_ends_the_session_and_keeps_nothing() {
     let front = Front::start().await;
     let pc = front.enrolled().await;
     let (mut line, _) = front.greet(&pc, hello(1)).await;
-    let lie = Batch { last: 9, ..batch(1, 3) };
-    frame::write_agent_frame(&mut line, AgentFrame::Batch(lie)).await.expect("sent");
+    let lie = Batch {
+        last: 9,
+        ..batch(1, 3)
+    };
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(lie))
+        .await
+        .expect("sent");
     assert_eq!(refusal_of(answer(&mut line).await).code, RefusalCode::Protocol);
-    assert_eq!(front.journal.marks(StreamId([4; 16])).await.expect("marks")[1].high_water, 0);
+    assert_eq!(
+        front.journal.marks(StreamId([4; 16])).await.expect("marks")[1].high_water,
+        0
+    );
 }
 
 #[tokio::test]
@@ -302,11 +398,15 @@ async fn an_agent_behind_the_collector_is_told_to_begin_anew() {
     let front = Front::start().await;
     let pc = front.enrolled().await;
     let (mut line, _) = front.greet(&pc, hello(1)).await;
-    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5))).await.expect("sent");
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5)))
+        .await
+        .expect("sent");
     answer(&mut line).await;
     drop(line);
     let (_, welcome) = front.greet(&pc, hello(3)).await;
-    let CollectorFrame::Welcome(welcome) = welcome else { panic!("{welcome:?}") };
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
     assert!(welcome.new_stream);
 }
 
@@ -317,7 +417,9 @@ async fn a_second_connection_of_an_agent_takes_over() {
     let (mut first, _) = front.greet(&pc, hello(1)).await;
     let (_second, welcome) = front.greet(&pc, hello(1)).await;
     assert!(matches!(welcome, CollectorFrame::Welcome(_)));
-    let CollectorFrame::GoAway(go) = answer(&mut first).await else { panic!("no goodbye") };
+    let CollectorFrame::GoAway(go) = answer(&mut first).await else {
+        panic!("no goodbye")
+    };
     assert_eq!(go.reason, "taken_over");
 }
 
@@ -327,6 +429,8 @@ async fn stopping_says_when_to_come_back() {
     let pc = front.enrolled().await;
     let (mut line, _) = front.greet(&pc, hello(1)).await;
     front.stop.send(true).expect("heard");
-    let CollectorFrame::GoAway(go) = answer(&mut line).await else { panic!("no goodbye") };
+    let CollectorFrame::GoAway(go) = answer(&mut line).await else {
+        panic!("no goodbye")
+    };
     assert_eq!(go.reason, "restart");
 }

@@ -5,7 +5,7 @@ use vong_proto::event::AgentId;
 
 use super::host::HostStatus;
 use super::query::parsed;
-use super::{Error, Registry, Result, Transaction};
+use super::{Error, Registry, Result, Transaction, policy};
 use crate::entry::HostId;
 
 /// One installation of the agent.
@@ -142,6 +142,7 @@ pub async fn revoke(tx: &mut Transaction, id: AgentId, now_ms: i64) -> Result<bo
         .bind(now_ms)
         .execute(&mut **tx)
         .await?;
+    policy::bump_revision(tx).await?;
     Ok(changed.rows_affected() > 0)
 }
 
@@ -155,6 +156,7 @@ pub async fn revoke_all_of(tx: &mut Transaction, host: HostId, now_ms: i64) -> R
         .bind(now_ms)
         .execute(&mut **tx)
         .await?;
+    policy::bump_revision(tx).await?;
     Ok(changed.rows_affected())
 }
 

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::fold::storable;
 use super::query::json;
-use super::{Registry, Result, Transaction, next_id};
+use super::{Registry, Result, Transaction, next_id, policy};
 use crate::entry::HostId;
 
 /// One command.
@@ -89,6 +89,7 @@ pub async fn insert(tx: &mut Transaction, new: &NewCommand, now_ms: i64) -> Resu
     .bind(new.created_by.clone())
     .execute(&mut **tx)
     .await?;
+    policy::bump_revision(tx).await?;
     Ok(id)
 }
 

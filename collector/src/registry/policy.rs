@@ -42,7 +42,8 @@ pub struct EffectivePolicy {
     pub document: String,
 }
 
-/// The counter that moves with every change which may change somebody's effective policy.
+/// The counter that moves with every change of which a connected agent must learn: policies, units, its
+/// host's unit, commands and revocations.
 ///
 /// # Errors
 /// When the database fails.
