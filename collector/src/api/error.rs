@@ -1,0 +1,143 @@
+//! What the API answers when it cannot do as asked: a status, a code and parameters, never prose.
+//!
+//! Faults of our own are logged with their cause and leave as a bare `internal`: what stands in an error
+//! of the registry or the store is nobody's business outside.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::word::Params;
+
+/// The reasons for a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ErrorCode {
+    /// The name or the password is wrong; nobody is told which.
+    BadCredentials,
+    /// Too many failed attempts; `retry_after_s`.
+    TooManyAttempts,
+    /// Nobody is signed in, or no longer.
+    Unauthenticated,
+    /// The role does not allow it.
+    Forbidden,
+    /// A one-time password must be changed before anything else.
+    PasswordChangeRequired,
+    /// A change without the session's CSRF value, or from another site.
+    Csrf,
+    /// It does not exist, or is none of the asker's business.
+    NotFound,
+    /// The request cannot be read; `place`, `problem`.
+    BadRequest,
+    /// The body is larger than `max_bytes`.
+    BodyTooLarge,
+    /// The present password is wrong.
+    WrongPassword,
+    /// A password needs at least `min` characters.
+    PasswordTooShort,
+    /// A password may have at most `max` bytes.
+    PasswordTooLong,
+    /// A policy cannot be accepted; `place`, `problem`.
+    PolicyFault,
+    /// The thing is not in a state that allows it; `state`.
+    Conflict,
+    /// Everybody together, or this user, has too many open live streams.
+    TooManyStreams,
+    /// It took too long.
+    Timeout,
+    /// A part of the collector does not answer at the moment; `part`.
+    Unavailable,
+    /// A fault of the collector's own; its log knows more.
+    Internal,
+}
+
+impl ErrorCode {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadCredentials | Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts | Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
+            Self::Forbidden | Self::PasswordChangeRequired | Self::Csrf => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadRequest | Self::WrongPassword | Self::PasswordTooShort | Self::PasswordTooLong => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::PolicyFault => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(super) struct ApiError {
+    /// Why.
+    pub(super) code: ErrorCode,
+    /// What fills the text that the dashboard shows for it.
+    pub(super) params: Params,
+}
+
+impl ApiError {
+    /// A refusal that the code alone describes.
+    pub(super) fn new(code: ErrorCode) -> Self {
+        Self {
+            code,
+            params: Params::default(),
+        }
+    }
+
+    /// The same with one more parameter.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.params.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// It does not exist, or is none of the asker's business: the two look the same.
+    pub(super) fn not_found() -> Self {
+        Self::new(ErrorCode::NotFound)
+    }
+
+    /// A part of the request that cannot be accepted.
+    pub(super) fn bad_request(place: &str, problem: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest)
+            .with("place", place)
+            .with("problem", problem.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let retry_after = self
+            .params
+            .0
+            .get("retry_after_s")
+            .and_then(serde_json::Value::as_u64);
+        let mut response = (self.code.status(), Json(self)).into_response();
+        if let Some(seconds) = retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttled_client_is_told_when_to_come_back() {
+        let response = ApiError::new(ErrorCode::TooManyAttempts)
+            .with("retry_after_s", 7)
+            .into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "7");
+    }
+}

@@ -1,0 +1,243 @@
+//! Events: one host's timeline, and one event with everything that was reported.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::error::{ApiError, ErrorCode};
+use super::extract::{Asked, Key};
+use super::hosts::{ProbeKind, Reachability};
+use super::page::{Page, PageQuery};
+use super::word::{Params, Phrase, Severity, Text};
+
+/// The routes of this noun.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(host_events))
+        .routes(routes!(event))
+}
+
+/// What kind of thing was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EventKind {
+    /// A file was created, changed, renamed or deleted.
+    File,
+    /// The complete antivirus state.
+    Antivirus,
+    /// Adapters, gateways and resolvers.
+    Network,
+    /// A probed service changed its state.
+    ProbeState,
+    /// Probing over one interval.
+    ProbeSample,
+    /// The agent or its PC starts or stops.
+    Presence,
+    /// A sensor knows that it has missed something.
+    Blind,
+    /// A sensor cannot see something.
+    Unsupported,
+    /// How a command ended.
+    CommandResult,
+    /// An event that could not be understood.
+    Opaque,
+}
+
+/// Which events are wanted; what is absent does not restrict.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventFilter {
+    /// Of this kind.
+    kind: Option<EventKind>,
+    /// Containing this text in a path, a user, a probe or the details.
+    text: Option<String>,
+    /// Not before.
+    from_ms: Option<i64>,
+    /// Before.
+    to_ms: Option<i64>,
+}
+
+/// An event, as it stands in a timeline.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EventRow {
+    /// Its name: unique and lasting.
+    key: String,
+    /// The host.
+    host: i64,
+    /// When it happened: the PC's clock, corrected by the measured offset.
+    time_ms: i64,
+    /// When the collector received it.
+    received_ms: i64,
+    /// What kind of thing was seen.
+    kind: EventKind,
+    /// Its lane, 0 (urgent) to 3 (samples).
+    lane: u8,
+    /// Its number in that lane of its stream.
+    seq: u64,
+    /// Its stream.
+    stream: String,
+    /// What happened, in one line.
+    summary: Phrase,
+    /// A file event's own part.
+    file: Option<FileReport>,
+    /// A probe's own part.
+    probe: Option<ProbeEventReport>,
+    /// Every other kind's own part, as reported.
+    detail: Option<Params>,
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FileAction {
+    /// It is new.
+    Created,
+    /// Its content changed.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// It has another name.
+    Renamed,
+    /// Only its rights, owner or times changed.
+    Attributes,
+}
+
+/// How the agent came to know of a file event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Origin {
+    /// The operating system told while it happened.
+    RealTime,
+    /// A comparison with the baseline found it afterwards.
+    CatchUp,
+}
+
+/// Something happened to a file.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FileReport {
+    /// What happened.
+    action: FileAction,
+    /// Its path.
+    path: Text,
+    /// The path's bytes as hexadecimal digits, always.
+    path_hex: String,
+    /// The path before a rename.
+    old_path: Option<Text>,
+    /// How the agent came to know.
+    origin: Origin,
+    /// Size in bytes afterwards; `null` when it is gone.
+    size: Option<u64>,
+    /// Time of the last change of content, nanoseconds since 1970, as digits: more than a JSON number holds.
+    mtime_ns: Option<String>,
+    /// Its owner.
+    owner: Option<String>,
+    /// SHA-256 of its content.
+    sha256: Option<String>,
+    /// Why there is none: a code such as `too_large`.
+    digest_absent: Option<String>,
+    /// The watch in the policy that it falls under.
+    watch: String,
+    /// What a change under that watch means; `null` is routine.
+    severity: Option<Severity>,
+    /// Who did it.
+    who: WhoReport,
+}
+
+/// How well it is known who changed a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WhoKind {
+    /// The process is known.
+    Exact,
+    /// Only its number is: it had exited.
+    Exited,
+    /// Nobody can tell.
+    Unavailable,
+}
+
+/// Who changed a file.
+#[derive(Serialize, ToSchema)]
+pub(super) struct WhoReport {
+    /// How well it is known.
+    kind: WhoKind,
+    /// Process id.
+    pid: Option<u32>,
+    /// Path of its executable.
+    executable: Option<Text>,
+    /// Its command line.
+    command_line: Option<Text>,
+    /// The user it ran as.
+    user: Option<String>,
+    /// Process id of its parent.
+    parent_pid: Option<u32>,
+    /// Path of its parent's executable.
+    parent_executable: Option<Text>,
+    /// Why nobody can tell: a code such as `unprivileged`.
+    reason: Option<String>,
+}
+
+/// What a probe saw: a change of state, or an interval's figures.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProbeEventReport {
+    /// The probe's name in the policy.
+    probe: String,
+    /// How it is probed.
+    kind: ProbeKind,
+    /// What is probed.
+    target: String,
+    /// The new state, of a change.
+    state: Option<Reachability>,
+    /// Why it does not answer: a code.
+    error: Option<String>,
+    /// What a failure means, as the policy says.
+    severity: Option<Severity>,
+    /// Length of the interval, of a sample.
+    interval_ms: Option<u32>,
+    /// Probes sent.
+    sent: Option<u32>,
+    /// Probes without an answer in time.
+    lost: Option<u32>,
+    /// Smallest latency; 0 when none was answered.
+    latency_min_us: Option<u32>,
+    /// Mean latency.
+    latency_mean_us: Option<u32>,
+    /// Largest latency.
+    latency_max_us: Option<u32>,
+}
+
+/// One event with everything that was reported.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EventDetail {
+    /// What stands in timelines.
+    #[serde(flatten)]
+    row: EventRow,
+    /// Its row in the store, by the names of the catalogue of fields.
+    raw: Params,
+}
+
+/// One host's events, the newest first. Searching them is audited.
+#[utoipa::path(
+    get, path = "/api/v1/hosts/{id}/events", tag = "events", params(("id" = i64, Path), EventFilter, PageQuery),
+    responses((status = OK, body = Page<EventRow>), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+)]
+async fn host_events(
+    State(_api): State<Api>,
+    Key(_id): Key<i64>,
+    Asked(_filter): Asked<EventFilter>,
+    Asked(_page): Asked<PageQuery>,
+) -> Result<Json<Page<EventRow>>, ApiError> {
+    Err(ApiError::new(ErrorCode::Unavailable))
+}
+
+/// One event.
+#[utoipa::path(
+    get, path = "/api/v1/events/{key}", tag = "events", params(("key" = String, Path)),
+    responses((status = OK, body = EventDetail), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+)]
+async fn event(State(_api): State<Api>, Key(_key): Key<String>) -> Result<Json<EventDetail>, ApiError> {
+    Err(ApiError::new(ErrorCode::Unavailable))
+}

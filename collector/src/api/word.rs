@@ -1,0 +1,223 @@
+//! Words that stand in many answers: closed sets of states, text of uncertain encoding, phrases to translate.
+//!
+//! The API never sends prose. What is said to people is a code with parameters ([`Phrase`]), which the
+//! dashboard puts into their language; what a PC said is data ([`Text`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
+/// Named values that fill a text or describe a thing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Params(pub(super) BTreeMap<String, Value>);
+
+impl Params {
+    /// An object's members; anything else stands under `value`.
+    pub(super) fn of(value: Value) -> Self {
+        match value {
+            Value::Object(members) => Self(members.into_iter().collect()),
+            Value::Null => Self::default(),
+            other => Self(BTreeMap::from([("value".to_owned(), other)])),
+        }
+    }
+}
+
+impl utoipa::PartialSchema for Params {
+    fn schema() -> RefOr<Schema> {
+        let any = AdditionalProperties::FreeForm(true);
+        ObjectBuilder::new().additional_properties(Some(any)).into()
+    }
+}
+
+impl ToSchema for Params {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Params".into()
+    }
+}
+
+/// Something to be said, as a code and what fills it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(super) struct Phrase {
+    /// What is said, such as `antivirus.stale`.
+    #[schema(example = "antivirus.stale")]
+    pub(super) code: String,
+    /// What fills it.
+    pub(super) params: Params,
+}
+
+/// Bytes that are usually text, such as a path: hostile, and not always valid UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(super) struct Text {
+    /// The text; what is not UTF-8 in it is replaced by U+FFFD.
+    pub(super) text: String,
+    /// The bytes as hexadecimal digits, only when `text` does not say it all.
+    pub(super) hex: Option<String>,
+}
+
+impl Text {
+    /// Shows bytes as well as they can be shown.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self {
+                text: text.to_owned(),
+                hex: None,
+            },
+            Err(_) => Self {
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                hex: Some(hex::encode(bytes)),
+            },
+        }
+    }
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Role {
+    /// Everything.
+    Administrator,
+    /// Sees and handles alerts, orders rescans; everywhere, or in a subtree of units.
+    Analyst,
+    /// Sees and handles what concerns one unit and those below it.
+    UnitStaff,
+    /// Sees, and changes nothing.
+    Auditor,
+}
+
+/// What kind of office a unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum UnitKind {
+    /// The province itself.
+    Province,
+    /// A department (sở).
+    Department,
+    /// A commune (xã).
+    Commune,
+    /// A ward (phường).
+    Ward,
+    /// A special administrative zone (đặc khu).
+    SpecialZone,
+    /// Any office below those.
+    Office,
+}
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HostKind {
+    /// A PC that somebody works at.
+    Workstation,
+    /// A server.
+    Server,
+}
+
+/// Where a host stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HostStatus {
+    /// Enrolled.
+    Active,
+    /// Waits for approval.
+    Pending,
+    /// Managed no more.
+    Retired,
+}
+
+/// What is known of a host's antivirus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Protection {
+    /// Present, on, up to date.
+    Protected,
+    /// On, with definitions that are too old.
+    Stale,
+    /// Present, but switched off.
+    Off,
+    /// No product was found.
+    Missing,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// How grave a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Severity {
+    /// Worth a line in a digest.
+    Low,
+    /// Worth an alert.
+    Medium,
+    /// Worth a mail in working hours.
+    High,
+    /// Worth waking somebody.
+    Critical,
+}
+
+/// What an alert is about, in the large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Category {
+    /// Antivirus is missing, off or stale.
+    Protection,
+    /// Watched files changed.
+    Files,
+    /// A service cannot be reached.
+    Network,
+    /// A host does not report.
+    Presence,
+}
+
+/// Where an alert stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AlertState {
+    /// Nobody has taken it yet.
+    Open,
+    /// Somebody takes care of it.
+    Acknowledged,
+    /// Over.
+    Resolved,
+}
+
+/// What an alert turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    /// It was what it said.
+    True,
+    /// It was what it said, and harmless.
+    Benign,
+    /// It was not so.
+    False,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vietnamese_text_comes_through_as_it_is() {
+        for path in ["/srv/hồ sơ/Nguyễn.txt", "/srv/ho\u{302}\u{300} so\u{31b}"] {
+            assert_eq!(
+                Text::of(path.as_bytes()),
+                Text {
+                    text: path.to_owned(),
+                    hex: None
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_beside_their_picture() {
+        let shown = Text::of(b"/srv/\xff.txt");
+        assert_eq!(shown.text, "/srv/\u{fffd}.txt");
+        assert_eq!(shown.hex.as_deref(), Some("2f7372762fff2e747874"));
+    }
+}
