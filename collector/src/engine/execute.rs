@@ -147,12 +147,12 @@ impl Storage {
         Ok(())
     }
 
-    /// Feeds the data of an INSERT to the engine; `sql` stops before its FORMAT clause.
+    /// Feeds the data of an INSERT to the engine, which wants the FORMAT clause apart: it starts at `end`.
     pub(super) fn insert(
         &self,
         request: &Request,
         sql: &str,
-        format: &str,
+        (end, format): (usize, &str),
         data: &mut mpsc::Receiver<InsertData>,
     ) -> Result<(), Exception> {
         if !request.parameters.is_empty() {
@@ -163,7 +163,7 @@ impl Storage {
         }
         let mut connection = self.connect(request, &[])?;
         check_class(&mut connection, sql, true)?;
-        let mut insert = connection.insert(sql, format)?;
+        let mut insert = connection.insert(&sql[..end], format)?;
         loop {
             match data.blocking_recv() {
                 Some(InsertData::Bytes(bytes)) => insert.append(&bytes)?,
@@ -185,7 +185,7 @@ fn check_class(connection: &mut Connection, sql: &str, may_write: bool) -> Resul
         Some((1, StatementClass::Write)) if may_write => Ok(()),
         Some((0, _) | (1, StatementClass::Empty)) => Err(Exception::new(
             SYNTAX_ERROR,
-            "Syntax error: there is no statement",
+            "Syntax error: this is not a statement",
         )),
         Some((1, _)) => Err(Exception::new(
             QUERY_IS_PROHIBITED,

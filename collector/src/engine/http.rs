@@ -111,7 +111,7 @@ async fn dispatch(front_end: FrontEnd, http: HttpRequest) -> Result<Response, Ex
         if outline.verb == "INSERT"
             && let Some((end, format)) = outline.format
         {
-            return insert(front_end, request, sql[..end].to_owned(), format, body).await;
+            return insert(front_end, request, sql, (end, format), body).await;
         }
         request.sql = Some(sql);
     }
@@ -173,7 +173,7 @@ async fn insert(
     front_end: FrontEnd,
     request: Request,
     sql: String,
-    format: String,
+    (end, format): (usize, String),
     body: Body,
 ) -> Result<Response, Exception> {
     let slot = front_end.slot().await?;
@@ -182,7 +182,11 @@ async fn insert(
     let (outcome_sender, outcome) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        let _ = outcome_sender.send(front_end.storage.insert(&request, &sql, &format, &mut data));
+        let _ = outcome_sender.send(
+            front_end
+                .storage
+                .insert(&request, &sql, (end, &format), &mut data),
+        );
     });
     let fed = feed(body, is_compressed, sender).await;
     let outcome = outcome
