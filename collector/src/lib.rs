@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod registry;
 pub mod scope;
 pub mod stop;
+pub mod store;

@@ -1,5 +1,6 @@
 //! The embedded engine against what the `clickhouse` crate expects of a server, and against what we expect
 //! of its process. Everything here is real: the program, the library, the disk.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 #[path = "support/engine.rs"]
 mod support;
@@ -235,7 +236,9 @@ async fn what_was_acknowledged_survives_a_kill() {
     create_table(&engine.client()).await;
     for round in 1..=3 {
         // Other rows each time: what is identical would be taken for a repetition.
-        insert(&engine.client(), &readings(1000 * round..1000 * (round + 1))).await.unwrap();
+        insert(&engine.client(), &readings(1000 * round..1000 * (round + 1)))
+            .await
+            .unwrap();
         engine.kill();
         engine.wait_for_restart(round).await;
         assert_eq!(count(&engine.client()).await, 1000 * round);
@@ -325,7 +328,7 @@ async fn a_start_that_fails_says_why() {
     ] {
         match supervisor::start(config).await {
             Err(StartError::Ended { last_words, .. }) => {
-                assert!(last_words.contains(expected), "{last_words}")
+                assert!(last_words.contains(expected), "{last_words}");
             }
             other => panic!("{other:?} instead of {expected}"),
         }
