@@ -1,9 +1,8 @@
 /**
  * A real browser for the stories: Debian's Chromium, a fresh profile, no services of its own.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -18,11 +17,23 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** A page as wide as an analyst's screen; every error of the page's own is kept. */
-export async function openPage({ baseUrl, executable }) {
-  const browser = await chromium.launch({ executablePath: executable, args: FLAGS, headless: true });
+/** Nothing on a page of ours may take longer. */
+const PATIENCE_MS = 20_000;
+
+/** The value of an environment variable that a story cannot do without. */
+export function needed(name) {
+  const value = process.env[name];
+  if (value === undefined || value === '') throw new Error(`the environment variable ${name} is missing`);
+  return value;
+}
+
+/** A page as wide as an analyst's screen; every fault that the page itself reports is kept. */
+export async function openPage(baseURL) {
+  const executablePath = process.env.VONG_CHROMIUM ?? '/usr/bin/chromium';
+  const browser = await chromium.launch({ executablePath, args: FLAGS, headless: true });
   const context = await browser.newContext({
-    baseURL: baseUrl,
+    baseURL,
+    // The collector of a story has a certificate of its own authority, if any.
     ignoreHTTPSErrors: true,
     viewport: { width: 1440, height: 900 },
     colorScheme: 'light',
@@ -30,6 +41,7 @@ export async function openPage({ baseUrl, executable }) {
     // Deliberately not Vietnam: the dashboard shows Vietnamese time everywhere.
     timezoneId: 'America/New_York',
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults = [];
   page.on('pageerror', (error) => faults.push(`uncaught: ${error.message}`));
@@ -39,29 +51,52 @@ export async function openPage({ baseUrl, executable }) {
   return { browser, page, faults };
 }
 
-/** Before signing in, asking who one is answers 401, and Chromium logs that by itself. */
+/** Asking who one is before signing in is answered by 401, which Chromium reports by itself. */
 function isExpected(text) {
   return text.includes('status of 401');
+}
+
+/**
+ * Signs in by label and button, and replaces a one-time password when the page asks for it.
+ */
+export async function signIn(page, user, password) {
+  await page.getByLabel('Tên đăng nhập').fill(user);
+  await page.getByLabel('Mật khẩu', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Đăng nhập' }).click();
+  const home = page.getByRole('navigation', { name: 'Chính' });
+  const first = page.getByRole('heading', { name: 'Đặt mật khẩu mới' });
+  const refused = page.getByRole('alert');
+  await home.or(first).or(refused).first().waitFor();
+  if (await refused.isVisible()) throw new Error(`sign-in is refused: ${await refused.innerText()}`);
+  if (await first.isVisible()) {
+    const own = process.env.VONG_NEW_PASSWORD ?? `${password} của tôi`;
+    await page.getByLabel('Mật khẩu hiện tại').fill(password);
+    await page.getByLabel('Mật khẩu mới', { exact: true }).fill(own);
+    await page.getByLabel('Nhập lại mật khẩu mới').fill(own);
+    await page.getByRole('button', { name: 'Đổi mật khẩu' }).click();
+    await home.waitFor();
+  }
 }
 
 const require = createRequire(import.meta.url);
 let axeSource;
 
-/** Runs axe-core on what the page shows now; answers its violations as lines. */
+/** Runs axe-core on what the page shows now; answers each violation as text. */
 export async function accessibilityFaults(page) {
   axeSource ??= await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  return violations.flatMap((violation) =>
-    violation.nodes.map(
-      (node) => `${violation.id}: ${violation.help}: ${node.target.join(' ')}\n    ${node.failureSummary ?? ''}`,
-    ),
-  );
+  const violations = await page.evaluate(async () => {
+    const found = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return found.violations.flatMap(({ id, help, nodes }) =>
+      nodes.map((node) => `${id}: ${help}: ${node.target.join(' ')}\n    ${node.failureSummary}`),
+    );
+  });
+  return violations;
 }
 
-/** Saves what the page shows, when a directory was named. */
-export async function screenshot(page, directory, name) {
-  if (directory === undefined || directory === '') return;
-  await mkdir(directory, { recursive: true });
-  await page.screenshot({ path: path.join(directory, `${name}.png`), fullPage: true });
+/** Saves what the page shows, when a folder was named. */
+export async function photograph(page, folder, name) {
+  if (folder === undefined || folder === '') return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
 }

@@ -2,7 +2,6 @@
 import {
   Button,
   Menu,
-  Modal,
   SegmentedControl,
   Stack,
   Text,
@@ -16,6 +15,7 @@ import { signOut } from '~/api/actions';
 import { meQuery } from '~/api/queries';
 import { ChangePasswordForm } from '~/forms/change-password';
 import { useWords } from '~/i18n';
+import { Dialog } from '~/ui/dialog';
 import { IconChevronDown, IconKeyboard, IconLock, IconLogout, IconUserCircle } from '~/ui/icons';
 import { LanguageSwitch } from './language-switch';
 import { Shortcuts } from './shortcuts';
@@ -38,7 +38,7 @@ export function AccountMenu() {
             px="xs"
             leftSection={<IconUserCircle size={18} aria-hidden />}
             rightSection={<IconChevronDown size={14} aria-hidden />}
-            aria-label={t('account.menu')}
+            aria-label={`${t('account.menu')}: ${me.name}`}
           >
             <Text span visibleFrom="sm" fz="sm">
               {me.name}
@@ -59,22 +59,12 @@ export function AccountMenu() {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <Modal
-        opened={changing}
-        onClose={password.close}
-        title={t('password.title')}
-        closeButtonProps={{ 'aria-label': t('common.close') }}
-      >
+      <Dialog title={t('password.title')} opened={changing} onClose={password.close}>
         <ChangePasswordForm onDone={password.close} onCancel={password.close} />
-      </Modal>
-      <Modal
-        opened={helping}
-        onClose={help.close}
-        title={t('account.shortcuts')}
-        closeButtonProps={{ 'aria-label': t('common.close') }}
-      >
+      </Dialog>
+      <Dialog title={t('account.shortcuts')} opened={helping} onClose={help.close}>
         <Shortcuts />
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -1,7 +1,7 @@
 /** What an analyst does with an alert: take it, comment on it, close it with a verdict. */
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
+import { notice } from '~/ui/notice';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { acknowledge } from '~/api/actions';
 import { alertQuery } from '~/api/queries';
@@ -9,6 +9,7 @@ import type { AlertDetail } from '~/api/types';
 import { CommentForm } from '~/forms/comment';
 import { ResolveForm } from '~/forms/resolve';
 import { useWords } from '~/i18n';
+import { Dialog } from '~/ui/dialog';
 import { IconCheck } from '~/ui/icons';
 import { useErrorText } from '~/ui/states';
 
@@ -21,11 +22,10 @@ export function AlertActions({ alert }: { alert: AlertDetail }) {
     mutationFn: acknowledge,
     onSuccess: (changed) => {
       store(changed);
-      notifications.show({ message: t('alert.acknowledgedNow') });
+      notice(t('alert.acknowledgedNow'));
     },
   });
   const failure = useErrorText(taking.error);
-  const closeLabel = { 'aria-label': t('common.close') };
   return (
     <>
       {taking.isError && <span role="alert">{failure}</span>}
@@ -43,17 +43,12 @@ export function AlertActions({ alert }: { alert: AlertDetail }) {
         </Button>
       )}
       {alert.state !== 'resolved' && <Button onClick={resolution.open}>{t('alert.resolve')}</Button>}
-      <Modal
-        opened={resolving}
-        onClose={resolution.close}
-        title={t('alert.resolveTitle')}
-        closeButtonProps={closeLabel}
-      >
+      <Dialog title={t('alert.resolveTitle')} opened={resolving} onClose={resolution.close}>
         <ResolveForm alert={alert.id} onDone={resolution.close} onStored={store} />
-      </Modal>
-      <Modal opened={commenting} onClose={comment.close} title={t('alert.addComment')} closeButtonProps={closeLabel}>
+      </Dialog>
+      <Dialog title={t('alert.addComment')} opened={commenting} onClose={comment.close}>
         <CommentForm alert={alert.id} onDone={comment.close} onStored={store} />
-      </Modal>
+      </Dialog>
     </>
   );
 }

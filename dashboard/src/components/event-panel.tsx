@@ -1,10 +1,11 @@
 /** One event beside the list it was found in: its story first, then the data as received. */
-import { Drawer, Tabs } from '@mantine/core';
+import { Tabs } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { eventQuery } from '~/api/queries';
 import type { EventDetail, FileReport } from '~/api/types';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
+import { SidePanel } from '~/ui/dialog';
 import { Facts, type Fact } from '~/ui/facts';
 import { FilePath, Hostile } from '~/ui/hostile';
 import { Failed, Loading } from '~/ui/states';
@@ -25,16 +26,9 @@ interface EventPanelProps {
 export function EventPanel({ eventKey, onClose }: EventPanelProps) {
   const { t } = useWords();
   return (
-    <Drawer
-      opened={eventKey !== undefined}
-      onClose={onClose}
-      position="right"
-      size="xl"
-      title={t('timeline.event')}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-    >
+    <SidePanel title={t('timeline.event')} opened={eventKey !== undefined} onClose={onClose}>
       {eventKey !== undefined && <Loaded eventKey={eventKey} />}
-    </Drawer>
+    </SidePanel>
   );
 }
 

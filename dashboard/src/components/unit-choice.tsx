@@ -17,7 +17,7 @@ export function UnitChoice({ value, onChange }: UnitChoiceProps) {
     <Choice
       label={t('hosts.unit')}
       value={value === undefined ? undefined : String(value)}
-      width={240}
+      width={220}
       options={inTreeOrder(units).map(({ unit, depth }) => ({
         value: String(unit.id),
         label: `${'\u2003'.repeat(depth)}${unit.name}`,

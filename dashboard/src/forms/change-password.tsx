@@ -1,7 +1,7 @@
 /** Changing one's own password, by choice or after a one-time password. */
 import { Button, Group, PasswordInput, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
+import { notice } from '~/ui/notice';
 import { useMutation } from '@tanstack/react-query';
 import { changePassword } from '~/api/actions';
 import { ApiError } from '~/api/client';
@@ -30,7 +30,7 @@ export function ChangePasswordForm({ onDone, onCancel }: ChangePasswordFormProps
   const change = useMutation({
     mutationFn: changePassword,
     onSuccess: () => {
-      notifications.show({ message: t('password.done') });
+      notice(t('password.done'));
       onDone();
     },
   });

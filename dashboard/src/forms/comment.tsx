@@ -1,7 +1,7 @@
 /** A remark for the next shift, kept in the alert's history. */
 import { Button, Group, Stack, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
+import { notice } from '~/ui/notice';
 import { useMutation } from '@tanstack/react-query';
 import { addComment } from '~/api/actions';
 import type { AlertDetail } from '~/api/types';
@@ -24,7 +24,7 @@ export function CommentForm({ alert, onDone, onStored }: CommentFormProps) {
     mutationFn: addComment,
     onSuccess: (changed) => {
       onStored(changed);
-      notifications.show({ message: t('alert.commentedNow') });
+      notice(t('alert.commentedNow'));
       onDone();
     },
   });

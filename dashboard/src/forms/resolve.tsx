@@ -1,7 +1,7 @@
 /** Closing an alert: a verdict and a reason, both asked for. */
 import { Button, Group, Radio, Stack, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
+import { notice } from '~/ui/notice';
 import { useMutation } from '@tanstack/react-query';
 import { resolve } from '~/api/actions';
 import type { AlertDetail, Verdict } from '~/api/types';
@@ -29,7 +29,7 @@ export function ResolveForm({ alert, onDone, onStored }: ResolveFormProps) {
     mutationFn: resolve,
     onSuccess: (changed) => {
       onStored(changed);
-      notifications.show({ message: t('alert.resolvedNow') });
+      notice(t('alert.resolvedNow'));
       onDone();
     },
   });

@@ -2,6 +2,7 @@
 import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 import { signIn } from '~/api/actions';
 import { ApiError } from '~/api/client';
 import { useWords } from '~/i18n';
@@ -16,6 +17,9 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
       password: (value) => (value === '' ? t('signIn.required') : null),
     },
   });
+  const first = useRef<HTMLInputElement>(null);
+  // The page has one purpose: whoever opens it wants to type a name.
+  useEffect(() => first.current?.focus(), []);
   const attempt = useMutation({ mutationFn: signIn, onSuccess: onSignedIn });
   return (
     <form onSubmit={form.onSubmit((values) => attempt.mutate(values))} noValidate>
@@ -27,7 +31,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
           autoCapitalize="none"
           spellCheck={false}
           size="md"
-          data-autofocus
+          ref={first}
           {...form.getInputProps('user')}
         />
         <PasswordInput

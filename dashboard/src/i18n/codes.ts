@@ -17,7 +17,7 @@ export interface CodedText {
 
 /** Parameters whose values are codes themselves, and where their words stand. */
 const CODED_PARAMS: Readonly<Record<string, string>> = {
-  action: 'fileAction',
+  action: 'fileActionDone',
   error: 'probeError',
   state: 'reachability',
   origin: 'origin',

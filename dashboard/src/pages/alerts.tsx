@@ -2,6 +2,7 @@
 import { Table, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { alertsCountQuery, alertsQuery } from '~/api/queries';
 import type { AlertRow } from '~/api/types';
 import { SeverityBadge, StateText } from '~/components/badges';
@@ -94,12 +95,10 @@ interface AlertTableProps {
 function AlertTable({ rows, gone, stale }: AlertTableProps) {
   const { t } = useWords();
   const columns = [
-    { key: 'severity', title: t('severity.label'), width: 130 },
+    { key: 'severity', title: t('severity.label'), width: 132 },
     { key: 'what', title: t('alerts.what') },
-    { key: 'host', title: t('alerts.host'), width: 170 },
-    { key: 'unit', title: t('alerts.unit'), width: 200 },
-    { key: 'state', title: t('state.label'), width: 150 },
-    { key: 'assignee', title: t('alerts.assignee'), width: 150 },
+    { key: 'host', title: t('alerts.host'), width: 220 },
+    { key: 'state', title: t('state.label'), width: 180 },
     { key: 'age', title: t('alerts.age'), width: 130 },
     { key: 'updated', title: t('alerts.updated'), width: 130 },
   ];
@@ -112,8 +111,16 @@ function AlertTable({ rows, gone, stale }: AlertTableProps) {
   );
 }
 
+/** The second line of a cell. */
+function Second({ children }: { children: ReactNode }) {
+  return (
+    <Text fz="xs" c="dimmed">
+      {children}
+    </Text>
+  );
+}
+
 function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
-  const { t } = useWords();
   const { sentence } = useCodes();
   return (
     <Row gone={gone}>
@@ -127,17 +134,11 @@ function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
       </Table.Td>
       <Table.Td>
         <Hostile text={alert.host.name} />
+        <Second>{alert.unit.name}</Second>
       </Table.Td>
-      <Table.Td>{alert.unit.name}</Table.Td>
       <Table.Td>
         <StateText state={alert.state} />
-      </Table.Td>
-      <Table.Td>
-        {alert.assignee ?? (
-          <Text span inherit c="dimmed">
-            {t('alerts.nobody')}
-          </Text>
-        )}
+        {alert.assignee != null && <Second>{alert.assignee}</Second>}
       </Table.Td>
       <Table.Td>
         <Ago ms={alert.opened_ms} />

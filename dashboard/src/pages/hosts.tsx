@@ -18,7 +18,8 @@ import { Panel } from '~/ui/panel';
 import { Empty } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { formatNumber, ZONE_LABEL } from '~/util/format';
-import { CONNECTIONS, type HostsSearch, PROTECTIONS, SORTS } from './hosts.search';
+import classes from './hosts.module.css';
+import { CONNECTIONS, type HostsSearch, PROTECTIONS } from './hosts.search';
 
 const route = getRouteApi('/signed-in/shell/hosts');
 
@@ -43,7 +44,7 @@ export function HostsPage() {
       <HostFilters search={search} filtered={filtered} />
       <Panel flush>
         <ListBody query={query} shown={list.rows.length} empty={<NoHosts filtered={filtered} />}>
-          <HostTable rows={list.rows} gone={list.gone} stale={list.stale} />
+          <HostTable rows={list.rows} gone={list.gone} stale={list.stale} sorted={search.sort} />
           <More {...list.more} />
         </ListBody>
       </Panel>
@@ -55,7 +56,6 @@ function HostFilters({ search, filtered }: { search: HostsSearch; filtered: bool
   const { t } = useWords();
   const navigate = route.useNavigate();
   const change = (part: HostsSearch) => void navigate({ search: (former) => ({ ...former, ...part }), replace: true });
-  const sortNames = { name: t('hosts.name'), last_seen: t('hosts.connection'), unit: t('hosts.unit') };
   return (
     <Filters active={filtered} onClear={() => void navigate({ search: { sort: search.sort } })}>
       <SearchField label={t('hosts.search')} value={search.search} onChange={(value) => change({ search: value })} />
@@ -63,7 +63,7 @@ function HostFilters({ search, filtered }: { search: HostsSearch; filtered: bool
       <Choice
         label={t('connection.label')}
         value={search.connection}
-        width={220}
+        width={200}
         options={CONNECTIONS.map((value) => ({ value, label: t(`connection.${value}`) }))}
         onChange={(connection) => change({ connection })}
       />
@@ -77,20 +77,9 @@ function HostFilters({ search, filtered }: { search: HostsSearch; filtered: bool
       <Choice
         label={t('hosts.missingLabel')}
         value={search.missing === true ? 'missing' : undefined}
-        width={220}
+        width={210}
         options={[{ value: 'missing', label: t('hosts.missingOnly') }]}
         onChange={(value) => change({ missing: value === undefined ? undefined : true })}
-      />
-      <Choice
-        label={t('hosts.sortLabel')}
-        value={search.sort}
-        anyLabel={sortNames.name}
-        width={200}
-        options={SORTS.filter((sort) => sort !== 'name').map((value) => ({
-          value,
-          label: t('hosts.sort', { column: sortNames[value] }),
-        }))}
-        onChange={(sort) => change({ sort })}
       />
     </Filters>
   );
@@ -100,16 +89,27 @@ interface HostTableProps {
   readonly rows: readonly HostRow[];
   readonly gone: ReadonlySet<string>;
   readonly stale: boolean;
+  readonly sorted: HostsSearch['sort'];
 }
 
-function HostTable({ rows, gone, stale }: HostTableProps) {
+function HostTable({ rows, gone, stale, sorted }: HostTableProps) {
   const { t } = useWords();
+  const navigate = route.useNavigate();
+  const sort = (by: NonNullable<HostsSearch['sort']>) => ({
+    direction:
+      (sorted ?? 'name') !== by
+        ? ('none' as const)
+        : by === 'last_seen'
+          ? ('descending' as const)
+          : ('ascending' as const),
+    onSort: () => void navigate({ search: (former) => ({ ...former, sort: by }), replace: true }),
+  });
   const columns = [
-    { key: 'name', title: t('hosts.name') },
-    { key: 'unit', title: t('hosts.unit') },
+    { key: 'name', title: t('hosts.name'), sort: sort('name') },
+    { key: 'unit', title: t('hosts.unit'), sort: sort('unit') },
     { key: 'protection', title: t('hosts.protection'), width: 190 },
     { key: 'connection', title: t('hosts.connection'), width: 240 },
-    { key: 'seen', title: t('hosts.lastSeen', { zone: ZONE_LABEL }), width: 180 },
+    { key: 'seen', title: t('hosts.lastSeen', { zone: ZONE_LABEL }), width: 190, sort: sort('last_seen') },
     { key: 'alerts', title: t('hosts.alerts'), width: 160 },
     { key: 'missing', title: t('hosts.missing'), width: 110, align: 'right' as const },
   ];
@@ -130,8 +130,10 @@ function HostLine({ host, gone }: { host: HostRow; gone: boolean }) {
     <Row gone={gone}>
       <Table.Td>
         <Link to="/hosts/$id" params={{ id: host.id }} {...rowTarget}>
-          <Icon size={15} stroke={1.7} style={{ marginRight: 8, verticalAlign: '-2px' }} aria-hidden />
-          <Hostile text={host.name} />
+          <span className={classes.name}>
+            <Icon size={15} stroke={1.7} aria-hidden />
+            <Hostile text={host.name} />
+          </span>
         </Link>
       </Table.Td>
       <Table.Td>{host.unit.name}</Table.Td>
@@ -148,9 +150,9 @@ function HostLine({ host, gone }: { host: HostRow; gone: boolean }) {
             0
           </Text>
         ) : (
-          <>
+          <span className={classes.alerts}>
             {formatNumber(host.alerts_open, language)} <SeverityBadge severity={severity} />
-          </>
+          </span>
         )}
       </Table.Td>
       <Table.Td ta="right">{formatNumber(host.events_missing, language)}</Table.Td>

@@ -4,13 +4,20 @@ import type { ReactNode } from 'react';
 import { useWords } from '~/i18n';
 import { formatNumber } from '~/util/format';
 import classes from './data-table.module.css';
-import { IconRefresh } from './icons';
+import { IconArrowDown, IconArrowUp, IconRefresh } from './icons';
 
 export interface Column {
   readonly key: string;
   readonly title: string;
   readonly width?: number | string;
   readonly align?: 'right';
+  /** Present where the server can sort by this column. */
+  readonly sort?: Sort | undefined;
+}
+
+interface Sort {
+  readonly direction: 'ascending' | 'descending' | 'none';
+  readonly onSort: () => void;
 }
 
 interface DataTableProps {
@@ -24,7 +31,7 @@ interface DataTableProps {
 
 export function DataTable({ label, columns, stale = false, children }: DataTableProps) {
   return (
-    <Table.ScrollContainer minWidth={640} className={classes.container} scrollAreaProps={{ type: 'auto' }}>
+    <div className={classes.container}>
       <Table
         className={classes.table}
         data-stale={stale || undefined}
@@ -36,15 +43,29 @@ export function DataTable({ label, columns, stale = false, children }: DataTable
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => (
-              <Table.Th key={column.key} w={column.width} ta={column.align}>
-                {column.title}
-              </Table.Th>
+              <Head key={column.key} column={column} />
             ))}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>{children}</Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
+  );
+}
+
+function Head({ column: { title, width, align, sort } }: { column: Column }) {
+  const Arrow = sort?.direction === 'descending' ? IconArrowDown : IconArrowUp;
+  return (
+    <Table.Th w={width} ta={align} aria-sort={sort?.direction}>
+      {sort === undefined ? (
+        title
+      ) : (
+        <button type="button" className={classes.sort} onClick={sort.onSort}>
+          {title}
+          {sort.direction !== 'none' && <Arrow size={13} aria-hidden />}
+        </button>
+      )}
+    </Table.Th>
   );
 }
 

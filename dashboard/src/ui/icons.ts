@@ -1,7 +1,9 @@
 /** The icons in use, in one place: one meaning, one icon. */
 export {
-  IconAlertCircleFilled,
   IconAlertOctagonFilled,
+  IconAlertSquareRoundedFilled,
+  IconArrowDown,
+  IconArrowUp,
   IconAlertTriangleFilled,
   IconBell,
   IconBuildingCommunity,

@@ -65,7 +65,7 @@ export const DARK: Scheme = {
 /** The variables of one scheme, by name. */
 export function variables(scheme: Scheme): Record<string, string> {
   const named: Record<string, string> = {
-    '--mantine-color-body': scheme.page,
+    '--mantine-color-body': scheme.surface,
     '--mantine-color-text': scheme.text,
     '--mantine-color-dimmed': scheme.dimmed,
     '--mantine-color-placeholder': scheme.dimmed,
@@ -73,6 +73,7 @@ export function variables(scheme: Scheme): Record<string, string> {
     '--mantine-color-default': scheme.surface,
     '--mantine-color-default-border': scheme.border,
     '--mantine-color-error': scheme.tones.critical.text,
+    '--vong-page': scheme.page,
     '--vong-surface': scheme.surface,
     '--vong-border': scheme.border,
     '--vong-link': scheme.link,

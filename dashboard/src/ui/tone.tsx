@@ -1,8 +1,8 @@
 /** A tone made visible: an icon, a word and a colour, never the colour alone. */
 import type { ReactNode } from 'react';
 import {
-  IconAlertCircleFilled,
   IconAlertOctagonFilled,
+  IconAlertSquareRoundedFilled,
   IconAlertTriangleFilled,
   IconCircleCheckFilled,
   IconHelpCircleFilled,
@@ -14,7 +14,7 @@ import classes from './tone.module.css';
 const ICONS = {
   critical: IconAlertOctagonFilled,
   high: IconAlertTriangleFilled,
-  medium: IconAlertCircleFilled,
+  medium: IconAlertSquareRoundedFilled,
   low: IconInfoCircleFilled,
   good: IconCircleCheckFilled,
   unknown: IconHelpCircleFilled,
