@@ -115,14 +115,13 @@ pub struct WebConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct StoreConfig {
-    /// A ClickHouse server's HTTP address; empty starts the embedded engine.
+    /// A ClickHouse server's HTTP address, with `?database=…` for another than its default database; empty
+    /// starts the embedded engine.
     pub url: String,
     /// The user there.
     pub user: String,
     /// A file that holds the user's password.
     pub password_file: Option<PathBuf>,
-    /// The database.
-    pub database: String,
     /// The embedded engine's library; empty looks where `fetch-engine` puts it.
     pub engine_library: Option<PathBuf>,
 }
@@ -247,7 +246,6 @@ impl Default for StoreConfig {
             url: String::new(),
             user: "default".to_owned(),
             password_file: None,
-            database: "vong".to_owned(),
             engine_library: None,
         }
     }

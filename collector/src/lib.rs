@@ -15,6 +15,8 @@ pub mod fleet;
 pub mod intake;
 pub mod journal;
 pub mod metrics;
+pub mod pipeline;
+pub mod ready;
 pub mod registry;
 pub mod scope;
 pub mod stop;

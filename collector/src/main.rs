@@ -1,24 +1,135 @@
 //! The program `vong-collector`: arguments, what they start, the exit code; nothing else.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use vong_collector::config::{Config, LogConfig, LogFormat};
+use vong_collector::{engine, pipeline};
 
 /// Vọng's collector: receives, keeps, stores, judges, raises, tells, shows
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// The configuration file [default: /etc/vong/collector.toml when it exists]
+    #[arg(long, global = true, env = "VONG_COLLECTOR_CONFIG")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the collector until it is told to stop (SIGTERM, Ctrl-C)
+    Run {
+        /// Write where everything is to this file once it can be used (JSON, private)
+        #[arg(long)]
+        ready_file: Option<PathBuf>,
+    },
+    /// Check the configuration and say what it comes to
+    CheckConfig,
     /// The embedded ClickHouse engine (started by `run`, not by hand)
     #[command(hide = true)]
-    Engine(vong_collector::engine::EngineOptions),
+    Engine(engine::EngineOptions),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
-        Command::Engine(options) => Ok(vong_collector::engine::run(&options)?),
+/// Exit code for arguments and configuration that cannot be used.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The engine has no configuration of its own: its parent tells it everything.
+    if let Command::Engine(options) = &arguments.command {
+        return report(engine::run(options).context("the engine stopped"));
     }
+    let config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&error.into());
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    report(carry_out(arguments.command, config))
+}
+
+fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    match command {
+        Command::Run { ready_file } => {
+            start_log(&config.log)?;
+            runtime
+                .block_on(pipeline::run(config, ready_file))
+                .context("the collector did not start")
+        }
+        Command::CheckConfig => {
+            show(&config);
+            Ok(())
+        }
+        Command::Engine(options) => Ok(engine::run(&options)?),
+    }
+}
+
+fn start_log(log: &LogConfig) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&log.level).with_context(|| format!("log.level: {:?}", log.level))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is what `check-config` is for")]
+fn show(config: &Config) {
+    println!("the configuration can be used:");
+    println!("  data       {}", config.data.display());
+    println!(
+        "  intake     {} (tokens say {})",
+        config.intake.listen,
+        config.intake_address()
+    );
+    println!("  dashboard  {}", config.web_url());
+    println!(
+        "  store      {}",
+        if config.store.url.is_empty() {
+            "embedded engine"
+        } else {
+            &config.store.url
+        }
+    );
+    println!(
+        "  mail       {}",
+        if config.mail.host.is_empty() {
+            "none is sent"
+        } else {
+            &config.mail.host
+        }
+    );
+}
+
+fn report(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the last words of a program that people start by hand"
+)]
+fn complain(error: &anyhow::Error) {
+    eprintln!("vong-collector: {error:#}");
 }

@@ -8,31 +8,31 @@
 //! Starting goes from the back to the front, so that nothing arrives before there is a place for it;
 //! stopping goes from the front to the back, so that what has arrived is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::engine::secret::Secret;
 use crate::engine::supervisor::{self, EngineConfig, EngineHandle};
 use crate::entry::Fact;
 use crate::fleet::{Authority, AuthorityError, Fleet};
-use crate::intake::{EventRate, Intake, TlsError};
+use crate::intake::{self, EventRate, Intake, TlsError};
 use crate::journal::{Journal, JournalError};
 use crate::metrics::Metrics;
+use crate::ready::{self, Ready, StoreAccess};
 use crate::registry::{self, Registry};
 use crate::stop;
 use crate::store::{Store, StoreAddress};
 
 mod folder;
-mod judge;
-mod ready;
 
 pub use folder::FolderError;
 
@@ -103,6 +103,9 @@ pub enum PipelineError {
         #[source]
         source: std::io::Error,
     },
+    /// The process cannot find itself or its sockets.
+    #[error("the process cannot be set up")]
+    Program(#[source] std::io::Error),
     /// The ready file cannot be written.
     #[error("cannot write {}", .path.display())]
     Ready {
@@ -126,21 +129,25 @@ pub async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Pipe
     let _hold = folder::hold(&config.data)?;
     info!(folder = %config.data.display(), "data folder");
     let homes = Homes::open(&config).await?;
+    let listeners = Listeners::bind(&config).await?;
     let engine = start_engine(&config).await?;
     let address = store_address(&config, engine.as_ref())?;
-    let listeners = Listeners::bind(&config).await?;
+    let ready = ready(&listeners, &address).map_err(PipelineError::Program)?;
     let store = Store::new(&address);
     let (stop, stopped) = watch::channel(false);
-    let mut stages = JoinSet::new();
-    start_stages(&mut stages, &config, &homes, &store, listeners, &stopped).await?;
-    info!("ready");
+    let mut joints = Joints::new(stopped);
+    joints.start(&config, &homes, &store, listeners)?;
+    let ready_files = write_ready_files(&config, ready_file, &ready)?;
+    info!(dashboard = %ready.web, intake = %ready.intake, store = %ready.store.url, "ready");
     stop_signal.await;
     info!("stopping");
+    for file in ready_files {
+        // It may have been removed by whoever asked for it.
+        let _ = std::fs::remove_file(file);
+    }
     // The receivers live in the stages; without any there is nobody to tell.
     let _ = stop.send(true);
-    if tokio::time::timeout(STOP_PATIENCE, async { while stages.join_next().await.is_some() {} }).await.is_err() {
-        warn!("some stages did not end in time");
-    }
+    joints.finish().await;
     if let Some(engine) = engine {
         engine.stop().await;
     }
@@ -162,10 +169,20 @@ impl Homes {
         let url = config.registry_url();
         let registry = Registry::open(&url)
             .await
-            .map_err(|source| PipelineError::Registry { url: without_password(&url), source })?;
-        let journal = Journal::open(&config.data.join("journal.db"), config.intake.journal_limit_mib << 20)?;
+            .map_err(|source| PipelineError::Registry {
+                url: without_password(&url),
+                source,
+            })?;
+        let journal = Journal::open(
+            &config.data.join("journal.db"),
+            config.intake.journal_limit_mib << 20,
+        )?;
         info!(registry = %without_password(&url), "journal and registry open");
-        Ok(Homes { journal, registry, authority })
+        Ok(Homes {
+            journal,
+            registry,
+            authority,
+        })
     }
 }
 
@@ -178,7 +195,9 @@ struct Listeners {
 impl Listeners {
     async fn bind(config: &Config) -> Result<Listeners, PipelineError> {
         let bind = async |address, key| {
-            TcpListener::bind(address).await.map_err(|source| PipelineError::Listen { address, key, source })
+            TcpListener::bind(address)
+                .await
+                .map_err(|source| PipelineError::Listen { address, key, source })
         };
         let intake = bind(config.intake.listen, "intake.listen").await?;
         let web = bind(config.web.listen, "web.listen").await?;
@@ -201,40 +220,131 @@ async fn start_engine(config: &Config) -> Result<Option<EngineHandle>, PipelineE
     let data = config.data.join("engine");
     info!(library = %library.display(), data = %data.display(), "starting the embedded engine");
     let program = std::env::current_exe().map_err(PipelineError::Program)?;
-    let engine = supervisor::start(EngineConfig { program, library: library.clone(), data })
-        .await
-        .map_err(|source| PipelineError::Engine { library, source })?;
+    let engine = supervisor::start(EngineConfig {
+        program,
+        library: library.clone(),
+        data,
+    })
+    .await
+    .map_err(|source| PipelineError::Engine { library, source })?;
     Ok(Some(engine))
 }
 
 fn store_address(config: &Config, engine: Option<&EngineHandle>) -> Result<StoreAddress, PipelineError> {
     if let Some(engine) = engine {
         let password = engine.secret().clone();
-        return Ok(StoreAddress { url: engine.url(), user: engine.user().to_owned(), password });
+        return Ok(StoreAddress {
+            url: engine.url(),
+            user: engine.user().to_owned(),
+            password,
+        });
     }
     let password = secret_from(config.store.password_file.as_deref(), "store.password_file")?;
     let user = config.store.user.clone();
-    Ok(StoreAddress { url: config.store.url.clone(), user, password: Secret::from(password.unwrap_or_default()) })
+    Ok(StoreAddress {
+        url: config.store.url.clone(),
+        user,
+        password: Secret::new(&password.unwrap_or_default()),
+    })
 }
 
 /// A secret's file, without the line end that editors add.
 fn secret_from(path: Option<&Path>, key: &'static str) -> Result<Option<String>, PipelineError> {
     let Some(path) = path else { return Ok(None) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| PipelineError::Secret { path: path.to_owned(), key, source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| PipelineError::Secret {
+        path: path.to_owned(),
+        key,
+        source,
+    })?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// What the tasks of the pipeline share.
+fn ready(listeners: &Listeners, store: &StoreAddress) -> std::io::Result<Ready> {
+    Ok(Ready {
+        web: format!("http://{}", listeners.web.local_addr()?),
+        intake: listeners.intake.local_addr()?.to_string(),
+        store: StoreAccess {
+            url: store.url.clone(),
+            user: store.user.clone(),
+            password: store.password.expose().to_owned(),
+        },
+        pid: std::process::id(),
+    })
+}
+
+fn write_ready_files(
+    config: &Config,
+    asked_for: Option<PathBuf>,
+    ready: &Ready,
+) -> Result<Vec<PathBuf>, PipelineError> {
+    let files: Vec<_> = std::iter::once(ready::path_in(&config.data))
+        .chain(asked_for)
+        .collect();
+    for path in &files {
+        ready::write(path, ready).map_err(|source| PipelineError::Ready {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(files)
+}
+
+/// The running stages, and what they are joined by.
 struct Joints {
     stages: JoinSet<()>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
-    revision: watch::Receiver<i64>,
 }
 
 impl Joints {
-    /// Time passes for the rules, and the journal knows when it was not watched.
+    fn new(stop: watch::Receiver<bool>) -> Self {
+        Self {
+            stages: JoinSet::new(),
+            stop,
+            metrics: Arc::default(),
+        }
+    }
+
+    /// Starts every stage, from the back to the front.
+    fn start(
+        &mut self,
+        config: &Config,
+        homes: &Homes,
+        store: &Store,
+        listeners: Listeners,
+    ) -> Result<(), PipelineError> {
+        let revision = self.start_revision(homes, store);
+        self.start_store(store, &homes.journal);
+        self.start_clock(&homes.journal);
+        self.start_intake(config, homes, listeners.intake, revision)
+    }
+
+    /// Waits for the stages to end by themselves, but not for ever.
+    async fn finish(mut self) {
+        let all = async { while self.stages.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, all).await.is_err() {
+            warn!("some stages did not end in time");
+        }
+    }
+
+    fn start_store(&mut self, store: &Store, journal: &Journal) {
+        let (store, journal, mut stop) = (store.clone(), journal.clone(), self.stop.clone());
+        let metrics = Arc::clone(&self.metrics);
+        self.stages.spawn(async move {
+            tokio::select! {
+                () = migrate(&store) => {}
+                () = stop::raised(&mut stop) => return,
+            }
+            if let Err(error) = store.run(journal, metrics, stop).await {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "the store's writer has ended; events stay in the journal"
+                );
+            }
+        });
+    }
+
+    /// Time passes for the rules, and the journal knows since when it was watched.
     fn start_clock(&mut self, journal: &Journal) {
         let (journal, mut stop) = (journal.clone(), self.stop.clone());
         self.stages.spawn(async move {
@@ -245,11 +355,102 @@ impl Joints {
                     _ = ticks.tick() => {}
                     () = stop::raised(&mut stop) => return,
                 }
-                if let Err(error) = journal.append_fact(std::mem::replace(&mut fact, Fact::Tick)).await {
+                if let Err(error) = journal
+                    .append_fact(std::mem::replace(&mut fact, Fact::Tick))
+                    .await
+                {
                     warn!(%error, "time cannot be journaled: rules that wait do not judge");
                 }
             }
         });
+    }
+
+    /// Watches the register for changes; sessions and the store's table of units follow them.
+    fn start_revision(&mut self, homes: &Homes, store: &Store) -> watch::Receiver<i64> {
+        let (changed, revision) = watch::channel(0);
+        let (registry, store, mut stop) = (homes.registry.clone(), store.clone(), self.stop.clone());
+        self.stages.spawn(async move {
+            let mut looks = tokio::time::interval(REVISION_INTERVAL);
+            let mut shown = 0;
+            loop {
+                tokio::select! {
+                    _ = looks.tick() => {}
+                    () = stop::raised(&mut stop) => return,
+                }
+                match registry::policy::revision(&registry).await {
+                    Ok(now) => {
+                        changed.send_if_modified(|known| std::mem::replace(known, now) != now);
+                        shown = show_units(&registry, &store, shown, now).await;
+                    }
+                    Err(error) => warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot look for changes"
+                    ),
+                }
+            }
+        });
+        revision
+    }
+
+    fn start_intake(
+        &mut self,
+        config: &Config,
+        homes: &Homes,
+        listener: TcpListener,
+        revision: watch::Receiver<i64>,
+    ) -> Result<(), PipelineError> {
+        let tls = intake::server_config(&homes.authority, now_ms())?;
+        let intake = Intake {
+            fleet: Fleet::new(homes.registry.clone(), Arc::clone(&homes.authority)),
+            registry: homes.registry.clone(),
+            journal: homes.journal.clone(),
+            metrics: Arc::clone(&self.metrics),
+            event_rate: EventRate {
+                per_s: f64::from(config.intake.events_per_s),
+                burst: f64::from(config.intake.events_burst),
+            },
+            revision,
+            stop: self.stop.clone(),
+        };
+        self.stages
+            .spawn(intake.serve(listener, TlsAcceptor::from(Arc::new(tls))));
+        Ok(())
+    }
+}
+
+/// Brings the store's tables up to date; a store that is out of reach is waited for, while the journal keeps.
+async fn migrate(store: &Store) {
+    while let Err(error) = store.migrate().await {
+        error!(
+            error = &error as &dyn std::error::Error,
+            "the store cannot be used yet; events wait in the journal"
+        );
+        tokio::time::sleep(MIGRATE_PAUSE).await;
+    }
+}
+
+/// Tells the store where hosts belong, when that may have changed; returns the revision it knows.
+async fn show_units(registry: &Registry, store: &Store, shown: i64, now: i64) -> i64 {
+    if shown == now {
+        return shown;
+    }
+    let units = match registry::host::units(registry).await {
+        Ok(units) => units,
+        Err(error) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot read where hosts belong"
+            );
+            return shown;
+        }
+    };
+    // The store may be out of reach; the next look tries again.
+    match store
+        .set_units(&units, u64::try_from(now).unwrap_or_default())
+        .await
+    {
+        Ok(()) => now,
+        Err(_) => shown,
     }
 }
 

@@ -20,7 +20,6 @@ const KEYS: &[&str] = &[
     "store.url",
     "store.user",
     "store.password_file",
-    "store.database",
     "store.engine_library",
     "registry.url",
     "mail.host",

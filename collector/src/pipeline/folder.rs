@@ -35,18 +35,35 @@ pub(super) struct Hold(#[expect(dead_code, reason = "the lock lives as long as t
 
 /// Makes the folder if need be, and takes it.
 pub(super) fn hold(path: &Path) -> Result<Hold, FolderError> {
-    let failed = |source| FolderError::Use { path: path.to_owned(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    let failed = |source| FolderError::Use {
+        path: path.to_owned(),
+        source,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed)?;
     let mut open = File::options();
-    open.read(true).write(true).create(true).truncate(false).mode(0o600);
+    open.read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
     let mut lock = open.open(path.join("collector.lock")).map_err(failed)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut process = String::new();
         // An unreadable process id only makes the message poorer.
         let _ = lock.read_to_string(&mut process);
-        return Err(FolderError::InUse { path: path.to_owned(), process: process.trim().to_owned() });
+        return Err(FolderError::InUse {
+            path: path.to_owned(),
+            process: process.trim().to_owned(),
+        });
     }
-    let written = lock.rewind().and_then(|()| lock.set_len(0)).and_then(|()| write!(lock, "{}", std::process::id()));
+    let written = lock
+        .rewind()
+        .and_then(|()| lock.set_len(0))
+        .and_then(|()| write!(lock, "{}", std::process::id()));
     written.map_err(failed)?;
     Ok(Hold(lock))
 }
@@ -61,7 +78,10 @@ mod tests {
         let path = folder.path().join("dữ liệu");
         let held = hold(&path).expect("held");
         let error = hold(&path).expect_err("in use").to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         drop(held);
         hold(&path).expect("free again");
     }
