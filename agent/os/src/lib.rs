@@ -5,5 +5,11 @@
 //! chooses its own body in the same way.
 
 pub mod clock;
+pub mod echo;
+#[cfg(target_os = "linux")]
+pub mod fanotify;
+pub mod file;
 pub mod host;
+pub mod network;
+pub mod process;
 pub mod rights;

@@ -1,0 +1,221 @@
+//! fanotify: the kernel tells which process did what to which name on a whole file system.
+//!
+//! A group is opened with `FAN_REPORT_DFID_NAME | FAN_REPORT_PIDFD`: each event names the folder by a file
+//! handle, the entry by its name, and the process by a pidfd. The queue stays bounded (16,384 events by
+//! default): when it is full the kernel says so once, and the reader must look for itself.
+//!
+//! Needs CAP_SYS_ADMIN and, to turn handles into paths, CAP_DAC_READ_SEARCH; Linux 5.17 for renames.
+
+mod wire;
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::process::Handle;
+
+/// What is asked for. Opening and reading are not: they are most of a system's events and change nothing.
+const MASK: u64 = libc::FAN_CREATE
+    | libc::FAN_DELETE
+    | libc::FAN_RENAME
+    | libc::FAN_CLOSE_WRITE
+    | libc::FAN_ATTRIB
+    | libc::FAN_ONDIR;
+
+/// One read takes at most this much: some 600 events, so that a burst is fetched in few calls.
+pub const BUFFER_BYTES: usize = 64 * 1024;
+
+/// One event; several things that one process did to one name may have become one event.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// The queue was full: events after the last one read are lost.
+    pub overflow: bool,
+    /// The name was made.
+    pub created: bool,
+    /// It was closed after having been open for writing.
+    pub written: bool,
+    /// Rights, owner, times or other attributes were changed.
+    pub attributes: bool,
+    /// The name was removed.
+    pub deleted: bool,
+    /// It is about a folder.
+    pub folder: bool,
+    /// Process id of who did it, 0 when that is outside this process's view.
+    pub pid: u32,
+    /// The process, unless it had already exited when the event was read.
+    pub process: Option<Handle>,
+    /// Where it happened; of a rename, the new place.
+    pub place: Option<Place<'a>>,
+    /// Of a rename, the place before.
+    pub place_before: Option<Place<'a>>,
+}
+
+/// An entry of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The folder.
+    pub folder: FolderHandle<'a>,
+    /// The name in it, `.` for the folder itself.
+    pub name: &'a [u8],
+}
+
+/// A folder, named by its file system for as long as it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FolderHandle<'a> {
+    /// The file system.
+    pub filesystem: FilesystemId,
+    /// The handle's kind, as the file system counts them.
+    pub kind: i32,
+    /// The handle.
+    pub bytes: &'a [u8],
+}
+
+/// A file system's identity, as `statfs` and events give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FilesystemId(pub u64);
+
+/// A queue of events.
+#[derive(Debug)]
+pub struct Group {
+    fd: OwnedFd,
+}
+
+impl Group {
+    /// Opens a queue.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without the capabilities; `InvalidInput` on a kernel that is too old.
+    pub fn open() -> io::Result<Group> {
+        let flags = libc::FAN_CLOEXEC
+            | libc::FAN_NONBLOCK
+            | libc::FAN_CLASS_NOTIF
+            | libc::FAN_REPORT_DFID_NAME
+            | libc::FAN_REPORT_PIDFD;
+        // SAFETY: the call takes no pointers; a non-negative result is a new descriptor, owned by nobody else.
+        let fd = unsafe {
+            let fd = libc::fanotify_init(flags, (libc::O_RDONLY | libc::O_CLOEXEC) as libc::c_uint);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            OwnedFd::from_raw_fd(fd)
+        };
+        Ok(Group { fd })
+    }
+
+    /// Asks for the events of the whole file system under `path`; asking again changes nothing.
+    ///
+    /// # Errors
+    /// What the file system says that refuses: `EXDEV`, `EOPNOTSUPP`, `ENODEV`.
+    pub fn watch_filesystem(&self, path: &Path) -> io::Result<()> {
+        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, path)
+    }
+
+    /// Ends what [`Group::watch_filesystem`] began.
+    ///
+    /// # Errors
+    /// When it was not asked for.
+    pub fn forget_filesystem(&self, path: &Path) -> io::Result<()> {
+        self.mark(libc::FAN_MARK_REMOVE | libc::FAN_MARK_FILESYSTEM, path)
+    }
+
+    fn mark(&self, flags: libc::c_uint, path: &Path) -> io::Result<()> {
+        let path = c_path(path)?;
+        // SAFETY: the descriptor is open for the duration of the call, and `path` ends in NUL.
+        let result =
+            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, MASK, libc::AT_FDCWD, path.as_ptr()) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// Waits until there is something to read, at most `patience`; whether there is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn wait(&self, patience: Duration) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&self.fd, PollFlags::IN)];
+        let patience = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
+        match poll(&mut polled, Some(&patience)) {
+            Ok(ready) => Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads what is there, without waiting, and hands each event over; how many there were.
+    ///
+    /// # Errors
+    /// The system's; `InvalidData` when the kernel speaks another version.
+    pub fn read(&self, buffer: &mut Vec<u8>, mut each: impl FnMut(Event<'_>)) -> io::Result<usize> {
+        buffer.resize(BUFFER_BYTES, 0);
+        match rustix::io::read(&self.fd, &mut buffer[..]) {
+            Ok(length) => wire::events(&buffer[..length], &mut each),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A mount through which folder handles become paths.
+#[derive(Debug)]
+pub struct Mount {
+    folder: File,
+    filesystem: FilesystemId,
+}
+
+impl Mount {
+    /// The mount that `path` stands on.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of(path: &Path) -> io::Result<Mount> {
+        let folder = File::open(path)?;
+        let filesystem = filesystem_of(&folder)?;
+        Ok(Mount { folder, filesystem })
+    }
+
+    /// The file system that is mounted.
+    pub fn filesystem(&self) -> FilesystemId {
+        self.filesystem
+    }
+
+    /// The present path of a folder.
+    ///
+    /// # Errors
+    /// `ESTALE` when the folder is gone.
+    pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
+        let folder = wire::open_handle(&self.folder, handle)?;
+        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
+        // A removed folder that somebody still holds open has a path that leads nowhere.
+        if path.ends_with(b" (deleted)") {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(path)
+    }
+}
+
+fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {
+    // SAFETY: all-zero bytes are a valid `statfs`, and the call fills it for a descriptor that is open.
+    let id = unsafe {
+        let mut answer: libc::statfs = std::mem::zeroed();
+        if libc::fstatfs(folder.as_raw_fd(), &raw mut answer) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // The two halves are private fields of a type of eight plain bytes.
+        std::mem::transmute::<libc::fsid_t, [u8; 8]>(answer.f_fsid)
+    };
+    Ok(FilesystemId(u64::from_ne_bytes(id)))
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| io::ErrorKind::InvalidInput.into())
+}

@@ -1,0 +1,48 @@
+//! How the PC is connected: adapters, gateways, name servers.
+
+use std::net::IpAddr;
+
+#[cfg(target_os = "linux")]
+#[path = "network/linux.rs"]
+mod imp;
+
+/// One network adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adapter {
+    /// The system's name for it.
+    pub name: String,
+    /// Hardware address as `aa:bb:cc:dd:ee:ff`, empty when it has none.
+    pub mac: String,
+    /// Addresses with prefix length, sorted.
+    pub addresses: Vec<String>,
+    /// Whether it is up and has a carrier.
+    pub up: bool,
+}
+
+/// Every adapter but loopback, by name.
+pub fn adapters() -> Vec<Adapter> {
+    imp::adapters()
+}
+
+/// The default gateways, the preferred one first.
+pub fn gateways() -> Vec<IpAddr> {
+    imp::gateways()
+}
+
+/// The name servers in use, in the order in which they are asked.
+pub fn resolvers() -> Vec<IpAddr> {
+    imp::resolvers()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_no_connection() {
+        for adapter in adapters() {
+            assert_ne!(adapter.name, "lo");
+            assert!(!adapter.addresses.iter().any(|a| a.starts_with("127.")));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Processes through /proc.
+//!
+//! A process id may be given to another process between an event and a question. A folder of /proc that
+//! is opened once belongs to one process for good, so it is opened first, then the pidfd of the event is
+//! asked whether its process still lives: if so, the folder is that process's.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::SystemTime;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, openat, readlinkat};
+
+use super::{COMMAND_LINE_MAX, Facts};
+
+/// `/proc/…/status` is about 1.5 KiB.
+const STATUS_MAX: u64 = 8 * 1024;
+
+/// A pidfd: names one process for as long as it is held, whatever happens to its number.
+#[derive(Debug)]
+pub struct Handle(OwnedFd);
+
+impl Handle {
+    pub(crate) fn new(pidfd: OwnedFd) -> Self {
+        Self(pidfd)
+    }
+
+    fn is_alive(&self) -> bool {
+        let mut polled = [PollFd::new(&self.0, PollFlags::IN)];
+        matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    users: Users,
+}
+
+impl Processes {
+    pub(super) fn describe(&mut self, pid: u32, handle: Option<&Handle>) -> Option<Facts> {
+        let folder = File::open(format!("/proc/{pid}")).ok()?;
+        if handle.is_some_and(|handle| !handle.is_alive()) {
+            return None;
+        }
+        let executable = link(&folder, "exe")?;
+        let status = text(&folder, "status", STATUS_MAX)?;
+        let status = String::from_utf8_lossy(&status);
+        let user_id = effective_user(&status)?;
+        let parent_pid = field(&status, "PPid:").unwrap_or(0);
+        let mut command_line = text(&folder, "cmdline", COMMAND_LINE_MAX as u64).unwrap_or_default();
+        spaces_for_ends(&mut command_line);
+        Some(Facts {
+            pid,
+            executable,
+            command_line,
+            user: self.users.name(user_id),
+            parent_pid,
+            parent_executable: executable_of(parent_pid),
+        })
+    }
+}
+
+pub(super) fn running<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let mut found: Vec<&str> = pids()
+        .filter_map(|pid| base_name(&executable_of(pid)))
+        .filter_map(|name| names.iter().copied().find(|wanted| wanted.as_bytes() == name))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn executable_of(pid: u32) -> Vec<u8> {
+    rustix::fs::readlink(format!("/proc/{pid}/exe"), Vec::new())
+        .map(|path| path.into_bytes())
+        .unwrap_or_default()
+}
+
+fn base_name(path: &[u8]) -> Option<Vec<u8>> {
+    // The kernel says so when the file was replaced, as by an upgrade, while the program runs on.
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    path.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec)
+}
+
+fn link(folder: impl AsFd, name: &str) -> Option<Vec<u8>> {
+    readlinkat(folder, name, Vec::new())
+        .ok()
+        .map(|path| path.into_bytes())
+}
+
+fn text(folder: impl AsFd, name: &str, bytes_max: u64) -> Option<Vec<u8>> {
+    let fd = openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    File::from(fd).take(bytes_max).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Arguments end in NUL; people read spaces.
+fn spaces_for_ends(command_line: &mut Vec<u8>) {
+    while command_line.last() == Some(&0) {
+        command_line.pop();
+    }
+    for byte in command_line.iter_mut().filter(|byte| **byte == 0) {
+        *byte = b' ';
+    }
+}
+
+fn field(status: &str, name: &str) -> Option<u32> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Of the four ids (real, effective, saved, file system) the one that rights are given by.
+fn effective_user(status: &str) -> Option<u32> {
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    ids.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The names in /etc/passwd, read anew when the file changes. Not `getpwuid`: that asks directory
+/// services over the network, and a sensor that waits for the network misses events.
+#[derive(Debug, Default)]
+struct Users {
+    read_from: Option<(SystemTime, u64)>,
+    names: HashMap<u32, String>,
+}
+
+impl Users {
+    fn name(&mut self, id: u32) -> String {
+        let stamp = fs::metadata("/etc/passwd")
+            .and_then(|metadata| Ok((metadata.modified()?, metadata.len())))
+            .ok();
+        if stamp != self.read_from {
+            self.names = fs::read("/etc/passwd")
+                .map(|bytes| parse_passwd(&String::from_utf8_lossy(&bytes)))
+                .unwrap_or_default();
+            self.read_from = stamp;
+        }
+        self.names.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+}
+
+fn parse_passwd(passwd: &str) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for line in passwd.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        if let [name, _, id, ..] = fields[..]
+            && let Ok(id) = id.parse()
+        {
+            // The first name of an id is the one that `ls` and `ps` show.
+            names.entry(id).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_process_is_not_described_even_while_its_number_is_taken() {
+        let mut child = std::process::Command::new("true").spawn().expect("a child");
+        let pid = rustix::process::Pid::from_child(&child);
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("a pidfd");
+        let handle = Handle::new(pidfd);
+        child.wait().expect("it ends");
+        let mut processes = Processes::default();
+        assert!(!handle.is_alive());
+        assert_eq!(processes.describe(std::process::id(), Some(&handle)), None);
+    }
+
+    #[test]
+    fn the_first_name_of_a_user_counts() {
+        let names =
+            parse_passwd("root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nbroken\nlan:x:1000:1000::/:\n");
+        assert_eq!(names[&0], "root");
+        assert_eq!(names[&1000], "lan");
+        assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn ids_are_read_from_the_status() {
+        let status = "Name:\tsh\nPPid:\t17\nUid:\t1000\t0\t0\t0\n";
+        assert_eq!(effective_user(status), Some(0));
+        assert_eq!(field(status, "PPid:"), Some(17));
+        assert_eq!(effective_user("Uid:\t1000\n"), None);
+    }
+
+    #[test]
+    fn a_replaced_program_keeps_its_name() {
+        assert_eq!(
+            base_name(b"/usr/sbin/clamd (deleted)").as_deref(),
+            Some(&b"clamd"[..])
+        );
+    }
+}
