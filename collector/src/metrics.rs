@@ -131,11 +131,7 @@ impl Metrics {
             ),
             ("events_opaque", "events that cannot be read", &self.events_opaque),
             ("store_rows", "rows accepted by the store", &self.store_rows),
-            (
-                "store_retries",
-                "inserts that had to be tried again",
-                &self.store_retries,
-            ),
+            ("store_retries", "inserts tried again", &self.store_retries),
             (
                 "store_set_aside",
                 "events refused by the store for good",

@@ -35,6 +35,11 @@ const STAGE_EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the journal is the hand-over itself: its readers hold its handle and cursor",
     ),
     (
+        "store",
+        "engine",
+        "the password type that never shows itself; of the engine itself the store knows a URL",
+    ),
+    (
         "api",
         "journal",
         "the ledger on a host's page is kept by the journal",

@@ -39,6 +39,10 @@ fn file_event() -> FileEvent {
 }
 
 fn every_body() -> Vec<Body> {
+    [file_bodies(), state_bodies(), probe_bodies(), agent_bodies()].concat()
+}
+
+fn file_bodies() -> Vec<Body> {
     vec![
         Body::File(file_event()),
         Body::File(FileEvent {
@@ -51,6 +55,11 @@ fn every_body() -> Vec<Body> {
             who: Who::Unavailable("unprivileged".to_owned()),
             ..file_event()
         }),
+    ]
+}
+
+fn state_bodies() -> Vec<Body> {
+    vec![
         Body::Antivirus(AntivirusState {
             products: vec![AntivirusProduct {
                 product: "ClamAV".to_owned(),
@@ -76,6 +85,11 @@ fn every_body() -> Vec<Body> {
             gateways: vec!["10.0.0.1".to_owned()],
             resolvers: vec![],
         }),
+    ]
+}
+
+fn probe_bodies() -> Vec<Body> {
+    vec![
         Body::ProbeState(ProbeState {
             probe: "cổng dịch vụ".to_owned(),
             kind: ProbeKind::Https,
@@ -95,6 +109,11 @@ fn every_body() -> Vec<Body> {
             latency_mean_us: 2,
             latency_max_us: 3,
         }),
+    ]
+}
+
+fn agent_bodies() -> Vec<Body> {
+    vec![
         Body::Presence(Presence::Started(Start {
             after_crash: true,
             ..Start::default()
