@@ -4,468 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Credentials"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Me"];
-                    };
-                };
-            };
-        };
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Me"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PasswordChange"];
-                };
-            };
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me/language": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["LanguageChange"];
-                };
-            };
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/overview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Overview"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/units": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Units"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    search?: string;
-                    unit?: number;
-                    connection?: components["schemas"]["Connection"];
-                    protection?: components["schemas"]["Protection"];
-                    missing?: boolean;
-                    sort?: components["schemas"]["HostSort"];
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["HostPage"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/count": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    search?: string;
-                    unit?: number;
-                    connection?: components["schemas"]["Connection"];
-                    protection?: components["schemas"]["Protection"];
-                    missing?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Count"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["HostDetail"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/{id}/ledger": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Ledger"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/hosts/{id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    kind?: components["schemas"]["EventKind"];
-                    text?: string;
-                    from_ms?: number;
-                    to_ms?: number;
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EventPage"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    key: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["EventDetail"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -473,34 +11,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    state?: "open" | "acknowledged" | "resolved" | "active";
-                    severity?: components["schemas"]["Severity"];
-                    category?: components["schemas"]["Category"];
-                    unit?: number;
-                    host?: number;
-                    search?: string;
-                    cursor?: string;
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AlertPage"];
-                    };
-                };
-            };
-        };
+        /** The alerts that the asker may see: the gravest first, then the oldest. */
+        get: operations["list_alerts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -516,32 +28,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    state?: "open" | "acknowledged" | "resolved" | "active";
-                    severity?: components["schemas"]["Severity"];
-                    category?: components["schemas"]["Category"];
-                    unit?: number;
-                    host?: number;
-                    search?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Count"];
-                    };
-                };
-            };
-        };
+        /** How many alerts a filter matches. */
+        get: operations["count_alerts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -557,27 +45,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AlertDetail"];
-                    };
-                };
-            };
-        };
+        /** One alert. */
+        get: operations["alert"];
         put?: never;
         post?: never;
         delete?: never;
@@ -595,71 +64,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AcknowledgeRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AlertDetail"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/alerts/{id}/resolve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Resolution"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AlertDetail"];
-                    };
-                };
-            };
-        };
+        /** Takes an alert: the asker takes care of it from now on. */
+        post: operations["acknowledge_alert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -675,31 +81,351 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Comment"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AlertDetail"];
-                    };
-                };
-            };
+        /** Says something about an alert. */
+        post: operations["comment_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        get?: never;
+        put?: never;
+        /** Resolves an alert with a verdict. */
+        post: operations["resolve_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One event. */
+        get: operations["event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hosts that the asker may see, page by page. */
+        get: operations["list_hosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many hosts a filter matches. */
+        get: operations["count_hosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One host. Looking at it is audited. */
+        get: operations["host"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The commands that a host was given, the newest first. */
+        get: operations["list_commands"];
+        put?: never;
+        /** Tells a host to do something. */
+        post: operations["order_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One host's events, the newest first. Searching them is audited. */
+        get: operations["host_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One host's ledger: "0 events missing", or the exact list. */
+        get: operations["host_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one host is told. */
+        get: operations["host_policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes as server-sent events `change`, each with an id that `Last-Event-ID` resumes after. */
+        get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in. */
+        get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/language": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes the language of one's own pages. */
+        put: operations["change_language"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes one's own password; every other session of the user ends. */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the fleet stands. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in: sets the session's cookie. */
+        post: operations["sign_in"];
+        /** Signs out: ends the session. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every unit that the asker may see. */
+        get: operations["list_units"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units/{id}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One unit's own policy. */
+        get: operations["unit_policy"];
+        /** Replaces one unit's own policy; hosts get it over their connections. */
+        put: operations["set_unit_policy"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process lives. */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures in Prometheus' text format. */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every part can do its work, or which cannot. */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -710,512 +436,1331 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @enum {string} */
-        Category: "protection" | "files" | "network" | "presence";
-        /** @enum {string} */
-        EventKind: "file" | "antivirus" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
-        /** @enum {string} */
-        HostSort: "name" | "last_seen" | "unit";
-        /** @enum {string} */
-        Severity: "low" | "medium" | "high" | "critical";
-        /** @enum {string} */
-        Protection: "protected" | "stale" | "off" | "missing" | "unknown";
-        /** @enum {string} */
-        AlertState: "open" | "acknowledged" | "resolved";
-        /** @enum {string} */
-        Verdict: "true" | "benign" | "false";
-        /** @enum {string} */
-        Connection: "connected" | "silent" | "never";
-        /** @enum {string} */
-        Switch: "unknown" | "on" | "off" | "snoozed" | "expired";
-        UnitRef: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-        };
-        HostRef: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-        };
-        Text: {
-            text: string;
-            hex?: string | null;
-        };
-        Phrase: {
-            code: string;
-            params: {
-                [key: string]: unknown;
-            };
-        };
-        Problem: {
-            code: string;
-            params?: {
-                [key: string]: unknown;
-            } | null;
-        };
-        Me: {
-            name: string;
-            /** @enum {string} */
-            role: "administrator" | "analyst" | "unit_staff" | "auditor";
-            unit?: null | components["schemas"]["UnitRef"];
-            language: string;
-            must_change_password: boolean;
-            csrf: string;
-        };
-        HostCounts: {
-            /** Format: int64 */
-            registered: number;
-            /** Format: int64 */
-            seen: number;
-            /** Format: int64 */
-            protected: number;
-            /** Format: int64 */
-            connected: number;
-            /** Format: int64 */
-            silent: number;
-            /** Format: int64 */
-            pending: number;
-        };
-        ProtectionCounts: {
-            /** Format: int64 */
-            protected: number;
-            /** Format: int64 */
-            stale: number;
-            /** Format: int64 */
-            off: number;
-            /** Format: int64 */
-            missing: number;
-            /** Format: int64 */
-            unknown: number;
-        };
-        SeverityCounts: {
-            /** Format: int64 */
-            critical: number;
-            /** Format: int64 */
-            high: number;
-            /** Format: int64 */
-            medium: number;
-            /** Format: int64 */
-            low: number;
-        };
-        HourCount: {
-            /** Format: int64 */
-            hour_ms: number;
-            /** Format: int64 */
-            events: number;
-        };
-        Overview: {
-            hosts: components["schemas"]["HostCounts"];
-            protection: components["schemas"]["ProtectionCounts"];
-            alerts_open: components["schemas"]["SeverityCounts"];
-            /** Format: int64 */
-            events_missing: number;
-            /** Format: int64 */
-            hosts_with_missing: number;
-            /** Format: int64 */
-            opaque: number;
-            /** Format: int64 */
-            set_aside: number;
-            events_per_hour: components["schemas"]["HourCount"][];
-            /** Format: int64 */
-            now_ms: number;
-        };
-        Unit: {
-            /** Format: int64 */
-            id: number;
-            /** Format: int64 */
-            parent_id?: number | null;
-            name: string;
-            kind: string;
-            contact_name: string;
-            contact_email: string;
-            phone: string;
-            /** Format: int64 */
-            hosts: number;
-            /** Format: int64 */
-            protected: number;
-            /** Format: int64 */
-            connected: number;
-            /** Format: int64 */
-            alerts_open: number;
-        };
-        Units: {
-            items: components["schemas"]["Unit"][];
-        };
-        HostRow: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-            unit: components["schemas"]["UnitRef"];
-            kind: string;
-            os: string;
-            connected: boolean;
-            /** Format: int64 */
-            connected_since_ms?: number | null;
-            /** Format: int64 */
-            last_seen_ms?: number | null;
-            protection: components["schemas"]["Protection"];
-            /** Format: int64 */
-            protection_ms?: number | null;
-            /** Format: int64 */
-            alerts_open: number;
-            worst_severity?: null | components["schemas"]["Severity"];
-            /** Format: int64 */
-            events_missing: number;
-            agent_version: string;
-            always_on: boolean;
-            asset_number?: string | null;
-            place?: string | null;
-        };
-        HostPage: {
-            items: components["schemas"]["HostRow"][];
-            next_cursor?: string | null;
-        };
-        Count: {
-            /** Format: int64 */
-            count: number;
-        };
-        Contact: {
-            name?: string | null;
-            email?: string | null;
-            phone?: string | null;
-        };
-        HostPolicyState: {
-            /** @enum {string} */
-            state: "none" | "sent" | "applied" | "refused";
-            /** Format: int64 */
-            version?: number | null;
-            hash?: string | null;
-            refusal?: string | null;
-        };
-        AntivirusProductReport: {
-            product: string;
-            vendor: string;
-            version: string;
-            engine: components["schemas"]["Switch"];
-            real_time: components["schemas"]["Switch"];
-            updater: components["schemas"]["Switch"];
-            definitions_version: string;
-            /** Format: int64 */
-            definitions_built_ms?: number | null;
-            raw: string[];
-        };
-        AntivirusReport: {
-            /** Format: int64 */
-            at_ms: number;
-            products: components["schemas"]["AntivirusProductReport"][];
-        };
-        Adapter: {
-            name: string;
-            mac: string;
+        /** @description Taking an alert. */
+        AcknowledgeRequest: Record<string, never>;
+        /** @description One network adapter. */
+        AdapterReport: {
+            /** @description Addresses with prefix length. */
             addresses: string[];
+            /** @description Hardware address, empty when it has none. */
+            mac: string;
+            /** @description The system's name for it. */
+            name: string;
+            /** @description Whether it is up. */
             up: boolean;
         };
-        NetworkState: {
-            /** Format: int64 */
-            at_ms: number;
-            adapters: components["schemas"]["Adapter"][];
-            gateways: string[];
-            resolvers: string[];
+        /** @description Alerts, by severity. */
+        AlertCounts: {
+            /**
+             * Format: int64
+             * @description Critical.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description High.
+             */
+            high: number;
+            /**
+             * Format: int64
+             * @description Low.
+             */
+            low: number;
+            /**
+             * Format: int64
+             * @description Medium.
+             */
+            medium: number;
         };
-        ProbeNow: {
-            probe: string;
-            kind: string;
-            target: string;
-            /** @enum {string} */
-            state: "unknown" | "reachable" | "unreachable";
-            /** Format: int64 */
-            since_ms: number;
-            error: string;
-        };
-        UnsupportedNow: {
-            sensor: string;
-            what: string;
-            why: string;
-        };
-        HostDetail: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-            unit: components["schemas"]["UnitRef"];
-            kind: string;
-            os: string;
-            connected: boolean;
-            /** Format: int64 */
-            connected_since_ms?: number | null;
-            /** Format: int64 */
-            last_seen_ms?: number | null;
-            protection: components["schemas"]["Protection"];
-            /** Format: int64 */
-            protection_ms?: number | null;
-            /** Format: int64 */
-            alerts_open: number;
-            worst_severity?: null | components["schemas"]["Severity"];
-            /** Format: int64 */
-            events_missing: number;
-            agent_version: string;
-            always_on: boolean;
-            asset_number?: string | null;
-            place?: string | null;
-            status: string;
-            /** Format: int64 */
-            created_ms: number;
-            privileged?: boolean | null;
-            /** Format: int64 */
-            clock_offset_ms?: number | null;
-            contact: components["schemas"]["Contact"];
-            policy: components["schemas"]["HostPolicyState"];
-            antivirus?: null | components["schemas"]["AntivirusReport"];
-            network?: null | components["schemas"]["NetworkState"];
-            probes: components["schemas"]["ProbeNow"][];
-            unsupported: components["schemas"]["UnsupportedNow"][];
-        };
-        Gap: {
-            /** Format: int64 */
-            first: number;
-            /** Format: int64 */
-            last: number;
-            reason: string;
-            counts: {
-                [key: string]: unknown;
-            };
-            /** Format: int64 */
-            at_ms: number;
-        };
-        LaneLedger: {
-            /** Format: int64 */
-            lane: number;
-            /** Format: int64 */
-            high_water: number;
-            /** Format: int64 */
-            missing: number;
-            gaps: components["schemas"]["Gap"][];
-        };
-        StreamLedger: {
-            stream: string;
-            lanes: components["schemas"]["LaneLedger"][];
-        };
-        BlindSpot: {
-            sensor: string;
-            scope: components["schemas"]["Text"];
-            /** Format: int64 */
-            since_ms: number;
-            /** Format: int64 */
-            until_ms: number;
-            reason: string;
-        };
-        Ledger: {
-            /** Format: int64 */
-            missing: number;
-            /** Format: int64 */
-            opaque: number;
-            /** Format: int64 */
-            set_aside: number;
-            streams: components["schemas"]["StreamLedger"][];
-            blind: components["schemas"]["BlindSpot"][];
-        };
-        WhoReport: {
-            /** @enum {string} */
-            kind: "exact" | "exited" | "unavailable";
-            /** Format: int64 */
-            pid?: number | null;
-            executable?: null | components["schemas"]["Text"];
-            command_line?: null | components["schemas"]["Text"];
-            user?: string | null;
-            /** Format: int64 */
-            parent_pid?: number | null;
-            parent_executable?: null | components["schemas"]["Text"];
-            reason?: string | null;
-        };
-        FileReport: {
-            action: string;
-            path: components["schemas"]["Text"];
-            path_hex: string;
-            old_path?: null | components["schemas"]["Text"];
-            origin: string;
-            /** Format: int64 */
-            size?: number | null;
-            mtime_ns?: string | null;
-            owner?: string | null;
-            sha256?: string | null;
-            digest_absent?: string | null;
-            watch: string;
-            severity?: null | components["schemas"]["Severity"];
-            who: components["schemas"]["WhoReport"];
-        };
-        ProbeEventReport: {
-            probe: string;
-            kind: string;
-            target: string;
-            state?: string | null;
-            error?: string | null;
-            /** Format: int64 */
-            sent?: number | null;
-            /** Format: int64 */
-            lost?: number | null;
-            /** Format: int64 */
-            latency_mean_us?: number | null;
-        };
-        EventRow: {
-            key: string;
-            /** Format: int64 */
-            host: number;
-            /** Format: int64 */
-            time_ms: number;
-            /** Format: int64 */
-            received_ms: number;
-            kind: components["schemas"]["EventKind"];
-            /** Format: int64 */
-            lane: number;
-            /** Format: int64 */
-            seq: number;
-            stream: string;
-            summary: components["schemas"]["Phrase"];
-            file?: null | components["schemas"]["FileReport"];
-            probe?: null | components["schemas"]["ProbeEventReport"];
-            detail?: {
-                [key: string]: unknown;
-            } | null;
-        };
-        EventDetail: {
-            key: string;
-            /** Format: int64 */
-            host: number;
-            /** Format: int64 */
-            time_ms: number;
-            /** Format: int64 */
-            received_ms: number;
-            kind: components["schemas"]["EventKind"];
-            /** Format: int64 */
-            lane: number;
-            /** Format: int64 */
-            seq: number;
-            stream: string;
-            summary: components["schemas"]["Phrase"];
-            file?: null | components["schemas"]["FileReport"];
-            probe?: null | components["schemas"]["ProbeEventReport"];
-            detail?: {
-                [key: string]: unknown;
-            } | null;
-            raw: {
-                [key: string]: unknown;
-            };
-        };
-        EventPage: {
-            items: components["schemas"]["EventRow"][];
-            next_cursor?: string | null;
-        };
-        AlertRow: {
-            /** Format: int64 */
-            id: number;
-            category: components["schemas"]["Category"];
-            severity: components["schemas"]["Severity"];
-            state: components["schemas"]["AlertState"];
-            verdict?: null | components["schemas"]["Verdict"];
-            title: components["schemas"]["Phrase"];
-            host: components["schemas"]["HostRef"];
-            unit: components["schemas"]["UnitRef"];
-            /** Format: int64 */
-            findings: number;
-            /** Format: int64 */
-            open_findings: number;
-            /** Format: int64 */
-            opened_ms: number;
-            /** Format: int64 */
-            updated_ms: number;
-            assignee?: string | null;
-        };
-        AlertPage: {
-            items: components["schemas"]["AlertRow"][];
-            next_cursor?: string | null;
-        };
-        FindingReport: {
-            id: string;
-            rule: string;
-            key: string;
-            severity: components["schemas"]["Severity"];
-            /** Format: int64 */
-            opened_ms: number;
-            /** Format: int64 */
-            closed_ms?: number | null;
-            evidence: {
-                [key: string]: unknown;
-            };
-        };
-        HistoryEntry: {
-            /** Format: int64 */
-            at_ms: number;
-            actor: string;
-            action: string;
-            detail: {
-                [key: string]: unknown;
-            };
-        };
-        AttemptReport: {
-            /** Format: int64 */
-            at_ms: number;
-            outcome: string;
-            detail: string;
-            /** Format: int64 */
-            duration_ms: number;
-        };
-        DeliveryReport: {
-            /** Format: int64 */
-            id: number;
-            channel: string;
-            recipient: string;
-            kind: string;
-            state: string;
-            /** Format: int64 */
-            created_ms: number;
-            /** Format: int64 */
-            sent_ms?: number | null;
-            attempts: components["schemas"]["AttemptReport"][];
-        };
-        AlertDetail: {
-            /** Format: int64 */
-            id: number;
-            category: components["schemas"]["Category"];
-            severity: components["schemas"]["Severity"];
-            state: components["schemas"]["AlertState"];
-            verdict?: null | components["schemas"]["Verdict"];
-            title: components["schemas"]["Phrase"];
-            host: components["schemas"]["HostRef"];
-            unit: components["schemas"]["UnitRef"];
-            /** Format: int64 */
-            findings: number;
-            /** Format: int64 */
-            open_findings: number;
-            /** Format: int64 */
-            opened_ms: number;
-            /** Format: int64 */
-            updated_ms: number;
-            assignee?: string | null;
-            findings_list: components["schemas"]["FindingReport"][];
-            history: components["schemas"]["HistoryEntry"][];
+        /** @description Everything about one alert. */
+        AlertDetail: components["schemas"]["AlertRow"] & {
+            /** @description Whom it was told to, the oldest first. */
             deliveries: components["schemas"]["DeliveryReport"][];
+            /** @description Its newest findings, at most 200, the newest first. */
+            findings_list: components["schemas"]["FindingReport"][];
+            /** @description Who did what, the oldest first. */
+            history: components["schemas"]["HistoryEntry"][];
+            /** @description What to do about it: a code that texts are kept for. */
             steps_code: string;
         };
-        Credentials: {
+        /** @description An alert, as it stands in a queue. */
+        AlertRow: {
+            /** @description Who takes care of it. */
+            assignee: string | null;
+            /** @description What it is about, in the large. */
+            category: components["schemas"]["Category"];
+            /**
+             * Format: int64
+             * @description Its findings.
+             */
+            findings: number;
+            /** @description The host it is about. */
+            host: components["schemas"]["HostRef"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Those whose cause is still there.
+             */
+            open_findings: number;
+            /**
+             * Format: int64
+             * @description When it was opened.
+             */
+            opened_ms: number;
+            /** @description The gravest of its findings. */
+            severity: components["schemas"]["Severity"];
+            /** @description Where it stands in its life. */
+            state: components["schemas"]["AlertState"];
+            /** @description What it says. */
+            title: components["schemas"]["Phrase"];
+            /** @description The office of that host. */
+            unit: components["schemas"]["UnitRef"];
+            /**
+             * Format: int64
+             * @description When anything about it changed last.
+             */
+            updated_ms: number;
+            verdict: components["schemas"]["Verdict"] | null;
+        };
+        /**
+         * @description Where an alert stands in its life.
+         * @enum {string}
+         */
+        AlertState: "open" | "acknowledged" | "resolved";
+        /**
+         * @description Which states of alerts are wanted.
+         * @enum {string}
+         */
+        AlertStateFilter: "active" | "open" | "acknowledged" | "resolved";
+        /** @description One antivirus product. */
+        AntivirusProductReport: {
+            /**
+             * Format: int64
+             * @description When their vendor built them.
+             */
+            definitions_built_ms: number | null;
+            /** @description The definitions' version, empty when unknown. */
+            definitions_version: string;
+            /** @description Whether its engine answers. */
+            engine: components["schemas"]["Switch"];
+            /** @description Its name. */
+            product: string;
+            /** @description Raw values of the source as `name=value`. */
+            raw: string[];
+            /** @description Whether files are scanned as they are opened. */
+            real_time: components["schemas"]["Switch"];
+            /** @description Whether definitions are kept up to date. */
+            updater: components["schemas"]["Switch"];
+            /** @description Its vendor. */
+            vendor: string;
+            /** @description Its version, empty when unknown. */
+            version: string;
+        };
+        /** @description Antivirus, as reported last. */
+        AntivirusReport: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Every product found. */
+            products: components["schemas"]["AntivirusProductReport"][];
+        };
+        /** @description A refusal. */
+        ApiError: {
+            /** @description Why. */
+            code: components["schemas"]["ErrorCode"];
+            /** @description What fills the text that the dashboard shows for it. */
+            params: components["schemas"]["Params"];
+        };
+        /**
+         * @description How a try to tell somebody ended.
+         * @enum {string}
+         */
+        AttemptOutcome: "accepted" | "deferred" | "bounced" | "error";
+        /** @description One try to tell somebody. */
+        AttemptReport: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description The other side's words. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            duration_ms: number;
+            /** @description How it ended. */
+            outcome: components["schemas"]["AttemptOutcome"];
+        };
+        /** @description What a sensor could not see. */
+        BlindReport: {
+            /** @description A code, such as `queue_overflow`. */
+            reason: string;
+            /** @description What it was blind to, such as a folder. */
+            scope: components["schemas"]["Text"];
+            /** @description The sensor. */
+            sensor: string;
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            since_ms: number;
+            /**
+             * Format: int64
+             * @description Until when.
+             */
+            until_ms: number;
+        };
+        /**
+         * @description What an alert is about, in the large.
+         * @enum {string}
+         */
+        Category: "protection" | "files" | "network" | "presence";
+        /** @description The `data` of a server-sent event named `change`. */
+        Change: {
+            /**
+             * Format: int64
+             * @description Of which.
+             */
+            id: number | null;
+            /** @description What it is about. */
+            topic: components["schemas"]["LiveTopic"];
+        };
+        /**
+         * @description What hosts can be told to do.
+         * @enum {string}
+         */
+        CommandKind: "rescan";
+        /** @description An ordered command. */
+        CommandOrdered: {
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description A command and what became of it. */
+        CommandReport: {
+            /** @description By whom it was ordered. */
+            created_by: string;
+            /**
+             * Format: int64
+             * @description When it was ordered.
+             */
+            created_ms: number;
+            /** @description What happened, in the agent's words. */
+            detail: string | null;
+            /** @description Whether it was carried out; `null` while nobody knows. */
+            done: boolean | null;
+            /**
+             * Format: int64
+             * @description When it lapses.
+             */
+            expires_ms: number;
+            /**
+             * Format: int64
+             * @description When it was answered.
+             */
+            finished_ms: number | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What is to be done. */
+            kind: components["schemas"]["CommandKind"];
+            /** @description With what. */
+            parameters: components["schemas"]["Params"];
+            /**
+             * Format: int64
+             * @description When it was sent.
+             */
+            sent_ms: number | null;
+        };
+        /** @description Something a host shall do. */
+        CommandRequest: {
+            /** @description What. */
+            kind: components["schemas"]["CommandKind"];
+            /** @description The watch's name in the policy; all watches when absent. */
+            watch?: string | null;
+        };
+        /** @description Saying something about an alert. */
+        CommentRequest: {
+            /** @description What. */
+            comment: string;
+        };
+        /**
+         * @description Whether a host is there.
+         * @enum {string}
+         */
+        Connection: "connected" | "silent" | "never";
+        /** @description Who is called about a host: the contact of its unit, or of the nearest unit above that has one. */
+        Contact: {
+            /** @description Their address. */
+            email: string | null;
+            /** @description Their name. */
+            name: string | null;
+            /** @description Their telephone. */
+            phone: string | null;
+        };
+        /** @description How many rows a filter matches. */
+        Count: {
+            /**
+             * Format: int64
+             * @description So many.
+             */
+            count: number;
+        };
+        /**
+         * @description Why somebody is told.
+         * @enum {string}
+         */
+        DeliveryKind: "opened" | "update" | "resolved" | "reminder";
+        /** @description Somebody is told of an alert. */
+        DeliveryReport: {
+            /** @description Every try, the oldest first. */
+            attempts: components["schemas"]["AttemptReport"][];
+            /** @description By which means, such as `email`. */
+            channel: string;
+            /**
+             * Format: int64
+             * @description When it was decided.
+             */
+            created_ms: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Why. */
+            kind: components["schemas"]["DeliveryKind"];
+            /** @description Whom. */
+            recipient: string;
+            /**
+             * Format: int64
+             * @description When it was accepted.
+             */
+            sent_ms: number | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["DeliveryState"];
+        };
+        /**
+         * @description Where a delivery stands.
+         * @enum {string}
+         */
+        DeliveryState: "due" | "sent" | "failed";
+        /** @description What a host is told. */
+        EffectivePolicy: {
+            /** @description All documents from the top of the tree down to the host's unit, merged. */
+            document: components["schemas"]["Params"];
+            /** @description SHA-256 of the document as it is sent. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Grows with each change.
+             */
+            version: number;
+        };
+        /**
+         * @description The reasons for a refusal.
+         * @enum {string}
+         */
+        ErrorCode: "bad_credentials" | "too_many_attempts" | "unauthenticated" | "forbidden" | "password_change_required" | "csrf" | "not_found" | "bad_request" | "body_too_large" | "wrong_password" | "password_too_short" | "password_too_long" | "policy_fault" | "conflict" | "too_many_streams" | "timeout" | "unavailable" | "internal";
+        /** @description One event with everything that was reported. */
+        EventDetail: components["schemas"]["EventRow"] & {
+            /** @description Its row in the store, by the names of the catalogue of fields. */
+            raw: components["schemas"]["Params"];
+        };
+        /**
+         * @description What kind of thing was seen.
+         * @enum {string}
+         */
+        EventKind: "file" | "antivirus" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
+        /** @description An event, as it stands in a timeline. */
+        EventRow: {
+            detail: components["schemas"]["Params"] | null;
+            file: components["schemas"]["FileReport"] | null;
+            /**
+             * Format: int64
+             * @description The host.
+             */
+            host: number;
+            /** @description Its name: unique and lasting. */
+            key: string;
+            /** @description What kind of thing was seen. */
+            kind: components["schemas"]["EventKind"];
+            /**
+             * Format: int32
+             * @description Its lane, 0 (urgent) to 3 (samples).
+             */
+            lane: number;
+            probe: components["schemas"]["ProbeEventReport"] | null;
+            /**
+             * Format: int64
+             * @description When the collector received it.
+             */
+            received_ms: number;
+            /**
+             * Format: int64
+             * @description Its number in that lane of its stream.
+             */
+            seq: number;
+            /** @description Its stream. */
+            stream: string;
+            /** @description What happened, in one line. */
+            summary: components["schemas"]["Phrase"];
+            /**
+             * Format: int64
+             * @description When it happened: the PC's clock, corrected by the measured offset.
+             */
+            time_ms: number;
+        };
+        /**
+         * @description What happened to a file.
+         * @enum {string}
+         */
+        FileAction: "created" | "modified" | "deleted" | "renamed" | "attributes";
+        /** @description Something happened to a file. */
+        FileReport: {
+            /** @description What happened. */
+            action: components["schemas"]["FileAction"];
+            /** @description Why there is none: a code such as `too_large`. */
+            digest_absent: string | null;
+            /** @description Time of the last change of content, nanoseconds since 1970, as digits: more than a JSON number holds. */
+            mtime_ns: string | null;
+            old_path: components["schemas"]["Text"] | null;
+            /** @description How the agent came to know. */
+            origin: components["schemas"]["Origin"];
+            /** @description Its owner. */
+            owner: string | null;
+            /** @description Its path. */
+            path: components["schemas"]["Text"];
+            /** @description The path's bytes as hexadecimal digits, always. */
+            path_hex: string;
+            severity: components["schemas"]["Severity"] | null;
+            /** @description SHA-256 of its content. */
+            sha256: string | null;
+            /**
+             * Format: int64
+             * @description Size in bytes afterwards; `null` when it is gone.
+             */
+            size: number | null;
+            /** @description The watch in the policy that it falls under. */
+            watch: string;
+            /** @description Who did it. */
+            who: components["schemas"]["WhoReport"];
+        };
+        /** @description One rule's verdict. */
+        FindingReport: {
+            /**
+             * Format: int64
+             * @description When its cause was gone.
+             */
+            closed_ms: number | null;
+            /** @description Why: the facts. */
+            evidence: components["schemas"]["Params"];
+            /** @description Its identity. */
+            id: string;
+            /** @description What on the host, such as a path or a probe; empty when the host itself. */
+            key: string;
+            /**
+             * Format: int64
+             * @description When it happened.
+             */
+            opened_ms: number;
+            /** @description The rule. */
+            rule: string;
+            /** @description How grave it is. */
+            severity: components["schemas"]["Severity"];
+        };
+        /** @description Numbers that are missing. */
+        GapReport: {
+            /**
+             * Format: int64
+             * @description When the collector learned of it.
+             */
+            at_ms: number;
+            /** @description How many of each kind of event, as far as known. */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description The first.
+             */
+            first: number;
+            /**
+             * Format: int64
+             * @description The last.
+             */
+            last: number;
+            /** @description A code: `spool_full`, `corrupt`, `collector_restored`. */
+            reason: string;
+        };
+        /**
+         * @description What happened to an alert.
+         * @enum {string}
+         */
+        HistoryAction: "opened" | "finding_added" | "finding_closed" | "acknowledged" | "resolved" | "reopened" | "comment" | "mailed";
+        /** @description A moment of an alert's history. */
+        HistoryEntry: {
+            /** @description What. */
+            action: components["schemas"]["HistoryAction"];
+            /** @description Who: a user's name, empty when the collector itself. */
+            actor: string;
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description More of it, such as `comment` or `verdict`. */
+            detail: components["schemas"]["Params"];
+        };
+        /** @description Hosts, by what is known of them. */
+        HostCounts: {
+            /**
+             * Format: int64
+             * @description Connected at this moment.
+             */
+            connected: number;
+            /**
+             * Format: int64
+             * @description Waiting for approval.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Of the seen, those whose antivirus is present, on and up to date.
+             */
+            protected: number;
+            /**
+             * Format: int64
+             * @description Enrolled and not retired.
+             */
+            registered: number;
+            /**
+             * Format: int64
+             * @description Of these, seen within the last 24 hours.
+             */
+            seen: number;
+            /**
+             * Format: int64
+             * @description Registered and not connected.
+             */
+            silent: number;
+        };
+        /** @description Everything known of one host. */
+        HostDetail: components["schemas"]["HostRow"] & {
+            antivirus: components["schemas"]["AntivirusReport"] | null;
+            /**
+             * Format: int64
+             * @description Collector's clock minus the PC's, in milliseconds; `null` when never measured.
+             */
+            clock_offset_ms: number | null;
+            /** @description Who is called about it. */
+            contact: components["schemas"]["Contact"];
+            /**
+             * Format: int64
+             * @description When it was enrolled first.
+             */
+            created_ms: number;
+            network: components["schemas"]["NetworkReport"] | null;
+            /** @description What became of its policy. */
+            policy: components["schemas"]["HostPolicyState"];
+            /** @description Whether its agent may see everything; `null` when it never said. */
+            privileged: boolean | null;
+            /** @description The probed services and whether they answer. */
+            probes: components["schemas"]["ProbeReport"][];
+            /** @description Where it stands in its life. */
+            status: components["schemas"]["HostStatus"];
+            /** @description What its agent cannot see. */
+            unsupported: components["schemas"]["UnsupportedReport"][];
+        };
+        /**
+         * @description What a host is for.
+         * @enum {string}
+         */
+        HostKind: "workstation" | "server";
+        /** @description What became of a host's policy. */
+        HostPolicyState: {
+            /** @description SHA-256 of its document. */
+            hash: string | null;
+            /** @description Why it was refused, in the agent's words. */
+            refusal: string | null;
+            /** @description How far it has come. */
+            state: components["schemas"]["PolicyState"];
+            /**
+             * Format: int64
+             * @description Its version.
+             */
+            version: number | null;
+        };
+        /** @description A host, as it is named elsewhere. */
+        HostRef: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description The PC's name. */
             name: string;
-            password: string;
         };
-        PasswordChange: {
-            current: string;
-            new: string;
+        /** @description A host, as it stands in a list. */
+        HostRow: {
+            /** @description The agent's version. */
+            agent_version: string;
+            /**
+             * Format: int64
+             * @description Alerts that are not resolved.
+             */
+            alerts_open: number;
+            /** @description Whether its silence is worth a mail. */
+            always_on: boolean;
+            /** @description The office's own number for it. */
+            asset_number: string | null;
+            /** @description Whether it is connected at this moment. */
+            connected: boolean;
+            /**
+             * Format: int64
+             * @description Since when it is.
+             */
+            connected_since_ms: number | null;
+            /**
+             * Format: int64
+             * @description Events that it numbered and that never arrived.
+             */
+            events_missing: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What it is for. */
+            kind: components["schemas"]["HostKind"];
+            /**
+             * Format: int64
+             * @description When it was heard of last.
+             */
+            last_seen_ms: number | null;
+            /** @description The PC's name. */
+            name: string;
+            /** @description The operating system's name and version. */
+            os: string;
+            /** @description Where it stands. */
+            place: string | null;
+            /** @description The state of its antivirus. */
+            protection: components["schemas"]["Protection"];
+            /**
+             * Format: int64
+             * @description When that was reported last.
+             */
+            protection_ms: number | null;
+            /** @description The office it belongs to. */
+            unit: components["schemas"]["UnitRef"];
+            worst_severity: components["schemas"]["Severity"] | null;
         };
-        LanguageChange: {
+        /**
+         * @description The order of a list of hosts.
+         * @enum {string}
+         */
+        HostSort: "name" | "last_seen" | "unit";
+        /**
+         * @description Where a host stands in its life.
+         * @enum {string}
+         */
+        HostStatus: "active" | "pending" | "retired";
+        /** @description What one hour brought. */
+        HourCount: {
+            /**
+             * Format: int64
+             * @description Events received in it.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description When the hour began.
+             */
+            hour_ms: number;
+        };
+        /** @description One lane of a stream. */
+        LaneReport: {
+            /** @description Which. */
+            gaps: components["schemas"]["GapReport"][];
+            /**
+             * Format: int64
+             * @description The last number that is there or declared missing.
+             */
+            high_water: number;
+            /**
+             * Format: int32
+             * @description Its number, 0 (urgent) to 3 (samples).
+             */
+            lane: number;
+            /**
+             * Format: int64
+             * @description How many of them are missing.
+             */
+            missing: number;
+        };
+        /** @description A change of language. */
+        LanguageRequest: {
+            /** @description `vi` or `en`. */
             language: string;
         };
-        Resolution: {
+        /** @description What of a host's events is known to be there, and what is known to be missing. */
+        Ledger: {
+            /** @description What its sensors know that they could not see, the newest first. */
+            blind: components["schemas"]["BlindReport"][];
+            /**
+             * Format: int64
+             * @description Events that it numbered and that never arrived.
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Events that could not be understood and are kept as bytes.
+             */
+            opaque: number;
+            /**
+             * Format: int64
+             * @description Events that the store refused and that were set aside.
+             */
+            set_aside: number;
+            /** @description Its streams, the newest first. */
+            streams: components["schemas"]["StreamReport"][];
+        };
+        /**
+         * @description What something is about.
+         * @enum {string}
+         */
+        LiveTopic: "alert" | "host" | "event" | "overview" | "reload";
+        /** @description Who is signed in. */
+        Me: {
+            /** @description The value of the header `X-CSRF-Token` that every change must carry. */
+            csrf: string;
+            /** @description The language of their pages, `vi` or `en`. */
+            language: string;
+            /** @description Their password was given to them: nothing else is allowed before they change it. */
+            must_change_password: boolean;
+            /** @description The user's name. */
+            name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            unit: components["schemas"]["UnitRef"] | null;
+        };
+        /** @description How a host is connected, as reported last. */
+        NetworkReport: {
+            /** @description Every adapter but loopback. */
+            adapters: components["schemas"]["AdapterReport"][];
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description The default gateways, the preferred one first. */
+            gateways: string[];
+            /** @description The name servers in use. */
+            resolvers: string[];
+        };
+        /**
+         * @description How the agent came to know of a file event.
+         * @enum {string}
+         */
+        Origin: "real_time" | "catch_up";
+        /** @description How the visible part of the fleet stands. */
+        Overview: {
+            /** @description Alerts that are not resolved, by severity. */
+            alerts_open: components["schemas"]["AlertCounts"];
+            /**
+             * Format: int64
+             * @description Events that agents numbered and that never arrived.
+             */
+            events_missing: number;
+            /** @description Events received in each of the last 24 hours, oldest first; empty when the store does not answer. */
+            events_per_hour: components["schemas"]["HourCount"][];
+            /** @description The hosts, by what is known of them. */
+            hosts: components["schemas"]["HostCounts"];
+            /**
+             * Format: int64
+             * @description Hosts that miss any.
+             */
+            hosts_with_missing: number;
+            /**
+             * Format: int64
+             * @description The collector's clock, to which every age refers.
+             */
+            now_ms: number;
+            /**
+             * Format: int64
+             * @description Events that could not be understood and are kept as bytes.
+             */
+            opaque: number;
+            /** @description The active hosts, by the state of their antivirus. */
+            protection: components["schemas"]["ProtectionCounts"];
+            /**
+             * Format: int64
+             * @description Events that the store refused and that were set aside.
+             */
+            set_aside: number;
+        };
+        /** @description One page of a list. */
+        Page_AlertRow: {
+            /** @description The rows. */
+            items: {
+                /** @description Who takes care of it. */
+                assignee?: string | null;
+                /** @description What it is about, in the large. */
+                category: components["schemas"]["Category"];
+                /**
+                 * Format: int64
+                 * @description Its findings.
+                 */
+                findings: number;
+                /** @description The host it is about. */
+                host: components["schemas"]["HostRef"];
+                /**
+                 * Format: int64
+                 * @description Its number.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description Those whose cause is still there.
+                 */
+                open_findings: number;
+                /**
+                 * Format: int64
+                 * @description When it was opened.
+                 */
+                opened_ms: number;
+                /** @description The gravest of its findings. */
+                severity: components["schemas"]["Severity"];
+                /** @description Where it stands in its life. */
+                state: components["schemas"]["AlertState"];
+                /** @description What it says. */
+                title: components["schemas"]["Phrase"];
+                /** @description The office of that host. */
+                unit: components["schemas"]["UnitRef"];
+                /**
+                 * Format: int64
+                 * @description When anything about it changed last.
+                 */
+                updated_ms: number;
+                verdict?: components["schemas"]["Verdict"] | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_CommandReport: {
+            /** @description The rows. */
+            items: {
+                /** @description By whom it was ordered. */
+                created_by: string;
+                /**
+                 * Format: int64
+                 * @description When it was ordered.
+                 */
+                created_ms: number;
+                /** @description What happened, in the agent's words. */
+                detail?: string | null;
+                /** @description Whether it was carried out; `null` while nobody knows. */
+                done?: boolean | null;
+                /**
+                 * Format: int64
+                 * @description When it lapses.
+                 */
+                expires_ms: number;
+                /**
+                 * Format: int64
+                 * @description When it was answered.
+                 */
+                finished_ms?: number | null;
+                /** @description Its id. */
+                id: string;
+                /** @description What is to be done. */
+                kind: components["schemas"]["CommandKind"];
+                /** @description With what. */
+                parameters: components["schemas"]["Params"];
+                /**
+                 * Format: int64
+                 * @description When it was sent.
+                 */
+                sent_ms?: number | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_EventRow: {
+            /** @description The rows. */
+            items: {
+                detail?: components["schemas"]["Params"] | null;
+                file?: components["schemas"]["FileReport"] | null;
+                /**
+                 * Format: int64
+                 * @description The host.
+                 */
+                host: number;
+                /** @description Its name: unique and lasting. */
+                key: string;
+                /** @description What kind of thing was seen. */
+                kind: components["schemas"]["EventKind"];
+                /**
+                 * Format: int32
+                 * @description Its lane, 0 (urgent) to 3 (samples).
+                 */
+                lane: number;
+                probe?: components["schemas"]["ProbeEventReport"] | null;
+                /**
+                 * Format: int64
+                 * @description When the collector received it.
+                 */
+                received_ms: number;
+                /**
+                 * Format: int64
+                 * @description Its number in that lane of its stream.
+                 */
+                seq: number;
+                /** @description Its stream. */
+                stream: string;
+                /** @description What happened, in one line. */
+                summary: components["schemas"]["Phrase"];
+                /**
+                 * Format: int64
+                 * @description When it happened: the PC's clock, corrected by the measured offset.
+                 */
+                time_ms: number;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_HostRow: {
+            /** @description The rows. */
+            items: {
+                /** @description The agent's version. */
+                agent_version: string;
+                /**
+                 * Format: int64
+                 * @description Alerts that are not resolved.
+                 */
+                alerts_open: number;
+                /** @description Whether its silence is worth a mail. */
+                always_on: boolean;
+                /** @description The office's own number for it. */
+                asset_number?: string | null;
+                /** @description Whether it is connected at this moment. */
+                connected: boolean;
+                /**
+                 * Format: int64
+                 * @description Since when it is.
+                 */
+                connected_since_ms?: number | null;
+                /**
+                 * Format: int64
+                 * @description Events that it numbered and that never arrived.
+                 */
+                events_missing: number;
+                /**
+                 * Format: int64
+                 * @description Its number.
+                 */
+                id: number;
+                /** @description What it is for. */
+                kind: components["schemas"]["HostKind"];
+                /**
+                 * Format: int64
+                 * @description When it was heard of last.
+                 */
+                last_seen_ms?: number | null;
+                /** @description The PC's name. */
+                name: string;
+                /** @description The operating system's name and version. */
+                os: string;
+                /** @description Where it stands. */
+                place?: string | null;
+                /** @description The state of its antivirus. */
+                protection: components["schemas"]["Protection"];
+                /**
+                 * Format: int64
+                 * @description When that was reported last.
+                 */
+                protection_ms?: number | null;
+                /** @description The office it belongs to. */
+                unit: components["schemas"]["UnitRef"];
+                worst_severity?: components["schemas"]["Severity"] | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Unit: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Alerts of this unit itself that are not resolved.
+                 */
+                alerts_open: number;
+                /**
+                 * Format: int64
+                 * @description Of these, connected ones.
+                 */
+                connected: number;
+                /** @description Where they are mailed. */
+                contact_email?: string | null;
+                /** @description Whom its alerts go to. */
+                contact_name?: string | null;
+                /**
+                 * Format: int64
+                 * @description Active hosts of this unit itself; those of units below it are counted there.
+                 */
+                hosts: number;
+                /**
+                 * Format: int64
+                 * @description Its number.
+                 */
+                id: number;
+                /** @description What kind of office it is. */
+                kind: components["schemas"]["UnitKind"];
+                /** @description Its name. */
+                name: string;
+                /**
+                 * Format: int64
+                 * @description The unit above it; `null` at the top, and at the top of what the asker may see.
+                 */
+                parent_id?: number | null;
+                /** @description The duty telephone. */
+                phone?: string | null;
+                /**
+                 * Format: int64
+                 * @description Of these, protected ones that were seen within the last 24 hours.
+                 */
+                protected: number;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        Params: {
+            [key: string]: unknown;
+        };
+        /** @description Whether one part can do its work. */
+        PartReadiness: {
+            /** @description Its name: `registry`, `journal`, `store`. */
+            part: string;
+            /** @description Whether it answers. */
+            ready: boolean;
+            /** @description Why not: a code. */
+            reason: string | null;
+        };
+        /** @description A change of password. */
+        PasswordRequest: {
+            /**
+             * Format: password
+             * @description The password until now.
+             */
+            current: string;
+            /**
+             * Format: password
+             * @description The password from now on.
+             */
+            new: string;
+        };
+        /** @description Something to be said, as a code and what fills it. */
+        Phrase: {
+            /**
+             * @description What is said, such as `antivirus.stale`.
+             * @example antivirus.stale
+             */
+            code: string;
+            /** @description What fills it. */
+            params: components["schemas"]["Params"];
+        };
+        /**
+         * @description How far a policy has come on a host.
+         * @enum {string}
+         */
+        PolicyState: "none" | "sent" | "applied" | "refused";
+        /** @description What a probe saw: a change of state, or an interval's figures. */
+        ProbeEventReport: {
+            /** @description Why it does not answer: a code. */
+            error: string | null;
+            /**
+             * Format: int32
+             * @description Length of the interval, of a sample.
+             */
+            interval_ms: number | null;
+            /** @description How it is probed. */
+            kind: components["schemas"]["ProbeKind"];
+            /**
+             * Format: int32
+             * @description Largest latency.
+             */
+            latency_max_us: number | null;
+            /**
+             * Format: int32
+             * @description Mean latency.
+             */
+            latency_mean_us: number | null;
+            /**
+             * Format: int32
+             * @description Smallest latency; 0 when none was answered.
+             */
+            latency_min_us: number | null;
+            /**
+             * Format: int32
+             * @description Probes without an answer in time.
+             */
+            lost: number | null;
+            /** @description The probe's name in the policy. */
+            probe: string;
+            /**
+             * Format: int32
+             * @description Probes sent.
+             */
+            sent: number | null;
+            severity: components["schemas"]["Severity"] | null;
+            state: components["schemas"]["Reachability"] | null;
+            /** @description What is probed. */
+            target: string;
+        };
+        /**
+         * @description How a target is probed.
+         * @enum {string}
+         */
+        ProbeKind: "icmp" | "tcp" | "dns" | "https";
+        /** @description A probed service, as reported last. */
+        ProbeReport: {
+            /** @description Why it does not: a code such as `timeout`; empty when it does. */
+            error: string;
+            /** @description How it is probed. */
+            kind: components["schemas"]["ProbeKind"];
+            /** @description The probe's name in the policy. */
+            probe: string;
+            /**
+             * Format: int64
+             * @description Since when that is so.
+             */
+            since_ms: number;
+            /** @description Whether it answers. */
+            state: components["schemas"]["Reachability"];
+            /** @description What is probed. */
+            target: string;
+        };
+        /**
+         * @description What is known of a host's antivirus.
+         * @enum {string}
+         */
+        Protection: "protected" | "stale" | "off" | "missing" | "unknown";
+        /** @description Hosts, by the state of their antivirus. */
+        ProtectionCounts: {
+            /**
+             * Format: int64
+             * @description Without any product.
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Switched off.
+             */
+            off: number;
+            /**
+             * Format: int64
+             * @description Present, on, up to date.
+             */
+            protected: number;
+            /**
+             * Format: int64
+             * @description With definitions that are too old.
+             */
+            stale: number;
+            /**
+             * Format: int64
+             * @description Nobody knows.
+             */
+            unknown: number;
+        };
+        /**
+         * @description Whether a probed target answers.
+         * @enum {string}
+         */
+        Reachability: "unknown" | "reachable" | "unreachable";
+        /** @description Whether the collector can do its work. */
+        Readiness: {
+            /** @description The parts. */
+            parts: components["schemas"]["PartReadiness"][];
+            /** @description Whether every part answers. */
+            ready: boolean;
+        };
+        /** @description Resolving an alert. */
+        ResolveRequest: {
+            /** @description Why, in one's own words. */
+            comment?: string;
+            /** @description What it turned out to be. */
             verdict: components["schemas"]["Verdict"];
-            comment: string;
         };
-        Comment: {
-            comment: string;
+        /**
+         * @description What a user may do.
+         * @enum {string}
+         */
+        Role: "administrator" | "analyst" | "unit_staff" | "auditor";
+        /**
+         * @description How grave a thing is.
+         * @enum {string}
+         */
+        Severity: "low" | "medium" | "high" | "critical";
+        /** @description Who wants in. */
+        SignInRequest: {
+            /** @description The user's name. */
+            name: string;
+            /**
+             * Format: password
+             * @description The user's password.
+             */
+            password: string;
         };
-        AcknowledgeRequest: Record<string, never>;
+        /** @description One stream of events: what one spool numbered. */
+        StreamReport: {
+            /** @description Its lanes. */
+            lanes: components["schemas"]["LaneReport"][];
+            /** @description Its identity. */
+            stream: string;
+        };
+        /**
+         * @description A thing that may be on or off, or that nobody could find out.
+         * @enum {string}
+         */
+        Switch: "unknown" | "on" | "off" | "snoozed" | "expired";
+        /** @description Bytes that are usually text, such as a path: hostile, and not always valid UTF-8. */
+        Text: {
+            /** @description The bytes as hexadecimal digits, only when `text` does not say it all. */
+            hex: string | null;
+            /** @description The text; what is not UTF-8 in it is replaced by U+FFFD. */
+            text: string;
+        };
+        /** @description A unit. */
+        Unit: {
+            /**
+             * Format: int64
+             * @description Alerts of this unit itself that are not resolved.
+             */
+            alerts_open: number;
+            /**
+             * Format: int64
+             * @description Of these, connected ones.
+             */
+            connected: number;
+            /** @description Where they are mailed. */
+            contact_email: string | null;
+            /** @description Whom its alerts go to. */
+            contact_name: string | null;
+            /**
+             * Format: int64
+             * @description Active hosts of this unit itself; those of units below it are counted there.
+             */
+            hosts: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What kind of office it is. */
+            kind: components["schemas"]["UnitKind"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The unit above it; `null` at the top, and at the top of what the asker may see.
+             */
+            parent_id: number | null;
+            /** @description The duty telephone. */
+            phone: string | null;
+            /**
+             * Format: int64
+             * @description Of these, protected ones that were seen within the last 24 hours.
+             */
+            protected: number;
+        };
+        /**
+         * @description What kind of office a unit is.
+         * @enum {string}
+         */
+        UnitKind: "province" | "department" | "commune" | "ward" | "special_zone" | "office";
+        /** @description What one unit says about policy; what it does not say it inherits. */
+        UnitPolicy: {
+            /** @description Its partial document. */
+            document: components["schemas"]["Params"];
+            /**
+             * Format: int64
+             * @description The unit.
+             */
+            unit: number;
+            /** @description By whom. */
+            updated_by: string | null;
+            /**
+             * Format: int64
+             * @description When it was changed last.
+             */
+            updated_ms: number | null;
+            /**
+             * Format: int64
+             * @description Grows with each change; 0 when the unit says nothing.
+             */
+            version: number;
+        };
+        /** @description A unit, as it is named elsewhere. */
+        UnitRef: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description Something that cannot be seen on a host. */
+        UnsupportedReport: {
+            /** @description The sensor that cannot see it. */
+            sensor: string;
+            /** @description A code of what cannot be seen. */
+            what: string;
+            /** @description Why, in the system's own words or as a code. */
+            why: string;
+        };
+        /**
+         * @description What an alert turned out to be.
+         * @enum {string}
+         */
+        Verdict: "true" | "benign" | "false";
+        /**
+         * @description How well it is known who changed a file.
+         * @enum {string}
+         */
+        WhoKind: "exact" | "exited" | "unavailable";
+        /** @description Who changed a file. */
+        WhoReport: {
+            command_line: components["schemas"]["Text"] | null;
+            executable: components["schemas"]["Text"] | null;
+            /** @description How well it is known. */
+            kind: components["schemas"]["WhoKind"];
+            parent_executable: components["schemas"]["Text"] | null;
+            /**
+             * Format: int32
+             * @description Process id of its parent.
+             */
+            parent_pid: number | null;
+            /**
+             * Format: int32
+             * @description Process id.
+             */
+            pid: number | null;
+            /** @description Why nobody can tell: a code such as `unprivileged`. */
+            reason: string | null;
+            /** @description The user it ran as. */
+            user: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -1224,4 +1769,1118 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description In this state; open and acknowledged ones when absent. */
+                state?: components["schemas"]["AlertStateFilter"];
+                /** @description As grave as this. */
+                severity?: components["schemas"]["Severity"];
+                /** @description About this. */
+                category?: components["schemas"]["Category"];
+                /** @description Of this unit, with those below it. */
+                unit?: number;
+                /** @description Of this host. */
+                host?: number;
+                /** @description Part of the host's name, or the alert's number. */
+                search?: string;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AlertRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_alerts: {
+        parameters: {
+            query?: {
+                /** @description In this state; open and acknowledged ones when absent. */
+                state?: components["schemas"]["AlertStateFilter"];
+                /** @description As grave as this. */
+                severity?: components["schemas"]["Severity"];
+                /** @description About this. */
+                category?: components["schemas"]["Category"];
+                /** @description Of this unit, with those below it. */
+                unit?: number;
+                /** @description Of this host. */
+                host?: number;
+                /** @description Part of the host's name, or the alert's number. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    comment_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommentRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    resolve_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_hosts: {
+        parameters: {
+            query?: {
+                /** @description Part of the name, the asset number or the place. */
+                search?: string;
+                /** @description A unit, with those below it. */
+                unit?: number;
+                /** @description Whether it is there. */
+                connection?: components["schemas"]["Connection"];
+                /** @description The state of its antivirus. */
+                protection?: components["schemas"]["Protection"];
+                /** @description Whether events of it are missing. */
+                missing?: boolean;
+                /** @description The order. */
+                sort?: components["schemas"]["HostSort"];
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HostRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_hosts: {
+        parameters: {
+            query?: {
+                /** @description Part of the name, the asset number or the place. */
+                search?: string;
+                /** @description A unit, with those below it. */
+                unit?: number;
+                /** @description Whether it is there. */
+                connection?: components["schemas"]["Connection"];
+                /** @description The state of its antivirus. */
+                protection?: components["schemas"]["Protection"];
+                /** @description Whether events of it are missing. */
+                missing?: boolean;
+                /** @description The order. */
+                sort?: components["schemas"]["HostSort"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_commands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CommandReport"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    order_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOrdered"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    host_events: {
+        parameters: {
+            query?: {
+                /** @description Of this kind. */
+                kind?: components["schemas"]["EventKind"];
+                /** @description Containing this text in a path, a user, a probe or the details. */
+                text?: string;
+                /** @description Not before. */
+                from_ms?: number;
+                /** @description Before. */
+                to_ms?: number;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    host_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ledger"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    host_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectivePolicy"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Change"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    change_language: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LanguageRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_units: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Unit"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    unit_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitPolicy"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    set_unit_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Params"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitPolicy"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    healthz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+}
