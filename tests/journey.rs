@@ -14,7 +14,7 @@ use vong_tests::world::{Writer, Written};
 
 #[test]
 fn a_changed_file_becomes_one_mail_that_says_who_did_it() -> anyhow::Result<()> {
-    let mut stack = Stack::start()?;
+    let stack = Stack::start()?;
     let api = stack.sign_in()?;
 
     let written = write_files(&stack, 2)?;
@@ -40,7 +40,7 @@ fn a_changed_file_becomes_one_mail_that_says_who_did_it() -> anyhow::Result<()> 
             .count();
         ensure!(count == 1, "{mails} got {count} mails for one alert");
     }
-    stored_exactly_once(&mut stack, &written)
+    stored_exactly_once(&stack, &written)
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn probe(stack: &Stack, api: &Api) -> anyhow::Result<Value> {
 }
 
 /// ClickHouse itself says: each path is there with its bytes and its content's hash, and no event twice.
-fn stored_exactly_once(stack: &mut Stack, written: &[Written]) -> anyhow::Result<()> {
-    let store = stack.stop_and_open_store()?;
+fn stored_exactly_once(stack: &Stack, written: &[Written]) -> anyhow::Result<()> {
+    let store = stack.store()?;
     for one in written {
         let path = one.path_hex.to_uppercase();
         let rows = store.rows(&format!(

@@ -42,7 +42,7 @@ fn nothing_is_lost_and_nothing_twice_whatever_is_killed() -> anyhow::Result<()> 
     wait_until_all_visible(&stack, &written)?;
 
     let missing = api_missing(&stack)?;
-    let store = stack.stop_and_open_store()?;
+    let store = stack.store()?;
     each_content_is_stored(&store, &written)?;
     nothing_is_stored_twice(&store)?;
     numbers_agree_with_the_ledger(&store, missing)

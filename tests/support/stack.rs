@@ -60,8 +60,19 @@ pub struct Ready {
     pub web: String,
     /// Where agents connect.
     pub intake: String,
+    /// The store.
+    pub store: StoreAccess,
+}
+
+/// How the store is reached.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StoreAccess {
     /// ClickHouse's HTTP interface.
-    pub store: String,
+    pub url: String,
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
 }
 
 impl Stack {
@@ -381,18 +392,12 @@ impl Stack {
         )
     }
 
-    /// Stops agent and collector and opens the store's files with an engine of the story's own.
+    /// The store of the running collector, asked from outside.
     ///
     /// # Errors
-    /// A part did not stop, or the files cannot be opened.
-    pub fn stop_and_open_store(&mut self) -> anyhow::Result<ClickHouse> {
-        if let Some(mut agent) = self.agent.take() {
-            agent.stop()?;
-        }
-        if let Some(mut collector) = self.collector.take() {
-            collector.stop()?;
-        }
-        ClickHouse::open(&self.path("collector").join("engine"))
+    /// The collector is not ready.
+    pub fn store(&self) -> anyhow::Result<ClickHouse> {
+        ClickHouse::new(self.ready()?.store)
     }
 
     /// Cuts the probed service.
@@ -444,7 +449,7 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The engine that `packaging/dev/fetch-engine` fetched.
-pub(crate) fn engine_library() -> anyhow::Result<PathBuf> {
+fn engine_library() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os("VONG_ENGINE_LIBRARY") {
         return Ok(PathBuf::from(path));
     }
