@@ -4,7 +4,8 @@ import { afterEach, vi } from 'vitest';
 
 afterEach(() => {
   cleanup();
-  localStorage.clear();
+  // A test of the node environment has no page to clean.
+  globalThis.localStorage?.clear();
 });
 
 vi.stubGlobal('matchMedia', (query: string) => ({
