@@ -18,7 +18,7 @@ prove: ## one file with a random name, one stopped service, and what became of t
 bench: ## the figures, into target/bench/report.json; one alone: make bench NAME=first_alert
 	@packaging/dev/bench $(NAME)
 
-screenshot: ## docs/dashboard.png, from the real program
+screenshot: ## the pictures in docs/, from the real program
 	@packaging/dev/screenshot
 
 fmt: ## formats the Rust code

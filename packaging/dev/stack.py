@@ -115,6 +115,9 @@ class Stack:
         argv = [machine.VENV_PYTHON, DEV / "demo_service.py", str(self.ports.service)]
         return self.processes.start("demo service", argv, self.log("service"))
 
+    def service_pid(self) -> int:
+        return next(one.process.pid for one in self.processes.started if one.name == "demo service")
+
     def start_collector(self) -> Started:
         self.write_collector_config()
         ready_file = self.folder / "collector" / "ready.json"
