@@ -103,7 +103,7 @@ class Stack:
     def start_sink(self, switches: Sequence[str] = ()) -> Started:
         """The mail server; it keeps its port and password, so that it may be stopped and started again."""
         port = str(self.mail.get("port", 0))
-        argv = [machine.VENV_PYTHON, DEV / "smtp_sink.py", "--directory", self.folder / "mail", "--port", port]
+        argv: list[str | Path] = [machine.VENV_PYTHON, DEV / "smtp_sink.py", "--directory", self.folder / "mail", "--port", port]
         sink = self.processes.start("mail sink", [*argv, *switches], self.log("mail"), stdout=subprocess.PIPE)
         line = sink.process.stdout.readline() if sink.process.stdout else b""
         if not line:
@@ -112,7 +112,7 @@ class Stack:
         return sink
 
     def start_service(self) -> Started:
-        argv = [machine.VENV_PYTHON, DEV / "demo_service.py", str(self.ports.service)]
+        argv: list[str | Path] = [machine.VENV_PYTHON, DEV / "demo_service.py", str(self.ports.service)]
         return self.processes.start("demo service", argv, self.log("service"))
 
     def service_pid(self) -> int:
@@ -122,7 +122,7 @@ class Stack:
         self.write_collector_config()
         ready_file = self.folder / "collector" / "ready.json"
         ready_file.unlink(missing_ok=True)
-        argv = [self.binaries / "vong-collector", "run", "--config", self.collector_config, "--ready-file", ready_file]
+        argv: list[str | Path] = [self.binaries / "vong-collector", "run", "--config", self.collector_config, "--ready-file", ready_file]
         collector = self.processes.start("collector", argv, self.log("collector"), self.secrets())
         wait_until(lambda: ready_file.exists() or not collector.running(), START_SECONDS)
         if not ready_file.exists():
@@ -173,7 +173,7 @@ class Stack:
 
     def admin(self, *arguments: str) -> Any:
         """Runs an administrator's command beside the collector and reads its JSON."""
-        argv = [self.binaries / "vong-collector", *arguments, "--config", self.collector_config, "--json"]
+        argv: list[str | Path] = [self.binaries / "vong-collector", *arguments, "--config", self.collector_config, "--json"]
         result = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=self.environment())
         if result.returncode != 0:
             raise Failure(f"vong-collector {' '.join(arguments[:2])} failed: {result.stderr.strip()}")
@@ -232,14 +232,14 @@ class Stack:
         self.agent_config.write_text(toml({"": {"data": str(data)}}), encoding="utf-8")
         token = self.admin("token", "create", "--unit", HOME_UNIT, "--uses", "1", "--days", "1")["token"]
         # The token is a secret: it goes by environment, not by an argument that `ps` shows.
-        argv = [self.binaries / "vong-agent", "enrol", "--config", self.agent_config]
+        argv: list[str | Path] = [self.binaries / "vong-agent", "enrol", "--config", self.agent_config]
         environment = {**os.environ, "VONG_AGENT_TOKEN": token}
         result = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment)
         if result.returncode != 0:
             raise Failure(f"the agent could not be enrolled: {result.stderr.strip() or result.stdout.strip()}")
 
     def start_agent(self) -> Started:
-        argv = [self.binaries / "vong-agent", "run", "--config", self.agent_config]
+        argv: list[str | Path] = [self.binaries / "vong-agent", "run", "--config", self.agent_config]
         agent = self.processes.start("agent", argv, self.log("agent"))
         self.wait_for("this PC to be connected with its policy applied", lambda: self.host_is_watched(agent))
         return agent
