@@ -4,8 +4,10 @@
 
 pub mod clock;
 pub mod command;
+pub mod outbox;
 pub mod paths;
 pub mod policy;
 pub mod report;
+pub mod spool;
 pub mod state;
 pub mod stop;

@@ -71,6 +71,12 @@ impl Reports {
         self.0.send(report).map_err(|_| SpoolStopped)
     }
 
+    /// Wakes a spool that waits for reports, by an empty one: it has a request to look at. When the queue is
+    /// full it is awake already.
+    pub(crate) fn knock(&self) {
+        let _ = self.0.try_send(Report::default());
+    }
+
     /// Hands a report over and waits until it is durable, at most `patience`.
     ///
     /// # Errors

@@ -65,6 +65,20 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
     .encode_to_vec()
 }
 
+/// Gives an event that was encoded with number 0 its number.
+///
+/// Protobuf leaves a zero out and writes fields in the order of their numbers, of which `seq` is the first:
+/// so this is what [`encode_event`] makes of the numbered event, without decoding it. A spool that keeps
+/// events unnumbered can begin a new stream without touching what it keeps.
+pub fn number_event(seq: u64, unnumbered: &[u8]) -> Vec<u8> {
+    let mut numbered = Vec::with_capacity(unnumbered.len() + 11);
+    if seq != 0 {
+        prost::encoding::uint64::encode(1, &seq, &mut numbered);
+    }
+    numbered.extend_from_slice(unnumbered);
+    numbered
+}
+
 /// Decodes an event of a lane.
 ///
 /// # Errors

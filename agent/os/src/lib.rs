@@ -5,6 +5,7 @@
 //! chooses its own body in the same way.
 
 pub mod clock;
+pub mod disk;
 pub mod echo;
 #[cfg(target_os = "linux")]
 pub mod fanotify;

@@ -1,0 +1,27 @@
+//! Room on disks.
+
+use std::io;
+use std::path::Path;
+
+#[cfg(target_os = "linux")]
+#[path = "disk/linux.rs"]
+mod imp;
+
+/// Bytes that this process may still write to the file system of `path`.
+///
+/// # Errors
+/// The system's own.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    imp::free_bytes(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_says_how_much_is_free() {
+        assert!(free_bytes(Path::new("/")).is_ok());
+        assert!(free_bytes(Path::new("/nonexistent")).is_err());
+    }
+}
