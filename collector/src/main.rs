@@ -1,5 +1,6 @@
 //! The program `vong-collector`: arguments, what they start, the exit code; nothing else.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
