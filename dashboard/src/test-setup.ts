@@ -27,3 +27,7 @@ vi.stubGlobal(
     disconnect() {}
   },
 );
+
+if (typeof document !== 'undefined') {
+  Object.defineProperty(document, 'fonts', { value: new EventTarget() });
+}
