@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod pipeline;
 pub mod ready;
 pub mod registry;
+pub mod rules;
 pub mod scope;
 pub mod stop;
 pub mod store;

@@ -38,6 +38,10 @@ pub struct HostState {
     pub detail: Value,
 }
 
+/// At most so many states of one kind are kept of a host, the newest: keys come from agents, and a
+/// hostile one must not fill the table.
+const STATES_MAX: i64 = 200;
+
 /// Everything known of a host.
 ///
 /// # Errors
@@ -74,6 +78,15 @@ pub async fn keep(tx: &mut Transaction, host: HostId, state: &HostState) -> Resu
     .bind(storable(&state.key))
     .bind(state.at_ms)
     .bind(state.detail.to_string())
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query(
+        "DELETE FROM host_states WHERE host_id = $1 AND noun = $2 AND key NOT IN ( \
+         SELECT key FROM host_states WHERE host_id = $1 AND noun = $2 ORDER BY at_ms DESC, key LIMIT $3)",
+    )
+    .bind(host.0)
+    .bind(word(state.noun))
+    .bind(STATES_MAX)
     .execute(&mut **tx)
     .await?;
     Ok(())

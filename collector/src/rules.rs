@@ -1,0 +1,268 @@
+//! Stage 7, judge: from facts to findings. Pure: no clock, no I/O; time passes only as journaled ticks.
+//!
+//! [`Rules`] reads entries in journal order and answers each with a [`Judgement`]: findings that open and
+//! close, what is now known of hosts, and what the rules have to remember. The caller commits all of that
+//! and its cursor in one transaction, and brings the memory back after a restart with [`Rules::restore`].
+//! The same journal gives the same findings, because a finding's id is made of what opened it and where
+//! that stands in the journal; an entry that was judged before is passed over.
+//!
+//! * [`antivirus`] — a PC without working antivirus: `antivirus.missing`, `antivirus.off`, `antivirus.stale`
+//! * [`files`] — a watched file that matters changed: `file.critical_changed`
+//! * [`probes`] — a service that matters cannot be reached: `probe.unreachable`
+//! * [`silence`] — a PC went away without a goodbye: `host.silent`
+//! * [`known`] — no findings; what hosts say of themselves, for their pages
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use vong_proto::event::{Body, Severity};
+
+use crate::entry::{Entry, Events, Fact, HostId};
+use crate::finding::{Category, Finding, FindingChange};
+use crate::registry::host::Protection;
+use crate::registry::host_state::{HostState, Noun};
+use crate::registry::rule_state::RuleState;
+
+mod antivirus;
+mod files;
+mod known;
+mod memory;
+mod probes;
+mod silence;
+
+pub use memory::MemoryError;
+
+/// Everything that follows from one entry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// Findings that begin and end.
+    pub findings: Vec<FindingChange>,
+    /// What rules remember from now on.
+    pub memory: Vec<Remembered>,
+    /// What is known of hosts from now on.
+    pub hosts: Vec<HostChange>,
+}
+
+/// What one rule remembers of one entity; `None` is nothing any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The family of rules.
+    pub rule: &'static str,
+    /// The entity.
+    pub entity: String,
+    /// JSON of the family's own shape.
+    pub state: Option<String>,
+}
+
+/// Something that is now known of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostChange {
+    /// Which.
+    pub host: HostId,
+    /// What.
+    pub news: HostNews,
+}
+
+/// What can become known of a host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HostNews {
+    /// Whether antivirus protects it.
+    Protection {
+        /// The verdict.
+        protection: Protection,
+        /// When that was seen.
+        at_ms: i64,
+        /// The products behind it.
+        detail: Value,
+    },
+    /// How it is connected.
+    Network {
+        /// When that was seen.
+        at_ms: i64,
+        /// Adapters, gateways and resolvers.
+        detail: Value,
+    },
+    /// One thing on it.
+    State(HostState),
+    /// What was known of a kind of things before a moment no longer holds.
+    Outdated {
+        /// The kind.
+        noun: Noun,
+        /// The moment.
+        before_ms: i64,
+    },
+    /// It has answered a command.
+    CommandFinished {
+        /// The command's number.
+        id: i64,
+        /// Whether it was carried out.
+        done: bool,
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// All rules with what they remember.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    judged: u64,
+    antivirus: antivirus::Antivirus,
+    files: files::Files,
+    probes: probes::Probes,
+    silence: silence::Silence,
+}
+
+impl Rules {
+    /// The rules as they were when this was remembered, with everything up to `judged` behind them.
+    ///
+    /// # Errors
+    /// When a memory is not one of this build's.
+    pub fn restore(remembered: &[RuleState], judged: u64) -> Result<Rules, MemoryError> {
+        let mut rules = Rules {
+            judged,
+            ..Rules::default()
+        };
+        for state in remembered {
+            match state.rule.as_str() {
+                antivirus::FAMILY => rules.antivirus.restore(state)?,
+                files::FAMILY => rules.files.restore(state)?,
+                probes::FAMILY => rules.probes.restore(state)?,
+                silence::FAMILY => rules.silence.restore(state)?,
+                _ => return Err(MemoryError::of(state)),
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Judges one entry; entries come in the order of the journal.
+    pub fn judge(&mut self, entry: &Entry) -> Judgement {
+        let mut judgement = Judgement::default();
+        if entry.pos <= self.judged {
+            return judgement;
+        }
+        self.judged = entry.pos;
+        let moment = Moment::of(entry);
+        match &entry.fact {
+            Fact::Events(events) => self.judge_events(entry, events, &mut judgement),
+            Fact::Connected(connected) => {
+                self.silence.connected(connected.host, moment, &mut judgement);
+                self.antivirus.connected(connected.host, moment);
+            }
+            Fact::Disconnected { host, reason } => {
+                self.silence.disconnected(*host, reason, moment);
+                self.antivirus.disconnected(*host);
+            }
+            Fact::Tick => {
+                self.silence.tick(moment, &mut judgement);
+                self.antivirus.tick(moment, &mut judgement);
+                self.files.tick(moment, &mut judgement);
+            }
+            Fact::Started => {
+                self.silence.collector_started(moment);
+                self.antivirus.collector_started();
+            }
+        }
+        self.antivirus.remember(&mut judgement.memory);
+        self.files.remember(&mut judgement.memory);
+        self.probes.remember(&mut judgement.memory);
+        self.silence.remember(&mut judgement.memory);
+        judgement
+    }
+
+    fn judge_events(&mut self, entry: &Entry, events: &Events, judgement: &mut Judgement) {
+        let host = events.host;
+        for (index, event) in events.events.iter().enumerate() {
+            let moment = Moment {
+                index,
+                // A PC's clock may be wrong, but nothing happens after it is heard of.
+                at_ms: event
+                    .header
+                    .wall_ms
+                    .saturating_add(events.offset_ms)
+                    .min(entry.received_ms),
+                ..Moment::of(entry)
+            };
+            match &event.body {
+                Body::Antivirus(state) => self.antivirus.seen(host, state, moment, judgement),
+                Body::File(file) => self.files.changed(host, file, moment, judgement),
+                Body::ProbeState(probe) => self.probes.turned(host, probe, moment, judgement),
+                Body::Presence(presence) => {
+                    self.silence.presence(host, presence);
+                    self.antivirus.presence(host, presence, moment);
+                }
+                _ => {}
+            }
+            known::note(host, &event.body, moment, judgement);
+        }
+    }
+}
+
+/// Where and when something stands in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moment {
+    /// The entry's position.
+    pos: u64,
+    /// The event's place within the entry.
+    index: usize,
+    /// When it happened, by the collector's clock.
+    at_ms: i64,
+    /// When the collector received it.
+    received_ms: i64,
+}
+
+impl Moment {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            pos: entry.pos,
+            index: 0,
+            at_ms: entry.received_ms,
+            received_ms: entry.received_ms,
+        }
+    }
+
+    /// The name of the event at this moment, as the store and the API spell it.
+    fn event_key(self) -> String {
+        format!("{}-{}", self.pos, self.index)
+    }
+}
+
+/// What a rule says, before it is placed in the journal.
+struct Verdict<'a> {
+    rule: &'static str,
+    category: Category,
+    host: HostId,
+    key: &'a str,
+    severity: Severity,
+    evidence: Value,
+}
+
+impl Verdict<'_> {
+    /// The finding that opens at this moment.
+    fn at(self, moment: Moment) -> Finding {
+        let key = crate::registry::fold::storable(self.key);
+        Finding {
+            id: finding_id(self.rule, self.host, &key, moment),
+            rule: self.rule.to_owned(),
+            category: self.category,
+            host: self.host,
+            key,
+            severity: self.severity,
+            opened_pos: moment.pos,
+            opened_ms: moment.at_ms,
+            evidence: self.evidence,
+        }
+    }
+}
+
+/// The parts are separated by a byte that stands in none of them.
+fn finding_id(rule: &str, host: HostId, key: &str, moment: Moment) -> String {
+    let name = [rule, &host.to_string(), key, &moment.event_key()].join("\0");
+    hex::encode(&Sha256::digest(name)[..16])
+}
+
+/// Text made of bytes that are usually text, as evidence shows it.
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What hosts say of themselves and no rule judges: kept for their pages.
+
+use serde_json::{Value, json};
+use vong_proto::event::{Blind, Body, NetworkState, Presence, Unsupported};
+
+use super::{HostChange, HostNews, Judgement, Moment, lossy};
+use crate::entry::HostId;
+use crate::registry::host_state::{HostState, Noun};
+
+/// Notes what one event says of its host.
+pub(super) fn note(host: HostId, body: &Body, moment: Moment, judgement: &mut Judgement) {
+    let at_ms = moment.at_ms;
+    let news = match body {
+        Body::Network(state) => HostNews::Network {
+            at_ms,
+            detail: network(state),
+        },
+        Body::Unsupported(unsupported) => HostNews::State(cannot_see(unsupported, at_ms)),
+        Body::Blind(blind) => HostNews::State(missed(blind, at_ms)),
+        // What an agent cannot see, it says once per boot: after the next one, old answers are void.
+        Body::Presence(Presence::Started(start)) if start.new_boot => HostNews::Outdated {
+            noun: Noun::Unsupported,
+            before_ms: at_ms,
+        },
+        Body::CommandResult(result) => match result.command_id.parse() {
+            Ok(id) => HostNews::CommandFinished {
+                id,
+                done: result.done,
+                detail: result.detail.clone(),
+            },
+            // Not one of our numbers: an invention of the agent, in the store for whoever asks.
+            Err(_) => return,
+        },
+        _ => return,
+    };
+    judgement.hosts.push(HostChange { host, news });
+}
+
+fn network(state: &NetworkState) -> Value {
+    let adapters = state.adapters.iter().map(|adapter| {
+        json!({
+            "name": adapter.name,
+            "mac": adapter.mac,
+            "addresses": adapter.addresses,
+            "up": adapter.up,
+        })
+    });
+    json!({
+        "adapters": adapters.collect::<Vec<_>>(),
+        "gateways": state.gateways,
+        "resolvers": state.resolvers,
+    })
+}
+
+fn cannot_see(unsupported: &Unsupported, at_ms: i64) -> HostState {
+    let sensor = unsupported.sensor.name();
+    HostState {
+        noun: Noun::Unsupported,
+        key: format!("{sensor}/{}", unsupported.what),
+        at_ms,
+        detail: json!({ "sensor": sensor, "what": unsupported.what, "why": unsupported.why }),
+    }
+}
+
+fn missed(blind: &Blind, at_ms: i64) -> HostState {
+    let sensor = blind.sensor.name();
+    let scope = lossy(&blind.scope);
+    HostState {
+        noun: Noun::Blind,
+        key: format!("{sensor}/{scope}"),
+        at_ms,
+        detail: json!({
+            "sensor": sensor,
+            "scope": scope,
+            "scope_hex": hex::encode(&blind.scope),
+            "since_ms": blind.since_ms,
+            "until_ms": blind.until_ms,
+            "reason": blind.reason,
+        }),
+    }
+}

@@ -1,0 +1,603 @@
+//! What rules promise: the same journal gives the same findings, twice is once, and each rule's own story.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use vong_proto::event::{
+    AgentId, AntivirusProduct, AntivirusState, BootId, Definitions, Digest, Event, FileAction, FileEvent,
+    FileMeta, Header, Lane, Origin, Presence, ProbeKind, ProbeState, Process, Reachability, Start,
+    StopReason, StreamId, Switch, Who,
+};
+
+use serde_json::json;
+
+use super::*;
+use crate::entry::Connected;
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// The tests' present: far enough from 1970 for days to be subtracted.
+const NOW_MS: i64 = 1_000 * DAY_MS;
+
+/// A journal that grows, with rules that read it.
+#[derive(Default)]
+struct Reader {
+    rules: Rules,
+    pos: u64,
+    now_ms: i64,
+    /// What a registry would hold: the first opening and the first end of each finding.
+    findings: BTreeMap<String, (Finding, Option<i64>)>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self {
+            now_ms: NOW_MS,
+            ..Self::default()
+        }
+    }
+
+    fn read(&mut self, fact: Fact) -> Judgement {
+        self.pos += 1;
+        let entry = Entry {
+            pos: self.pos,
+            received_ms: self.now_ms,
+            fact,
+        };
+        self.judge(&entry)
+    }
+
+    fn judge(&mut self, entry: &Entry) -> Judgement {
+        let judgement = self.rules.judge(entry);
+        keep(&mut self.findings, &judgement);
+        judgement
+    }
+
+    fn after(&mut self, ms: i64) -> &mut Self {
+        self.now_ms += ms;
+        self
+    }
+
+    fn tick_after(&mut self, ms: i64) -> Judgement {
+        self.after(ms).read(Fact::Tick)
+    }
+
+    fn event(&mut self, body: Body) -> Judgement {
+        let now_ms = self.now_ms;
+        self.read(events(HOST, vec![(now_ms, body)]))
+    }
+
+    fn open_rules(&self) -> Vec<&str> {
+        let open = self.findings.values().filter(|(_, closed)| closed.is_none());
+        open.map(|(finding, _)| finding.rule.as_str()).collect()
+    }
+}
+
+/// Applies a judgement as the registry does.
+fn keep(findings: &mut BTreeMap<String, (Finding, Option<i64>)>, judgement: &Judgement) {
+    for change in &judgement.findings {
+        match change {
+            FindingChange::Opened(finding) => {
+                findings
+                    .entry(finding.id.clone())
+                    .or_insert_with(|| (finding.clone(), None));
+            }
+            FindingChange::Closed { id, closed_ms } => {
+                let (_, closed) = findings.get_mut(id).expect("only what was opened is closed");
+                closed.get_or_insert(*closed_ms);
+            }
+        }
+    }
+}
+
+const HOST: HostId = HostId(1);
+
+fn events(host: HostId, bodies: Vec<(i64, Body)>) -> Fact {
+    let event = |(wall_ms, body)| Event {
+        header: Header {
+            lane: Lane::State,
+            seq: 1,
+            wall_ms,
+            mono_ms: 1,
+            boot: BootId([1; 16]),
+        },
+        body,
+    };
+    Fact::Events(Events {
+        host,
+        agent: AgentId([1; 16]),
+        stream: StreamId([1; 16]),
+        offset_ms: 0,
+        events: bodies.into_iter().map(event).collect(),
+        gaps: Vec::new(),
+    })
+}
+
+fn connected(host: HostId) -> Fact {
+    Fact::Connected(Connected {
+        host,
+        agent: AgentId([1; 16]),
+        stream: StreamId([1; 16]),
+        boot: BootId([1; 16]),
+        agent_version: "0.1.0".to_owned(),
+        offset_ms: 0,
+    })
+}
+
+fn disconnected(host: HostId, reason: &str) -> Fact {
+    Fact::Disconnected {
+        host,
+        reason: reason.to_owned(),
+    }
+}
+
+fn started(new_boot: bool) -> Body {
+    Body::Presence(Presence::Started(Start {
+        new_boot,
+        ..Start::default()
+    }))
+}
+
+fn product(engine: Switch, built_ms: Option<i64>) -> AntivirusProduct {
+    AntivirusProduct {
+        product: "ClamAV".to_owned(),
+        vendor: "Cisco".to_owned(),
+        version: "1.4.3".to_owned(),
+        engine,
+        real_time: Switch::Unknown,
+        updater: Switch::On,
+        definitions: Definitions {
+            version: "27900".to_owned(),
+            built_ms,
+        },
+        raw: Vec::new(),
+    }
+}
+
+fn antivirus(products: Vec<AntivirusProduct>) -> Body {
+    Body::Antivirus(AntivirusState { products })
+}
+
+fn fresh() -> Body {
+    antivirus(vec![product(Switch::On, Some(NOW_MS - HOUR_MS))])
+}
+
+fn stale() -> Body {
+    antivirus(vec![product(Switch::On, Some(NOW_MS - 4 * DAY_MS))])
+}
+
+fn off() -> Body {
+    antivirus(vec![product(Switch::Off, Some(NOW_MS - HOUR_MS))])
+}
+
+fn file(path: &[u8], severity: Option<Severity>) -> Body {
+    Body::File(FileEvent {
+        action: FileAction::Modified,
+        path: path.to_owned(),
+        old_path: None,
+        origin: Origin::RealTime,
+        meta: Some(FileMeta {
+            size: 5,
+            mtime_ns: 0,
+            mode: 0o644,
+            owner: "0".to_owned(),
+            digest: Digest::Sha256([0xab; 32]),
+        }),
+        who: Who::Exact(Process {
+            pid: 7,
+            user: "lan".to_owned(),
+            ..Process::default()
+        }),
+        watch: "records".to_owned(),
+        severity,
+    })
+}
+
+fn probe(state: Reachability, severity: Option<Severity>) -> Body {
+    Body::ProbeState(ProbeState {
+        probe: "portal".to_owned(),
+        kind: ProbeKind::Tcp,
+        target: "portal.example:443".to_owned(),
+        state,
+        error: "refused".to_owned(),
+        severity,
+    })
+}
+
+fn protection_of(judgement: &Judgement) -> Option<Protection> {
+    judgement.hosts.iter().find_map(|change| match change.news {
+        HostNews::Protection { protection, .. } => Some(protection),
+        _ => None,
+    })
+}
+
+#[test]
+fn protection_is_never_better_than_what_is_known() {
+    let on = |built_ms| product(Switch::On, built_ms);
+    let check = |products: Vec<AntivirusProduct>, expected| {
+        let judgement = Reader::new().event(antivirus(products));
+        assert_eq!(protection_of(&judgement), Some(expected));
+    };
+    check(vec![], Protection::Missing);
+    check(vec![on(Some(NOW_MS - 3 * DAY_MS))], Protection::Protected);
+    check(vec![on(Some(NOW_MS - 3 * DAY_MS - 1))], Protection::Stale);
+    check(vec![on(None)], Protection::Unknown);
+    check(vec![product(Switch::Unknown, Some(NOW_MS))], Protection::Unknown);
+    check(vec![product(Switch::Snoozed, Some(NOW_MS))], Protection::Off);
+    check(vec![product(Switch::Expired, Some(NOW_MS))], Protection::Off);
+    check(
+        vec![product(Switch::Off, None), on(Some(NOW_MS))],
+        Protection::Protected,
+    );
+    check(vec![product(Switch::Off, None), on(None)], Protection::Unknown);
+}
+
+#[test]
+fn a_pc_without_antivirus_is_a_finding_until_it_has_one() {
+    let mut reader = Reader::new();
+    reader.event(antivirus(vec![]));
+    assert_eq!(reader.open_rules(), ["antivirus.missing"]);
+    reader.after(HOUR_MS).event(off());
+    assert_eq!(reader.open_rules(), ["antivirus.off"]);
+    reader
+        .after(HOUR_MS)
+        .event(antivirus(vec![product(Switch::Unknown, None)]));
+    assert_eq!(reader.open_rules(), ["antivirus.off"], "not knowing ends nothing");
+    reader.after(HOUR_MS).event(fresh());
+    assert_eq!(reader.open_rules(), [""; 0]);
+    assert_eq!(reader.findings.len(), 2);
+}
+
+#[test]
+fn old_definitions_count_when_they_stay_old_while_the_pc_is_there() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    assert_eq!(protection_of(&reader.event(stale())), Some(Protection::Stale));
+    reader.tick_after(HOUR_MS);
+    reader.read(disconnected(HOST, "closed"));
+    reader.tick_after(9 * HOUR_MS);
+    reader.read(connected(HOST));
+    reader.tick_after(2 * HOUR_MS - 1);
+    assert_eq!(reader.open_rules(), [""; 0]);
+    let judgement = reader.tick_after(1);
+    assert_eq!(reader.open_rules(), ["antivirus.stale"]);
+    let FindingChange::Opened(finding) = &judgement.findings[0] else {
+        panic!("opened")
+    };
+    assert_eq!(
+        (finding.severity, &finding.evidence["days"]),
+        (Severity::Medium, &json!(4))
+    );
+    reader.event(fresh());
+    assert_eq!(reader.open_rules(), [""; 0]);
+}
+
+#[test]
+fn definitions_updated_in_time_are_no_finding() {
+    let mut reader = Reader::new();
+    reader.event(stale());
+    reader.after(HOUR_MS).event(fresh());
+    reader.tick_after(5 * HOUR_MS);
+    assert!(reader.findings.is_empty());
+}
+
+#[test]
+fn an_engine_gets_time_to_come_up_after_boot_but_not_later() {
+    let mut reader = Reader::new();
+    reader.event(started(true));
+    reader.after(10_000).event(off());
+    reader.tick_after(280_000);
+    assert_eq!(reader.open_rules(), [""; 0]);
+    reader.tick_after(10_000);
+    assert_eq!(reader.open_rules(), ["antivirus.off"]);
+    reader.event(fresh());
+    reader.event(off());
+    assert_eq!(
+        reader.open_rules(),
+        ["antivirus.off"],
+        "long after boot, off is off at once"
+    );
+}
+
+#[test]
+fn a_late_antivirus_state_overwrites_nothing() {
+    let mut reader = Reader::new();
+    reader.event(fresh());
+    let judgement = reader.read(events(HOST, vec![(NOW_MS - HOUR_MS, off())]));
+    assert_eq!(judgement.hosts, []);
+    assert!(reader.findings.is_empty());
+}
+
+#[test]
+fn a_clock_far_ahead_does_not_freeze_the_state() {
+    let mut reader = Reader::new();
+    reader.read(events(HOST, vec![(NOW_MS + 365 * DAY_MS, fresh())]));
+    reader.after(1_000).event(antivirus(vec![]));
+    assert_eq!(reader.open_rules(), ["antivirus.missing"]);
+}
+
+#[test]
+fn a_critical_file_is_a_finding_with_its_facts() {
+    let mut reader = Reader::new();
+    let path = "/srv/hồ sơ/\u{202e}cod.exe\n".as_bytes();
+    reader.event(file(b"/srv/routine", None));
+    let judgement = reader.event(file(path, Some(Severity::Critical)));
+    let FindingChange::Opened(finding) = &judgement.findings[0] else {
+        panic!("opened")
+    };
+    assert_eq!(
+        (finding.rule.as_str(), finding.severity),
+        ("file.critical_changed", Severity::Critical)
+    );
+    assert_eq!(finding.evidence["path_hex"], hex::encode(path));
+    assert_eq!(finding.evidence["process"]["user"], "lan");
+    assert_eq!(finding.evidence["sha256"], "ab".repeat(32));
+    assert_eq!(finding.evidence["event_key"], "2-0");
+    reader.event(file(path, Some(Severity::Critical)));
+    assert_eq!(reader.findings.len(), 1, "one saving is one finding");
+    reader.after(MINUTE).event(file(path, Some(Severity::Critical)));
+    assert_eq!(reader.findings.len(), 2);
+}
+
+const MINUTE: i64 = 60_000;
+
+#[test]
+fn a_flood_of_files_becomes_a_number() {
+    let mut reader = Reader::new();
+    for name in 0..250 {
+        reader.event(file(format!("/srv/{name}").as_bytes(), Some(Severity::High)));
+    }
+    assert_eq!(reader.findings.len(), 100);
+    let judgement = reader.tick_after(MINUTE);
+    let FindingChange::Opened(finding) = &judgement.findings[0] else {
+        panic!("opened")
+    };
+    assert_eq!(
+        (finding.severity, &finding.evidence["more"]),
+        (Severity::High, &json!(150))
+    );
+    assert_eq!(reader.tick_after(MINUTE).findings, []);
+}
+
+#[test]
+fn a_service_is_a_finding_while_it_cannot_be_reached() {
+    let mut reader = Reader::new();
+    reader.event(probe(Reachability::Unreachable, None));
+    assert!(reader.findings.is_empty(), "the policy calls it routine");
+    reader.event(probe(Reachability::Unreachable, Some(Severity::High)));
+    reader.event(probe(Reachability::Unreachable, Some(Severity::High)));
+    reader.event(probe(Reachability::Unknown, Some(Severity::High)));
+    assert_eq!(reader.open_rules(), ["probe.unreachable"]);
+    let judgement = reader.after(1_000).event(probe(Reachability::Reachable, None));
+    assert_eq!(reader.open_rules(), [""; 0]);
+    let HostNews::State(state) = &judgement.hosts[0].news else {
+        panic!("a state")
+    };
+    assert_eq!(
+        (state.noun, &state.detail["state"]),
+        (Noun::Probe, &json!("reachable"))
+    );
+}
+
+#[test]
+fn a_pc_that_goes_without_a_goodbye_is_silent_after_three_minutes() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    reader.after(HOUR_MS).read(disconnected(HOST, "dead"));
+    reader.tick_after(179_000);
+    assert_eq!(reader.open_rules(), [""; 0]);
+    reader.tick_after(1_000);
+    assert_eq!(reader.open_rules(), ["host.silent"]);
+    reader.after(HOUR_MS).read(connected(HOST));
+    assert_eq!(reader.open_rules(), [""; 0]);
+}
+
+#[test]
+fn goodbyes_take_overs_and_revocations_are_not_silence() {
+    let check = |facts: Vec<Fact>| {
+        let mut reader = Reader::new();
+        for fact in facts {
+            reader.read(fact);
+        }
+        reader.tick_after(HOUR_MS);
+        assert!(reader.findings.is_empty());
+    };
+    let goodbye = || {
+        events(
+            HOST,
+            vec![(NOW_MS, Body::Presence(Presence::Stopping(StopReason::Shutdown)))],
+        )
+    };
+    check(vec![connected(HOST), goodbye(), disconnected(HOST, "closed")]);
+    check(vec![
+        connected(HOST),
+        connected(HOST),
+        disconnected(HOST, "taken_over"),
+    ]);
+    check(vec![connected(HOST), disconnected(HOST, "revoked")]);
+}
+
+#[test]
+fn a_goodbye_of_an_earlier_run_excuses_nobody() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    let late = vec![
+        (
+            NOW_MS - HOUR_MS,
+            Body::Presence(Presence::Stopping(StopReason::Shutdown)),
+        ),
+        (NOW_MS, started(false)),
+    ];
+    reader.read(events(HOST, late));
+    reader.read(disconnected(HOST, "dead"));
+    reader.tick_after(HOUR_MS);
+    assert_eq!(reader.open_rules(), ["host.silent"]);
+}
+
+#[test]
+fn nobody_is_blamed_for_the_collectors_absence() {
+    let mut reader = Reader::new();
+    reader.read(Fact::Started);
+    reader.read(connected(HOST));
+    reader.read(connected(HostId(2)));
+    reader.after(9 * HOUR_MS).read(Fact::Started);
+    reader.tick_after(15_000);
+    reader.after(60_000).read(connected(HOST));
+    reader.tick_after(100_000);
+    assert_eq!(reader.open_rules(), [""; 0]);
+    reader.tick_after(10_000);
+    assert_eq!(
+        reader.findings.values().map(|(f, _)| f.host).collect::<Vec<_>>(),
+        [HostId(2)]
+    );
+}
+
+#[test]
+fn a_command_is_answered_by_its_number_only() {
+    let result = |id: &str| {
+        Body::CommandResult(vong_proto::event::CommandResult {
+            command_id: id.to_owned(),
+            done: true,
+            detail: String::new(),
+        })
+    };
+    let judgement = Reader::new().event(result("12"));
+    assert!(matches!(
+        judgement.hosts[0].news,
+        HostNews::CommandFinished {
+            id: 12,
+            done: true,
+            ..
+        }
+    ));
+    assert_eq!(Reader::new().event(result("'; --")).hosts, []);
+}
+
+#[test]
+fn what_is_not_ours_is_not_restored() {
+    let state = |rule: &str, entity: &str, state: &str| RuleState {
+        rule: rule.to_owned(),
+        entity: entity.to_owned(),
+        state: state.to_owned(),
+    };
+    for broken in [
+        state("later", "1", "{}"),
+        state("files", "x", "{}"),
+        state("files", "1", "["),
+    ] {
+        assert!(Rules::restore(&[broken], 0).is_err());
+    }
+}
+
+fn any_body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        Just(fresh()),
+        Just(stale()),
+        Just(off()),
+        Just(antivirus(vec![])),
+        Just(antivirus(vec![product(Switch::Unknown, None)])),
+        Just(started(true)),
+        Just(started(false)),
+        Just(Body::Presence(Presence::Stopping(StopReason::Shutdown))),
+        (0..4u8).prop_map(|name| file(&[b'/', name], Some(Severity::High))),
+        Just(probe(Reachability::Reachable, Some(Severity::High))),
+        Just(probe(Reachability::Unreachable, Some(Severity::High))),
+        Just(probe(Reachability::Unknown, None)),
+    ]
+}
+
+fn any_fact() -> impl Strategy<Value = Fact> {
+    let host = || (1..4i64).prop_map(HostId);
+    let bodies = prop::collection::vec((NOW_MS - HOUR_MS..NOW_MS + HOUR_MS, any_body()), 1..4);
+    let reason = prop::sample::select(vec![
+        "closed",
+        "dead",
+        "taken_over",
+        "revoked",
+        "collector_stopping",
+    ]);
+    prop_oneof![
+        4 => (host(), bodies).prop_map(|(host, bodies)| events(host, bodies)),
+        2 => host().prop_map(connected),
+        2 => (host(), reason).prop_map(|(host, reason)| disconnected(host, reason)),
+        4 => Just(Fact::Tick),
+        1 => Just(Fact::Started),
+    ]
+}
+
+/// A journal: facts with growing times and positions with holes.
+fn any_journal() -> impl Strategy<Value = Vec<Entry>> {
+    prop::collection::vec((any_fact(), 1..3u64, 0..2 * HOUR_MS), 1..40).prop_map(|facts| {
+        let (mut pos, mut received_ms) = (0, NOW_MS - HOUR_MS);
+        let entry = |(fact, step, later_ms)| {
+            pos += step;
+            received_ms += later_ms / 40;
+            Entry {
+                pos,
+                received_ms,
+                fact,
+            }
+        };
+        facts.into_iter().map(entry).collect()
+    })
+}
+
+/// Rules as they would be after a restart: only what was remembered.
+fn restarted(memory: &BTreeMap<(String, String), String>, judged: u64) -> Rules {
+    let states: Vec<RuleState> = memory
+        .iter()
+        .map(|((rule, entity), state)| RuleState {
+            rule: rule.clone(),
+            entity: entity.clone(),
+            state: state.clone(),
+        })
+        .collect();
+    Rules::restore(&states, judged).expect("what was remembered can be restored")
+}
+
+proptest! {
+    #[test]
+    fn twice_is_once_and_a_restart_changes_nothing(journal in any_journal()) {
+        let mut once = Reader::new();
+        let mut twice = Reader::new();
+        let mut memory = BTreeMap::new();
+        let mut kept = BTreeMap::new();
+        for entry in &journal {
+            let judgement = once.judge(entry);
+            twice.judge(entry);
+            twice.judge(entry);
+            // Each entry by rules that know only what was remembered before it.
+            let mut fresh = restarted(&memory, entry.pos - 1);
+            let replayed = fresh.judge(entry);
+            prop_assert_eq!(&replayed.findings, &judgement.findings);
+            keep(&mut kept, &replayed);
+            for Remembered { rule, entity, state } in replayed.memory {
+                match state {
+                    Some(state) => memory.insert((rule.to_owned(), entity), state),
+                    None => memory.remove(&(rule.to_owned(), entity)),
+                };
+            }
+        }
+        prop_assert_eq!(&once.findings, &twice.findings);
+        prop_assert_eq!(&once.findings, &kept);
+    }
+
+    #[test]
+    fn a_host_has_one_open_finding_of_a_kind(journal in any_journal()) {
+        let mut reader = Reader::new();
+        for entry in &journal {
+            reader.judge(entry);
+            for host in [1, 2, 3].map(HostId) {
+                for category in [Category::Protection, Category::Network, Category::Presence] {
+                    let open = reader.findings.values().filter(|(finding, closed)| {
+                        finding.host == host && finding.category == category && closed.is_none()
+                    });
+                    prop_assert!(open.count() <= 1);
+                }
+            }
+        }
+        for (finding, closed_ms) in reader.findings.values() {
+            prop_assert!(closed_ms.is_none_or(|closed_ms| closed_ms >= finding.opened_ms));
+        }
+    }
+}
