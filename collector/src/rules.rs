@@ -90,15 +90,6 @@ pub enum HostNews {
         /// The moment.
         before_ms: i64,
     },
-    /// It has answered a command.
-    CommandFinished {
-        /// The command's number.
-        id: i64,
-        /// Whether it was carried out.
-        done: bool,
-        /// What happened.
-        detail: String,
-    },
 }
 
 /// All rules with what they remember.

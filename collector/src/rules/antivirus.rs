@@ -173,10 +173,10 @@ impl Antivirus {
 
     /// A PC that is away cannot mend anything.
     pub(super) fn disconnected(&mut self, host: HostId) {
-        if self.hosts.get(host).is_some_and(|known| known.pending.is_some()) {
-            if let Some(pending) = &mut self.hosts.change(host).pending {
-                pending.due_ms = None;
-            }
+        if self.hosts.get(host).is_some_and(|known| known.pending.is_some())
+            && let Some(pending) = &mut self.hosts.change(host).pending
+        {
+            pending.due_ms = None;
         }
     }
 

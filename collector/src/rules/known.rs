@@ -22,15 +22,6 @@ pub(super) fn note(host: HostId, body: &Body, moment: Moment, judgement: &mut Ju
             noun: Noun::Unsupported,
             before_ms: at_ms,
         },
-        Body::CommandResult(result) => match result.command_id.parse() {
-            Ok(id) => HostNews::CommandFinished {
-                id,
-                done: result.done,
-                detail: result.detail.clone(),
-            },
-            // Not one of our numbers: an invention of the agent, in the store for whoever asks.
-            Err(_) => return,
-        },
         _ => return,
     };
     judgement.hosts.push(HostChange { host, news });

@@ -453,27 +453,6 @@ fn nobody_is_blamed_for_the_collectors_absence() {
 }
 
 #[test]
-fn a_command_is_answered_by_its_number_only() {
-    let result = |id: &str| {
-        Body::CommandResult(vong_proto::event::CommandResult {
-            command_id: id.to_owned(),
-            done: true,
-            detail: String::new(),
-        })
-    };
-    let judgement = Reader::new().event(result("12"));
-    assert!(matches!(
-        judgement.hosts[0].news,
-        HostNews::CommandFinished {
-            id: 12,
-            done: true,
-            ..
-        }
-    ));
-    assert_eq!(Reader::new().event(result("'; --")).hosts, []);
-}
-
-#[test]
 fn what_is_not_ours_is_not_restored() {
     let state = |rule: &str, entity: &str, state: &str| RuleState {
         rule: rule.to_owned(),
