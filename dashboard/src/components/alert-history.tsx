@@ -28,20 +28,32 @@ export function AlertHistory({ history }: { history: readonly HistoryEntry[] }) 
 function Entry({ entry }: { entry: HistoryEntry }) {
   const { t } = useWords();
   const { word } = useCodes();
-  const remark = entry.detail['comment'];
-  const verdict = entry.detail['verdict'];
+  const { comment, verdict, recipients, rule } = entry.detail;
   return (
     <li className={classes.entry}>
       <Time ms={entry.at_ms} />
       <div>
         <span className={classes.action}>{word('history', entry.action)}</span>
         {typeof verdict === 'string' && <span> · {word('verdict', verdict)}</span>}
-        <span className={classes.actor}>
-          {' '}
-          · {entry.actor === '' || entry.actor === 'system' ? t('history.system') : <Hostile text={entry.actor} />}
-        </span>
-        {typeof remark === 'string' && remark !== '' && <blockquote className={classes.remark}>{remark}</blockquote>}
+        {Array.isArray(recipients) && (
+          <span>
+            {' '}
+            · <Hostile text={recipients.map(String).join(', ')} />
+          </span>
+        )}
+        {typeof rule === 'string' && (
+          <span>
+            {' '}
+            · <Hostile text={rule} mono />
+          </span>
+        )}
+        <span className={classes.actor}> · {actorName(t, entry.actor)}</span>
+        {typeof comment === 'string' && comment !== '' && <blockquote className={classes.remark}>{comment}</blockquote>}
       </div>
     </li>
   );
+}
+
+function actorName(t: ReturnType<typeof useWords>['t'], actor: string): string {
+  return actor === '' || actor === 'system' ? t('history.system') : actor;
 }

@@ -2,11 +2,12 @@
 import type { EventRow } from '~/api/types';
 import { useCodes } from '~/i18n/codes';
 import { FilePath } from '~/ui/hostile';
+import { phraseOf } from './event-phrase';
 
-export function EventSentence({ event }: { event: Pick<EventRow, 'file' | 'summary'> }) {
+export function EventSentence({ event }: { event: EventRow }) {
   const { sentence, word } = useCodes();
   const { file } = event;
-  if (file == null) return <>{sentence(event.summary)}</>;
+  if (file == null) return <>{sentence(phraseOf(event))}</>;
   return (
     <>
       {word('fileAction', file.action)}:{' '}

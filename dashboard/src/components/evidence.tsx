@@ -54,6 +54,9 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   who_reason: ['evidence.who_reason', coded('process.reason')],
   size: ['file.size', (value, { language }) => formatBytes(Number(value), language)],
   sha256: ['file.sha256', mono],
+  origin: ['file.origin', coded('origin')],
+  more: ['evidence.more', (value, { language }) => formatNumber(Number(value), language)],
+  days: ['evidence.days', (value, { language }) => formatNumber(Number(value), language)],
   watch: ['file.watch', (value) => <Hostile text={String(value)} />],
 };
 

@@ -16,6 +16,16 @@ describe('a sentence', () => {
     ).toBe('Không truy cập được dịch vụ cổng dịch vụ công (dvc.example.vn:443): không trả lời kịp');
   });
 
+  test('whose value was not sent says so', () => {
+    expect(say('probe.unreachable', { probe: 'DNS', target: 'x' })).toBe(
+      'Không truy cập được dịch vụ DNS (x): Không rõ',
+    );
+  });
+
+  test('for many of a kind is another one', () => {
+    expect(say('file.critical_changed', { more: 1200 })).toBe('Thêm 1.200 thay đổi tệp quan trọng trong cùng một phút');
+  });
+
   test('shows what is not known as unknown', () => {
     expect(say('antivirus.off', { product: null })).toContain('Không rõ');
   });

@@ -23,6 +23,8 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
   origin: 'origin',
   sensor: 'sensor',
   what: 'unsupportedWhat',
+  blind_reason: 'blindReason',
+  stop_reason: 'stopReason',
   engine: 'switch',
   real_time: 'switch',
 };
@@ -39,10 +41,14 @@ export function phrase(t: TFunction, language: Language, group: string, code: st
   return isText(key) ? t(key as 'app.name', { ...shownParams(t, language, params) }) : escapeHostile(code);
 }
 
-/** The sentence for a code with parameters, or the code with its parameters named. */
+/**
+ * The sentence for a code with parameters, or the code with its parameters named. A finding that stands
+ * for `more` of its kind has a sentence of its own.
+ */
 export function sentence(t: TFunction, language: Language, { code, params }: CodedText): string {
   const shown = shownParams(t, language, params);
-  const key = `sentence.${code}`;
+  const more = `sentence.${code}_more`;
+  const key = 'more' in shown && isText(more) ? more : `sentence.${code}`;
   if (isText(key)) return t(key as 'app.name', { ...shown });
   const named = Object.entries(shown)
     .map(([name, value]) => `${name}: ${value}`)

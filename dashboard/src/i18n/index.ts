@@ -19,6 +19,8 @@ void i18n.use(initReactI18next).init({
   resources: { vi: { translation: vi }, en: { translation: en } },
   // React escapes what it shows, and values are never interpreted as keys (`skipOnVariables`).
   interpolation: { escapeValue: false, skipOnVariables: true },
+  // A sentence whose value was not sent says that it is not known, and does not simply lack it.
+  missingInterpolationHandler: () => i18n.t('common.unknown'),
   returnNull: false,
 });
 
