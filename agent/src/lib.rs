@@ -8,6 +8,7 @@ pub mod outbox;
 pub mod paths;
 pub mod policy;
 pub mod report;
+pub mod sensor;
 pub mod spool;
 pub mod state;
 pub mod stop;

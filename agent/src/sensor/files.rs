@@ -1,0 +1,470 @@
+//! Watches files: what changed, into what, and who did it.
+//!
+//! ```text
+//!  fanotify reader ─┐                              ┌─ memory (baseline, in the spool's file)
+//!  notify callback ─┴─▶ inbox ─▶ look, hash, compare ─▶ report: events + what changed in memory
+//!                                     ▲
+//!  start, loss, rescan, new folder ───┴─ comparison of a tree with memory, in pieces
+//! ```
+//!
+//! Two sources complete each other. The operating system tells what happens while it happens, and by whom.
+//! A comparison with memory finds what happened while nobody listened: before the agent started, while the
+//! system's queue overflowed, in a folder that appeared as a whole. Of these only the outcome is known.
+//!
+//! What the system does not tell is found at the next comparison: writing through a memory map or by
+//! `truncate(2)` while a file stays open, and writing through another hard link outside the watches.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+use vong_os::file::{Facts, Kind, bytes_of, look, path_of};
+use vong_proto::event::{Blind, Body, Lane, Sensor};
+use vong_proto::policy::FilesPolicy;
+
+use super::{Context, event_now, unsupported};
+use crate::clock;
+use crate::command::Rescan;
+use crate::policy::PolicyWatch;
+use crate::report::SpoolStopped;
+use crate::state::{StateError, StateReader};
+use crate::stop::Stop;
+
+mod digest;
+mod inbox;
+mod known;
+mod listener;
+mod look;
+mod memory;
+mod queue;
+mod recheck;
+mod task;
+mod walk;
+mod watch;
+
+#[cfg(target_os = "linux")]
+#[path = "files/linux.rs"]
+mod imp;
+
+#[cfg(test)]
+mod tests;
+
+use inbox::{Inbox, Lost};
+use known::{ROOT_PREFIX, root_key, root_of};
+use look::Looker;
+use memory::{Memory, MemoryError};
+use task::{Comparison, Progress, Task};
+use watch::{WatchSet, Watched};
+
+/// The sensor looks up this often for a stop, a new policy and orders.
+const LOOK_UP: Duration = Duration::from_millis(500);
+/// Watched folders are looked at this often: a replaced or new one needs new marks.
+const ROOTS_INTERVAL: Duration = Duration::from_secs(1);
+/// So many changes are looked at before what they gave is handed over.
+const CHANGES_AT_ONCE: usize = 128;
+/// So many roots of earlier policies are looked up at once.
+const ROOTS_PAGE: usize = 1_024;
+
+/// How the sensor hears of changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hearing {
+    /// The best way that the system allows.
+    #[default]
+    Best,
+    /// As a user without privilege, also when there is privilege.
+    Unprivileged,
+}
+
+/// Something that cannot be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Limit {
+    what: String,
+    why: String,
+}
+
+impl Limit {
+    /// Nobody can be named.
+    fn who(why: &str) -> Self {
+        Self {
+            what: "who".to_owned(),
+            why: why.to_owned(),
+        }
+    }
+
+    /// Nobody can be named under one watch.
+    fn who_of(watch: &str, why: &str) -> Self {
+        Self {
+            what: format!("who:{watch}"),
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// Why the sensor ended.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// Its memory cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The agent stops.
+    #[error(transparent)]
+    Stopped(#[from] SpoolStopped),
+}
+
+impl From<MemoryError> for FilesError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::State(error) => Self::State(error),
+            MemoryError::Stopped(error) => Self::Stopped(error),
+        }
+    }
+}
+
+/// Watches until the agent stops.
+///
+/// # Errors
+/// When memory cannot be read or the spool has stopped.
+pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> Result<(), FilesError> {
+    let inbox = Arc::new(Inbox::default());
+    let memory = Memory::new(StateReader::open(&context.state)?, context.reports.clone());
+    let mut files = Files {
+        policy: context.policy.clone(),
+        stop: context.stop.clone(),
+        own_folders: context.own_folders.clone(),
+        looker: Looker::new(memory),
+        source: imp::Source::open(hearing, Arc::clone(&inbox)),
+        inbox,
+        generation: 0,
+        in_force: None,
+        tasks: VecDeque::new(),
+        roots: HashMap::new(),
+        roots_due: Instant::now(),
+        said: HashMap::new(),
+    };
+    let result = files.watch(commands);
+    // Whoever waits to leave a change must go before the source's threads can be joined.
+    files.inbox.close();
+    result.map_err(FilesError::from)
+}
+
+/// The sensor at work.
+struct Files {
+    policy: PolicyWatch,
+    stop: Stop,
+    own_folders: Vec<PathBuf>,
+    looker: Looker,
+    inbox: Arc<Inbox>,
+    source: imp::Source,
+    generation: u64,
+    in_force: Option<FilesPolicy>,
+    tasks: VecDeque<Task>,
+    /// What stood at each watch's path when it was last looked at.
+    roots: HashMap<String, Option<Identity>>,
+    roots_due: Instant,
+    said: HashMap<String, String>,
+}
+
+/// What makes a folder this folder. Of a file only its presence counts: files are replaced all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    Folder { device: u64, inode: u64 },
+    NoFolder,
+}
+
+impl Identity {
+    fn of(facts: Facts) -> Self {
+        match facts.kind {
+            Kind::Folder => Self::Folder {
+                device: facts.device,
+                inode: facts.inode,
+            },
+            Kind::File | Kind::Other => Self::NoFolder,
+        }
+    }
+}
+
+impl Files {
+    fn watch(&mut self, commands: &Receiver<Rescan>) -> Result<(), MemoryError> {
+        while !self.stop.requested() {
+            self.follow_policy()?;
+            self.follow_roots()?;
+            if let Some(lost) = self.inbox.take_lost() {
+                self.recover(lost);
+            }
+            for rescan in commands.try_iter() {
+                self.rescan(&rescan);
+            }
+            let looked = self.look_at_changes()?;
+            let pause = if looked { Duration::ZERO } else { self.work()? };
+            self.looker.memory.flush()?;
+            self.looker.memory.collect(usize::MAX)?;
+            self.inbox.wait(pause);
+        }
+        self.looker.memory.settle()
+    }
+
+    /// Looks at the changes that are due; whether there were any.
+    fn look_at_changes(&mut self) -> Result<bool, MemoryError> {
+        for count in 0..CHANGES_AT_ONCE {
+            let Some(change) = self.inbox.pop() else {
+                return Ok(count > 0);
+            };
+            if let Some(folder) = self.looker.look_into(&change)? {
+                // The inside of a folder that appeared was written before anybody listened there.
+                self.compare_below(folder, i64::MAX);
+            }
+            if self.looker.memory.is_urgent() {
+                self.looker.memory.flush()?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does a piece of the long work; how long to wait before the next.
+    fn work(&mut self) -> Result<Duration, MemoryError> {
+        let Some(task) = self.tasks.front_mut() else {
+            return Ok(LOOK_UP);
+        };
+        match task {
+            Task::Forget(root) => {
+                let root = root.clone();
+                if !self.looker.forget(&root)? {
+                    self.looker.memory.set(root_key(&root), None)?;
+                    self.tasks.pop_front();
+                }
+            }
+            Task::Compare(comparison) => match comparison.advance(&mut self.looker, &self.inbox)? {
+                Progress::More => {}
+                Progress::Later(pause) => return Ok(pause.min(LOOK_UP)),
+                Progress::Done(unreadable) => {
+                    self.tasks.pop_front();
+                    self.say_unreadable(&unreadable);
+                }
+            },
+        }
+        Ok(Duration::ZERO)
+    }
+
+    fn follow_policy(&mut self) -> Result<(), MemoryError> {
+        let (policy, generation) = self.policy.with_generation();
+        if generation == self.generation {
+            return Ok(());
+        }
+        self.generation = generation;
+        self.looker.bytes_max = u64::from(policy.files.hash_max_mib) << 20;
+        if self.in_force.as_ref() != Some(&policy.files) {
+            self.in_force = Some(policy.files.clone());
+            self.roots.clear();
+            self.arm()?;
+        }
+        Ok(())
+    }
+
+    /// Arms again when a watched folder has appeared, gone or been replaced.
+    fn follow_roots(&mut self) -> Result<(), MemoryError> {
+        if Instant::now() < self.roots_due {
+            return Ok(());
+        }
+        self.roots_due = Instant::now() + ROOTS_INTERVAL;
+        let Some(policy) = &self.in_force else {
+            return Ok(());
+        };
+        let changed = policy
+            .watches
+            .iter()
+            .any(|watch| self.roots.get(&watch.path) != Some(&identity(&watch.path)));
+        if changed { self.arm() } else { Ok(()) }
+    }
+
+    /// Listens to what the policy says, and compares what has not been listened to.
+    fn arm(&mut self) -> Result<(), MemoryError> {
+        let policy = self.in_force.clone().unwrap_or_default();
+        let watched = policy
+            .watches
+            .iter()
+            .map(|watch| Watched::new(watch, spelt_by_system(&watch.path)))
+            .collect();
+        let own_folders = self
+            .own_folders
+            .iter()
+            .map(|folder| spelt_by_system(&folder.to_string_lossy()))
+            .collect();
+        let watches = Arc::new(WatchSet::new(watched, own_folders));
+        let before = std::mem::replace(&mut self.looker.watches, Arc::clone(&watches));
+        let mut limits = self.source.arm(&watches);
+        let heard_since_ns = clock::wall_ms().saturating_mul(1_000_000);
+        self.forget_others(&watches)?;
+        let mut seen = HashMap::new();
+        for watch in &policy.watches {
+            let now = identity(&watch.path);
+            let is_same = self.roots.get(&watch.path) == Some(&now);
+            let root = spelt_by_system(&watch.path);
+            let watched = watches.iter().find(|watched| watched.name == watch.name);
+            let was_same = before.iter().any(|earlier| Some(earlier) == watched);
+            seen.insert(watch.path.clone(), now);
+            if now.is_none() {
+                limits.push(Limit {
+                    what: format!("watch:{}", watch.name),
+                    why: "missing".to_owned(),
+                });
+                self.remember_missing(&root, watch)?;
+                continue;
+            }
+            self.said.remove(&format!("watch:{}", watch.name));
+            if !(is_same && was_same) {
+                self.compare_root(root, stamp(watch), heard_since_ns)?;
+            }
+        }
+        self.roots = seen;
+        info!(watches = policy.watches.len(), "watching files");
+        self.say(limits);
+        Ok(())
+    }
+
+    /// What appears where nothing was is new, not a first look.
+    fn remember_missing(
+        &mut self,
+        root: &[u8],
+        watch: &vong_proto::policy::Watch,
+    ) -> Result<(), MemoryError> {
+        let key = root_key(root);
+        if self.looker.memory.value(&key)?.is_none() {
+            self.looker.memory.set(key, Some(stamp(watch)))?;
+        }
+        Ok(())
+    }
+
+    fn compare_root(
+        &mut self,
+        root: Vec<u8>,
+        stamp: Vec<u8>,
+        heard_since_ns: i64,
+    ) -> Result<(), MemoryError> {
+        let seen_before = self.looker.memory.value(&root_key(&root))?;
+        let comparison = if seen_before.as_ref() == Some(&stamp) {
+            Comparison::new(root.clone(), root.clone(), heard_since_ns)
+        } else {
+            if seen_before.is_none() {
+                self.looker.unfinished.push(root.clone());
+            }
+            Comparison::first(root.clone(), heard_since_ns, stamp)
+        };
+        self.tasks
+            .retain(|task| !matches!(task, Task::Compare(waiting) if waiting.top == root));
+        self.tasks.push_back(Task::Compare(Box::new(comparison)));
+        Ok(())
+    }
+
+    fn compare_below(&mut self, top: Vec<u8>, heard_since_ns: i64) {
+        let Some(root) = self.looker.watches.find(&top).map(|watched| watched.root.clone()) else {
+            return;
+        };
+        let comparison = Comparison::new(top, root, heard_since_ns);
+        // Small and new: it goes before the long ones.
+        self.tasks.push_front(Task::Compare(Box::new(comparison)));
+    }
+
+    /// Compares every tree after the system has lost events, and says for how long nothing was heard.
+    fn recover(&mut self, lost: Lost) {
+        warn!(
+            since_ms = lost.since_ms,
+            "the system has lost file events, comparing"
+        );
+        let heard_since_ns = lost.until_ms.saturating_mul(1_000_000);
+        for (name, root) in self.present_roots() {
+            self.looker.memory.report(event_now(
+                Lane::Events,
+                Body::Blind(Blind {
+                    sensor: Sensor::Files,
+                    scope: root.clone(),
+                    since_ms: lost.since_ms,
+                    until_ms: lost.until_ms,
+                    reason: "queue_overflow".to_owned(),
+                }),
+            ));
+            self.compare_again(&name, root, heard_since_ns);
+        }
+    }
+
+    fn rescan(&mut self, rescan: &Rescan) {
+        let now_ns = clock::wall_ms().saturating_mul(1_000_000);
+        for (name, root) in self.present_roots() {
+            if rescan.watch.is_empty() || rescan.watch == name {
+                self.compare_again(&name, root, now_ns);
+            }
+        }
+    }
+
+    fn compare_again(&mut self, name: &str, root: Vec<u8>, heard_since_ns: i64) {
+        info!(watch = name, "comparing");
+        let comparison = Comparison::new(root.clone(), root, heard_since_ns);
+        self.tasks.push_back(Task::Compare(Box::new(comparison)));
+    }
+
+    fn present_roots(&self) -> Vec<(String, Vec<u8>)> {
+        self.looker
+            .watches
+            .iter()
+            .filter(|watched| look(&path_of(&watched.root)).is_ok())
+            .map(|watched| (watched.name.clone(), watched.root.clone()))
+            .collect()
+    }
+
+    /// Forgets the roots of earlier policies, so that one that returns is looked at for the first time.
+    fn forget_others(&mut self, watches: &WatchSet) -> Result<(), MemoryError> {
+        self.looker.memory.settle()?;
+        for (key, _) in self.looker.memory.page(ROOT_PREFIX, ROOTS_PAGE)? {
+            let Some(root) = root_of(&key) else { break };
+            if !watches.iter().any(|watched| watched.root == root) {
+                self.tasks.push_back(Task::Forget(root.to_vec()));
+            }
+        }
+        Ok(())
+    }
+
+    fn say_unreadable(&mut self, folders: &[Vec<u8>]) {
+        let limits = folders
+            .iter()
+            .filter_map(|folder| {
+                let watched = self.looker.watches.find(folder)?;
+                Some(Limit {
+                    what: format!("unreadable:{}", watched.name),
+                    why: String::from_utf8_lossy(folder).into_owned(),
+                })
+            })
+            .collect();
+        self.say(limits);
+    }
+
+    /// Says what cannot be seen, each thing once until it changes.
+    fn say(&mut self, limits: Vec<Limit>) {
+        for Limit { what, why } in limits {
+            if self.said.get(&what) != Some(&why) {
+                let event = unsupported(Sensor::Files, &what, &why);
+                self.looker.memory.report(event);
+                self.said.insert(what, why);
+            }
+        }
+    }
+}
+
+fn identity(path: &str) -> Option<Identity> {
+    let path = std::fs::canonicalize(path).ok()?;
+    look(&path).ok().map(Identity::of)
+}
+
+/// A path as events will spell it, links in it followed.
+fn spelt_by_system(path: &str) -> Vec<u8> {
+    match std::fs::canonicalize(path) {
+        Ok(path) => bytes_of(&path).to_vec(),
+        Err(_) => path.as_bytes().to_vec(),
+    }
+}
+
+/// What a first look depended on: when it changes, what then comes into view is not new.
+fn stamp(watch: &vong_proto::policy::Watch) -> Vec<u8> {
+    watch.exclude.join("\n").into_bytes()
+}

@@ -1,0 +1,111 @@
+//! Where those who hear of changes leave them for the one who looks.
+//!
+//! It is bounded: when the looker is behind, the hearer waits, then the system's own queue overflows, and
+//! the system says so. Nothing is dropped here.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::queue::{Change, Queue};
+
+/// So many changes wait at most: some 4 MiB, and half a second of looking.
+const CHANGES_MAX: usize = 8_192;
+
+/// The hand-over between the threads of this sensor.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    arrived: Condvar,
+    made_room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: Queue,
+    lost: Option<Lost>,
+    closed: bool,
+}
+
+/// The system has lost events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// The last moment when certainly none was missing, by the wall clock.
+    pub(super) since_ms: i64,
+    /// When it was noticed.
+    pub(super) until_ms: i64,
+}
+
+impl Inbox {
+    /// Leaves a change; waits while the inbox is full. Whether anybody will look at it.
+    pub(super) fn push(&self, change: Change) -> bool {
+        let full = |state: &mut State| state.queue.len() >= CHANGES_MAX && !state.closed;
+        let mut state = self
+            .made_room
+            .wait_while(self.lock(), full)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return false;
+        }
+        state.queue.push(change, Instant::now());
+        drop(state);
+        self.arrived.notify_one();
+        true
+    }
+
+    /// Says that events were lost; several losses that nobody has looked at yet become one.
+    pub(super) fn lose(&self, lost: Lost) {
+        let mut state = self.lock();
+        let since_ms = state
+            .lost
+            .map_or(lost.since_ms, |before| before.since_ms.min(lost.since_ms));
+        state.lost = Some(Lost { since_ms, ..lost });
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Takes the news of a loss.
+    pub(super) fn take_lost(&self) -> Option<Lost> {
+        self.lock().lost.take()
+    }
+
+    /// Takes the oldest change that is due.
+    pub(super) fn pop(&self) -> Option<Change> {
+        let change = self.lock().queue.pop(Instant::now())?;
+        self.made_room.notify_one();
+        Some(change)
+    }
+
+    /// Whether a change of this path waits.
+    pub(super) fn holds(&self, path: &[u8]) -> bool {
+        self.lock().queue.holds(path)
+    }
+
+    /// Waits until something is due, at most `patience`.
+    pub(super) fn wait(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            let left = until.saturating_duration_since(now);
+            let due_in = state.queue.due_in(now).unwrap_or(left).min(left);
+            if due_in.is_zero() || state.lost.is_some() {
+                return;
+            }
+            state = self
+                .arrived
+                .wait_timeout(state, due_in)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Lets everybody go who waits to leave a change.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.made_room.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,88 @@
+//! Linux: fanotify where the kernel and the rights allow it, inotify for the rest.
+//!
+//! fanotify knows who did it and needs no watch per folder, but needs privilege, and some file systems
+//! (overlayfs, some network mounts) refuse it. Each root is tried on its own.
+
+use std::io;
+use std::sync::Arc;
+
+use vong_os::file::{Kind, look, path_of};
+
+use super::inbox::Inbox;
+use super::listener::Listener;
+use super::watch::{WatchSet, Watched};
+use super::{Hearing, Limit};
+
+#[path = "linux/marks.rs"]
+mod marks;
+#[path = "linux/mounts.rs"]
+mod mounts;
+
+use marks::Marks;
+
+/// Whoever tells of changes.
+#[derive(Debug)]
+pub(super) struct Source {
+    inbox: Arc<Inbox>,
+    marks: Result<Marks, String>,
+    listener: Option<Listener>,
+}
+
+impl Source {
+    /// Opens what can be opened.
+    pub(super) fn open(hearing: Hearing, inbox: Arc<Inbox>) -> Source {
+        let marks = match hearing {
+            Hearing::Best => Marks::open(Arc::clone(&inbox)).map_err(|error| reason(&error)),
+            Hearing::Unprivileged => Err("unprivileged".to_owned()),
+        };
+        Source {
+            inbox,
+            marks,
+            listener: None,
+        }
+    }
+
+    /// Listens to these watches from now on, and not to others. What was listened to before and still is
+    /// stays so without a gap. The answer is what cannot be seen.
+    pub(super) fn arm(&mut self, watches: &Arc<WatchSet>) -> Vec<Limit> {
+        let roots: Vec<&Watched> = watches
+            .iter()
+            .filter(|watched| look(&path_of(&watched.root)).is_ok())
+            .collect();
+        let (unmarked, mut limits) = match &mut self.marks {
+            Ok(marks) => marks.arm(watches, &roots),
+            Err(reason) => (roots, vec![Limit::who(reason)]),
+        };
+        if unmarked.is_empty() {
+            self.listener = None;
+            return limits;
+        }
+        let listener = match self.listener.take() {
+            Some(listener) => Ok(listener),
+            None => Listener::open(Arc::clone(&self.inbox)),
+        };
+        match listener {
+            Ok(mut listener) => {
+                limits.extend(listener.arm(&unmarked));
+                self.listener = Some(listener);
+            }
+            Err(why) => limits.push(Limit {
+                what: "real_time".to_owned(),
+                why,
+            }),
+        }
+        limits
+    }
+}
+
+/// Whether a path is a folder.
+fn is_folder(path: &[u8]) -> bool {
+    look(&path_of(path)).is_ok_and(|facts| facts.kind == Kind::Folder)
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "unprivileged".to_owned(),
+        _ => error.to_string(),
+    }
+}

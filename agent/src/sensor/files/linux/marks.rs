@@ -1,0 +1,374 @@
+//! fanotify: marks on whole file systems, and the thread that reads what comes of them.
+//!
+//! A mark on a file system sees everything on it, also a compiler's thousand files a second. So the reader
+//! turns a folder's handle into a path once, remembers whether that concerns any watch, and drops
+//! everything else before it asks who did it.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tracing::{debug, warn};
+use vong_os::fanotify::{Event, FilesystemId, FolderHandle, Group, Mount, Place};
+use vong_os::file::path_of;
+use vong_os::process::Processes;
+use vong_proto::event::{Process, Who};
+
+use super::super::inbox::{Inbox, Lost};
+use super::super::queue::{Change, Touch, What};
+use super::super::watch::{WatchSet, Watched, join};
+use super::mounts::mounts_within;
+use super::{Limit, is_folder};
+use crate::clock;
+
+/// The reader looks up at least this often to see whether it shall end.
+const LOOK_UP: Duration = Duration::from_millis(500);
+/// So many folders are remembered, some 200 bytes each; then all are forgotten and learnt again.
+const FOLDERS_MAX: usize = 8_192;
+
+/// The marks and their reader.
+#[derive(Debug)]
+pub(super) struct Marks {
+    shared: Arc<Shared>,
+    marked: HashMap<FilesystemId, PathBuf>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    group: Group,
+    armed: Mutex<Arc<Armed>>,
+    /// Grows with every arming, so that the reader sees without a lock that nothing has changed.
+    generation: AtomicU64,
+    closing: AtomicBool,
+}
+
+/// What the reader lets through.
+#[derive(Debug, Default)]
+struct Armed {
+    watches: Arc<WatchSet>,
+    mounts: Vec<Mount>,
+}
+
+impl Marks {
+    /// Opens a queue and begins to read it.
+    pub(super) fn open(inbox: Arc<Inbox>) -> io::Result<Marks> {
+        let shared = Arc::new(Shared {
+            group: Group::open()?,
+            armed: Mutex::default(),
+            generation: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+        });
+        let reader = Reader::new(Arc::clone(&shared), inbox);
+        let reader = thread::Builder::new()
+            .name("fanotify".to_owned())
+            .spawn(move || reader.run())?;
+        Ok(Marks {
+            shared,
+            marked: HashMap::new(),
+            reader: Some(reader),
+        })
+    }
+
+    /// Marks what the roots stand on. The answer is the roots that refuse, and what that means.
+    pub(super) fn arm<'a>(
+        &mut self,
+        watches: &Arc<WatchSet>,
+        roots: &[&'a Watched],
+    ) -> (Vec<&'a Watched>, Vec<Limit>) {
+        let mut armed = Armed {
+            watches: Arc::clone(watches),
+            mounts: Vec::new(),
+        };
+        let (mut unmarked, mut limits) = (Vec::new(), Vec::new());
+        for root in roots {
+            if let Err(error) = self.mark_root(root, &mut armed.mounts) {
+                warn!(watch = %root.name, %error, "the file system does not tell who changes files");
+                limits.push(Limit::who_of(&root.name, &error.to_string()));
+                unmarked.push(*root);
+            }
+        }
+        let needed: HashSet<FilesystemId> = armed.mounts.iter().map(Mount::filesystem).collect();
+        self.shared.replace(armed);
+        self.forget_all_but(&needed);
+        (unmarked, limits)
+    }
+
+    fn mark_root(&mut self, root: &Watched, mounts: &mut Vec<Mount>) -> io::Result<()> {
+        for point in mounts_within(&root.root) {
+            let path = path_of(&point);
+            let folder = match path.parent() {
+                Some(parent) if !is_folder(&point) => parent.to_owned(),
+                _ => path,
+            };
+            let mount = Mount::of(&folder)?;
+            self.shared.group.watch_filesystem(&folder)?;
+            self.marked.entry(mount.filesystem()).or_insert(folder);
+            mounts.push(mount);
+        }
+        Ok(())
+    }
+
+    fn forget_all_but(&mut self, needed: &HashSet<FilesystemId>) {
+        let group = &self.shared.group;
+        self.marked.retain(|filesystem, path| {
+            let keep = needed.contains(filesystem);
+            if !keep && let Err(error) = group.forget_filesystem(path) {
+                // An unmounted file system has taken its mark along.
+                debug!(path = %path.display(), %error, "cannot remove a mark");
+            }
+            keep
+        });
+    }
+}
+
+impl Drop for Marks {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take()
+            && reader.join().is_err()
+        {
+            warn!("the reader of file events has panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn replace(&self, armed: Armed) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(armed);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn armed(&self) -> Arc<Armed> {
+        Arc::clone(&self.armed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The thread that turns events into changes.
+struct Reader {
+    shared: Arc<Shared>,
+    desk: Desk,
+}
+
+/// What the reader knows while it reads.
+struct Desk {
+    inbox: Arc<Inbox>,
+    armed: Arc<Armed>,
+    generation: u64,
+    processes: Processes,
+    own_pid: u32,
+    /// The path of each folder that concerns a watch, `None` for the others.
+    folders: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The last moment when the queue was seen empty.
+    complete_ms: i64,
+}
+
+impl Reader {
+    fn new(shared: Arc<Shared>, inbox: Arc<Inbox>) -> Self {
+        Self {
+            shared,
+            desk: Desk {
+                inbox,
+                armed: Arc::default(),
+                generation: 0,
+                processes: Processes::default(),
+                own_pid: std::process::id(),
+                folders: HashMap::new(),
+                complete_ms: clock::wall_ms(),
+            },
+        }
+    }
+
+    fn run(mut self) {
+        let mut buffer = Vec::new();
+        while !self.shared.closing.load(Ordering::Relaxed) {
+            if let Err(error) = self.read_once(&mut buffer) {
+                warn!(%error, "cannot read file events");
+                let now_ms = clock::wall_ms();
+                self.desk.lose(now_ms);
+                thread::sleep(LOOK_UP);
+            }
+        }
+    }
+
+    fn read_once(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        if !self.shared.group.wait(Duration::ZERO)? {
+            self.desk.complete_ms = clock::wall_ms();
+            if !self.shared.group.wait(LOOK_UP)? {
+                return Ok(());
+            }
+        }
+        self.desk.catch_up_with(&self.shared);
+        let desk = &mut self.desk;
+        self.shared.group.read(buffer, |event| desk.take(&event))?;
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn catch_up_with(&mut self, shared: &Shared) {
+        let generation = shared.generation.load(Ordering::Acquire);
+        if generation != self.generation {
+            self.generation = generation;
+            self.armed = shared.armed();
+            self.folders.clear();
+        }
+    }
+
+    fn lose(&mut self, now_ms: i64) {
+        self.inbox.lose(Lost {
+            since_ms: self.complete_ms,
+            until_ms: now_ms,
+        });
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        if event.overflow {
+            self.lose(clock::wall_ms());
+            return;
+        }
+        if event.pid == self.own_pid {
+            return;
+        }
+        if event.folder && event.place_before.is_some() {
+            // Every path below the renamed folder has changed.
+            self.folders.clear();
+        }
+        let path = event.place.and_then(|place| self.watched_path(place));
+        let path_before = event.place_before.and_then(|place| self.watched_path(place));
+        let (path, what) = match (path, path_before, event.place_before.is_some()) {
+            (Some(path), Some(from), _) => (path, What::Renamed { from }),
+            (Some(path), None, true) => match event.place_before.and_then(|place| self.any_path(place)) {
+                Some(from) => (path, What::Renamed { from }),
+                None => (path, What::Touched(arrived(event.folder))),
+            },
+            (None, Some(from), _) => (from, What::Gone),
+            (Some(path), None, false) => return self.leave_plain(event, path),
+            (None, None, _) => return,
+        };
+        let who = self.who(event);
+        self.leave(event.folder, path, what, who);
+    }
+
+    /// Leaves an event that is no rename. Of one that says "made" and "removed" at once the order is lost;
+    /// whether something is there tells which came last.
+    fn leave_plain(&mut self, event: &Event<'_>, path: Vec<u8>) {
+        let who = self.who(event);
+        let touch = Touch {
+            created: event.created,
+            written: event.written,
+            ..Touch::default()
+        };
+        let is_touched = event.created || event.written || event.attributes;
+        let is_there = !event.deleted || vong_os::file::look(&path_of(&path)).is_ok();
+        if event.deleted && is_there {
+            self.leave(event.folder, path.clone(), What::Gone, who.clone());
+        }
+        if is_touched {
+            self.leave(event.folder, path.clone(), What::Touched(touch), who.clone());
+        }
+        if event.deleted && !is_there {
+            self.leave(event.folder, path, What::Gone, who);
+        }
+    }
+
+    fn leave(&self, folder: bool, path: Vec<u8>, what: What, who: Who) {
+        self.inbox.push(Change {
+            path,
+            what,
+            folder,
+            who,
+            wall_ms: clock::wall_ms(),
+            mono_ms: clock::mono_ms(),
+        });
+    }
+
+    fn who(&mut self, event: &Event<'_>) -> Who {
+        if event.pid == 0 {
+            return Who::Unavailable("not_reported".to_owned());
+        }
+        let described = event
+            .process
+            .as_ref()
+            .and_then(|handle| self.processes.describe(event.pid, Some(handle)));
+        match described {
+            Some(facts) => Who::Exact(Process {
+                pid: facts.pid,
+                executable: facts.executable,
+                command_line: facts.command_line,
+                user: facts.user,
+                parent_pid: facts.parent_pid,
+                parent_executable: facts.parent_executable,
+            }),
+            None => Who::Exited { pid: event.pid },
+        }
+    }
+
+    /// The path of a place, if it falls under a watch.
+    fn watched_path(&mut self, place: Place<'_>) -> Option<Vec<u8>> {
+        let folder = self.folder(place.folder)?;
+        let path = entry(&folder, place.name);
+        self.armed.watches.find(&path)?;
+        Some(path)
+    }
+
+    /// The path of a place wherever it is.
+    fn any_path(&self, place: Place<'_>) -> Option<Vec<u8>> {
+        let folder = self.paths_of(place.folder).next()?;
+        Some(entry(&folder, place.name))
+    }
+
+    /// The path of a folder, if it concerns a watch.
+    fn folder(&mut self, handle: FolderHandle<'_>) -> Option<Vec<u8>> {
+        let key = folder_key(handle);
+        if let Some(known) = self.folders.get(&key) {
+            return known.clone();
+        }
+        let path = self
+            .paths_of(handle)
+            .find(|path| self.armed.watches.concerns(path));
+        if self.folders.len() >= FOLDERS_MAX {
+            self.folders.clear();
+        }
+        self.folders.insert(key, path.clone());
+        path
+    }
+
+    /// The folder's path through each mount of its file system.
+    fn paths_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = Vec<u8>> {
+        self.armed
+            .mounts
+            .iter()
+            .filter(move |mount| mount.filesystem() == handle.filesystem)
+            .filter_map(move |mount| mount.path_of(handle).ok())
+    }
+}
+
+/// Something that came from where nobody can look: it is new, and so is what it holds.
+fn arrived(folder: bool) -> Touch {
+    Touch {
+        created: true,
+        written: true,
+        look_inside: folder,
+        ..Touch::default()
+    }
+}
+
+fn entry(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if name == b"." {
+        folder.to_vec()
+    } else {
+        join(folder, name)
+    }
+}
+
+fn folder_key(handle: FolderHandle<'_>) -> Vec<u8> {
+    let mut key = handle.filesystem.0.to_ne_bytes().to_vec();
+    key.extend(handle.kind.to_ne_bytes());
+    key.extend(handle.bytes);
+    key
+}

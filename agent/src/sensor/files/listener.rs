@@ -1,0 +1,170 @@
+//! Changes through `notify`: for a user without privilege, and for file systems that refuse fanotify.
+//!
+//! It does not know who, and it needs a watch per folder. What appears in a new folder before that has its
+//! watch is not said, so the inside of every new folder is compared too.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use vong_os::file::{Kind, bytes_of, look, path_of};
+use vong_proto::event::Who;
+
+use super::Limit;
+use super::inbox::{Inbox, Lost};
+use super::queue::{Change, Touch, What};
+use super::watch::Watched;
+use crate::clock;
+
+/// A watcher of folders.
+pub(super) struct Listener {
+    watcher: RecommendedWatcher,
+    /// Where, with the number of the folder that stood there: another one needs another watch.
+    listening_to: Vec<(PathBuf, u64)>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener")
+            .field("listening_to", &self.listening_to)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Listener {
+    /// Opens a watcher that listens to nothing yet, or says why there is none.
+    pub(super) fn open(inbox: Arc<Inbox>) -> Result<Listener, String> {
+        let mut complete_ms = clock::wall_ms();
+        let handler = move |event: notify::Result<Event>| {
+            take(event, &inbox, complete_ms);
+            complete_ms = clock::wall_ms();
+        };
+        let watcher = notify::recommended_watcher(handler).map_err(|error| error.to_string())?;
+        Ok(Listener {
+            watcher,
+            listening_to: Vec::new(),
+        })
+    }
+
+    /// Listens to these roots and to no others; the answer is what cannot be heard.
+    pub(super) fn arm(&mut self, roots: &[&Watched]) -> Vec<Limit> {
+        let places: Vec<(PathBuf, RecursiveMode)> = roots.iter().map(|root| place(root)).collect();
+        let watcher = &mut self.watcher;
+        self.listening_to.retain(|(path, inode)| {
+            let keep = places.iter().any(|(place, _)| place == path) && inode_of(path) == Some(*inode);
+            if !keep {
+                // A folder that is gone has taken its watch along.
+                let _ = watcher.unwatch(path);
+            }
+            keep
+        });
+        let mut limits = Vec::new();
+        for ((path, mode), root) in places.into_iter().zip(roots) {
+            if self.listening_to.iter().any(|(listened, _)| *listened == path) {
+                continue;
+            }
+            let inode = inode_of(&path).unwrap_or(0);
+            match self.watcher.watch(&path, mode) {
+                Ok(()) => self.listening_to.push((path, inode)),
+                Err(error) => limits.push(Limit {
+                    what: format!("real_time:{}", root.name),
+                    why: reason(&error),
+                }),
+            }
+        }
+        limits
+    }
+}
+
+fn inode_of(path: &Path) -> Option<u64> {
+    look(path).ok().map(|facts| facts.inode)
+}
+
+/// A single file is heard through its folder: programs replace files rather than write into them.
+fn place(root: &Watched) -> (PathBuf, RecursiveMode) {
+    let path = path_of(&root.root);
+    let is_folder = look(&path).is_ok_and(|facts| facts.kind == Kind::Folder);
+    match path.parent() {
+        Some(parent) if !is_folder => (parent.to_owned(), RecursiveMode::NonRecursive),
+        _ => (path, RecursiveMode::Recursive),
+    }
+}
+
+fn reason(error: &notify::Error) -> String {
+    match error.kind {
+        ErrorKind::MaxFilesWatch => "watch_limit".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn take(event: notify::Result<Event>, inbox: &Inbox, complete_ms: i64) {
+    match event {
+        Ok(event) if event.need_rescan() => lose(inbox, complete_ms),
+        Ok(event) => {
+            if let Some((path, what, folder)) = translate(&event) {
+                inbox.push(Change {
+                    path,
+                    what,
+                    folder,
+                    who: Who::Unavailable("unprivileged".to_owned()),
+                    wall_ms: clock::wall_ms(),
+                    mono_ms: clock::mono_ms(),
+                });
+            }
+        }
+        // Whatever it is, something may have been missed.
+        Err(_) => lose(inbox, complete_ms),
+    }
+}
+
+fn lose(inbox: &Inbox, complete_ms: i64) {
+    inbox.lose(Lost {
+        since_ms: complete_ms,
+        until_ms: clock::wall_ms(),
+    });
+}
+
+fn translate(event: &Event) -> Option<(Vec<u8>, What, bool)> {
+    let path = |at: usize| event.paths.get(at).map(|path| bytes_of(path).to_vec());
+    let is_folder = |at: usize| {
+        event
+            .paths
+            .get(at)
+            .is_some_and(|path| look(path).is_ok_and(|facts| facts.kind == Kind::Folder))
+    };
+    let touch = |touch: Touch, folder: bool| Some((path(0)?, What::Touched(touch), folder));
+    match event.kind {
+        EventKind::Create(kind) => {
+            let folder = kind == CreateKind::Folder;
+            let created = Touch {
+                created: true,
+                look_inside: folder,
+                ..Touch::default()
+            };
+            touch(created, folder)
+        }
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => touch(
+            Touch {
+                written: true,
+                ..Touch::default()
+            },
+            false,
+        ),
+        EventKind::Modify(ModifyKind::Metadata(_)) => touch(Touch::default(), is_folder(0)),
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
+            Some((path(1)?, What::Renamed { from: path(0)? }, is_folder(1)))
+        }
+        // Half of a rename: the other half lies outside, or comes at once and replaces this one.
+        EventKind::Modify(ModifyKind::Name(_)) => {
+            let half = Touch {
+                may_be_gone: true,
+                look_inside: true,
+                ..Touch::default()
+            };
+            touch(half, is_folder(0))
+        }
+        EventKind::Remove(kind) => Some((path(0)?, What::Gone, kind == RemoveKind::Folder)),
+        _ => None,
+    }
+}

@@ -1,0 +1,378 @@
+//! Changes that wait to be looked at, in order, each path once where that says the same.
+//!
+//! A program that writes a file makes the system say "created", "attributes", "closed after writing" within
+//! a millisecond; hashing once after the last is enough. What must not be merged is order: a removal
+//! between two creations, or a rename, ends what was known of a name.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use vong_proto::event::Who;
+
+/// What has been created is expected to be closed soon; looked at before, it would be reported empty, and
+/// again when it is complete. Also the two halves of a rename find each other in this time.
+pub(super) const GRACE: Duration = Duration::from_millis(30);
+
+/// Something that the system said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Where.
+    pub(super) path: Vec<u8>,
+    /// What.
+    pub(super) what: What,
+    /// Whether it is about a folder.
+    pub(super) folder: bool,
+    /// Who did it.
+    pub(super) who: Who,
+    /// When, by the wall clock.
+    pub(super) wall_ms: i64,
+    /// When, since boot.
+    pub(super) mono_ms: u64,
+}
+
+/// What the system can say of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Something happened to it: look.
+    Touched(Touch),
+    /// The name was removed.
+    Gone,
+    /// It had another name before.
+    Renamed {
+        /// The other name.
+        from: Vec<u8>,
+    },
+}
+
+/// What may be expected at a touched path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Touch {
+    /// The name was made.
+    pub(super) created: bool,
+    /// It was closed after writing.
+    pub(super) written: bool,
+    /// When nothing is there, nothing else will say so.
+    pub(super) may_be_gone: bool,
+    /// Nothing will be said of what already lies inside this folder.
+    pub(super) look_inside: bool,
+}
+
+impl Touch {
+    fn merge(&mut self, later: Touch) {
+        self.created |= later.created;
+        self.written |= later.written;
+        self.may_be_gone |= later.may_be_gone;
+        self.look_inside |= later.look_inside;
+    }
+
+    /// Whether more is likely to be said within [`GRACE`].
+    fn expects_more(self, folder: bool) -> bool {
+        !self.written && ((self.created && !folder) || self.may_be_gone)
+    }
+}
+
+/// Changes in order.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    changes: BTreeMap<u64, Held>,
+    /// The last change of each path, the only one that may be merged with.
+    latest: HashMap<Vec<u8>, u64>,
+    ready: BTreeSet<u64>,
+    waiting: BTreeSet<(Instant, u64)>,
+    next: u64,
+}
+
+/// A change, and until when it waits for more.
+#[derive(Debug)]
+struct Held {
+    change: Change,
+    due: Option<Instant>,
+}
+
+impl Queue {
+    /// How many changes wait.
+    pub(super) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether a change of this path waits.
+    pub(super) fn holds(&self, path: &[u8]) -> bool {
+        self.latest.contains_key(path)
+    }
+
+    /// Takes a change in, merged with the one before it where that says the same.
+    pub(super) fn push(&mut self, change: Change, now: Instant) {
+        match &change.what {
+            What::Touched(touch) => {
+                let touch = *touch;
+                if !self.merge(&change, touch) {
+                    let due = touch.expects_more(change.folder).then(|| now + GRACE);
+                    self.append(change, due);
+                }
+            }
+            What::Gone => {
+                self.make_ready(&change);
+                self.append(change, None);
+            }
+            What::Renamed { from } => {
+                let from = from.clone();
+                self.cancel_guess(&from);
+                self.cancel_guess(&change.path);
+                self.make_ready(&change);
+                let number = self.append(change, None);
+                self.latest.insert(from, number);
+            }
+        }
+    }
+
+    /// The oldest change that is due.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Change> {
+        while let Some((due, number)) = self.waiting.first().copied() {
+            if due > now {
+                break;
+            }
+            self.waiting.pop_first();
+            self.ready.insert(number);
+        }
+        let number = self.ready.pop_first()?;
+        let Held { change, .. } = self.changes.remove(&number)?;
+        self.forget_latest(&change.path, number);
+        if let What::Renamed { from } = &change.what {
+            self.forget_latest(from, number);
+        }
+        Some(change)
+    }
+
+    /// How long until a change is due; `None` when none waits.
+    pub(super) fn due_in(&self, now: Instant) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (due, _) = self.waiting.first()?;
+        Some(due.saturating_duration_since(now))
+    }
+
+    fn append(&mut self, change: Change, due: Option<Instant>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.latest.insert(change.path.clone(), number);
+        self.changes.insert(number, Held { change, due });
+        match due {
+            Some(due) => self.waiting.insert((due, number)),
+            None => self.ready.insert(number),
+        };
+        number
+    }
+
+    /// Merges a touch with the touch before it; whether it could.
+    fn merge(&mut self, change: &Change, later: Touch) -> bool {
+        let Some(number) = self.latest.get(&change.path).copied() else {
+            return false;
+        };
+        let Some(Held { change: before, .. }) = self.changes.get_mut(&number) else {
+            return false;
+        };
+        let What::Touched(touch) = &mut before.what else {
+            return false;
+        };
+        // A change of rights after the writing does not make its author the writer.
+        if later.written || !touch.written {
+            before.who = change.who.clone();
+        }
+        touch.merge(later);
+        before.wall_ms = change.wall_ms;
+        before.mono_ms = change.mono_ms;
+        before.folder |= change.folder;
+        if !touch.expects_more(before.folder) {
+            self.hurry(number);
+        }
+        true
+    }
+
+    fn hurry(&mut self, number: u64) {
+        let due = self.changes.get_mut(&number).and_then(|held| held.due.take());
+        if let Some(due) = due {
+            self.waiting.remove(&(due, number));
+            self.ready.insert(number);
+        }
+    }
+
+    /// What was said before a removal or a rename is looked at before it: of a folder, everything.
+    fn make_ready(&mut self, change: &Change) {
+        if change.folder {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.ready.extend(waiting.into_iter().map(|(_, number)| number));
+            return;
+        }
+        let before = match &change.what {
+            What::Renamed { from } => self.latest.get(from).copied(),
+            What::Touched(_) | What::Gone => None,
+        };
+        let own = self.latest.get(&change.path).copied();
+        for number in [before, own].into_iter().flatten() {
+            self.hurry(number);
+        }
+    }
+
+    /// Half of a rename was taken for a touch; the whole says it better.
+    fn cancel_guess(&mut self, path: &[u8]) {
+        let Some(number) = self.latest.get(path).copied() else {
+            return;
+        };
+        let is_guess = matches!(
+            self.changes.get(&number).map(|held| &held.change.what),
+            Some(What::Touched(touch)) if touch.may_be_gone && !touch.created && !touch.written
+        );
+        if is_guess {
+            self.hurry(number);
+            self.ready.remove(&number);
+            self.changes.remove(&number);
+            self.latest.remove(path);
+        }
+    }
+
+    fn forget_latest(&mut self, path: &[u8], number: u64) {
+        if self.latest.get(path) == Some(&number) {
+            self.latest.remove(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn change(path: &str, what: What) -> Change {
+        Change {
+            path: path.as_bytes().to_vec(),
+            what,
+            folder: false,
+            who: Who::Unavailable("test".to_owned()),
+            wall_ms: 0,
+            mono_ms: 0,
+        }
+    }
+
+    fn created() -> What {
+        What::Touched(Touch {
+            created: true,
+            ..Touch::default()
+        })
+    }
+
+    fn written() -> What {
+        What::Touched(Touch {
+            written: true,
+            ..Touch::default()
+        })
+    }
+
+    fn guess() -> What {
+        What::Touched(Touch {
+            may_be_gone: true,
+            ..Touch::default()
+        })
+    }
+
+    fn drain(queue: &mut Queue, now: Instant) -> Vec<Change> {
+        std::iter::from_fn(|| queue.pop(now)).collect()
+    }
+
+    #[test]
+    fn a_new_file_is_looked_at_once_as_soon_as_it_is_closed() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(change("a", created()), now);
+        assert_eq!(queue.pop(now), None);
+        queue.push(change("a", written()), now);
+        let seen = drain(&mut queue, now);
+        assert_eq!(seen.len(), 1);
+        assert!(matches!(seen[0].what, What::Touched(touch) if touch.created && touch.written));
+        assert_eq!(queue.due_in(now), None);
+    }
+
+    #[test]
+    fn a_new_file_that_stays_open_is_looked_at_after_the_grace() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(change("a", created()), now);
+        assert_eq!(queue.due_in(now), Some(GRACE));
+        assert_eq!(drain(&mut queue, now + GRACE).len(), 1);
+    }
+
+    #[test]
+    fn a_removal_between_two_writings_stays_between_them() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(change("a", created()), now);
+        queue.push(change("a", What::Gone), now);
+        queue.push(change("a", written()), now);
+        let seen: Vec<_> = drain(&mut queue, now)
+            .into_iter()
+            .map(|change| change.what)
+            .collect();
+        assert_eq!(seen, [created(), What::Gone, written()]);
+    }
+
+    #[test]
+    fn the_halves_of_a_rename_give_way_to_the_whole() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(change("a", guess()), now);
+        queue.push(change("b", guess()), now);
+        let whole = change("b", What::Renamed { from: b"a".to_vec() });
+        queue.push(whole.clone(), now);
+        assert_eq!(drain(&mut queue, now + GRACE), [whole]);
+    }
+
+    #[test]
+    fn the_writer_is_named_rather_than_who_set_rights_afterwards() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let by = |pid, what| Change {
+            who: Who::Exited { pid },
+            ..change("a", what)
+        };
+        // Something due earlier keeps the queue from handing "a" out in between.
+        queue.push(by(1, written()), now);
+        queue.push(by(2, What::Touched(Touch::default())), now);
+        assert_eq!(drain(&mut queue, now)[0].who, Who::Exited { pid: 1 });
+    }
+
+    fn any_change() -> impl Strategy<Value = Change> {
+        let path = prop_oneof![Just("a"), Just("b"), Just("c")];
+        let what = prop_oneof![
+            Just(created()),
+            Just(written()),
+            Just(What::Gone),
+            prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(|from| What::Renamed {
+                from: from.as_bytes().to_vec()
+            }),
+        ];
+        (path, what).prop_map(|(path, what)| change(path, what))
+    }
+
+    proptest! {
+        /// Removals and renames come out as they went in, and after the last of them each path that was
+        /// touched again is looked at.
+        #[test]
+        fn order_is_kept_and_nothing_is_forgotten(pushed in prop::collection::vec(any_change(), 0..40)) {
+            let (mut queue, now) = (Queue::default(), Instant::now());
+            for change in &pushed {
+                queue.push(change.clone(), now);
+            }
+            let popped = drain(&mut queue, now + GRACE);
+            let structural = |changes: &[Change]| -> Vec<Change> {
+                changes.iter().filter(|change| !matches!(change.what, What::Touched(_))).cloned().collect()
+            };
+            prop_assert_eq!(structural(&popped), structural(&pushed));
+            for path in [b"a", b"b", b"c"] {
+                let touched_last = |changes: &[Change]| {
+                    changes.iter().rfind(|change| {
+                        change.path == path || matches!(&change.what, What::Renamed { from } if from == path)
+                    }).map(|change| matches!(change.what, What::Touched(_)))
+                };
+                prop_assert_eq!(touched_last(&popped), touched_last(&pushed));
+            }
+            prop_assert_eq!(queue.len(), 0);
+            prop_assert!(!queue.holds(b"a"));
+        }
+    }
+}

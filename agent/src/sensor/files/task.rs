@@ -1,0 +1,149 @@
+//! Long work that is done in short pieces between two changes: comparing a tree, forgetting one.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::inbox::Inbox;
+use super::known::root_key;
+use super::look::{Looker, is_unchanged};
+use super::memory::MemoryError;
+use super::recheck::{Found, Recheck};
+
+/// A piece takes about so long; a change waits no longer for its look.
+const PIECE: Duration = Duration::from_millis(10);
+/// What a walk did not meet may have been removed just now, and its event be on its way, with who did it.
+const DOUBT: Duration = Duration::from_millis(60);
+/// So many doubts are held; then the walk waits for them.
+const DOUBTS_MAX: usize = 1_024;
+/// The clock that stamps files ticks this coarsely behind the one that is read here.
+const CLOCK_TICK_NS: i64 = 10_000_000;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Compare a tree with what is remembered of it.
+    Compare(Box<Comparison>),
+    /// Forget a root that is no longer watched.
+    Forget(Vec<u8>),
+}
+
+/// A comparison on its way.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    /// The tree.
+    pub(super) top: Vec<u8>,
+    /// Of which watch's root.
+    root: Vec<u8>,
+    /// What is new there always was there: a first look, or a part that was excluded before.
+    absorb: bool,
+    /// Written under the root's key when the comparison is over.
+    finish: Option<Vec<u8>>,
+    /// The system reports what changed since then, with who did it.
+    heard_since_ns: i64,
+    recheck: Recheck,
+    doubts: VecDeque<(Instant, Vec<u8>)>,
+    walked: bool,
+    unreadable: Vec<Vec<u8>>,
+}
+
+/// How a piece of work ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is more to do at once.
+    More,
+    /// There is more to do after a while.
+    Later(Duration),
+    /// It is done; these folders could not be read.
+    Done(Vec<Vec<u8>>),
+}
+
+impl Comparison {
+    /// A comparison of `top`, which belongs to `root`, with changes since `heard_since_ns` left to the system.
+    pub(super) fn new(top: Vec<u8>, root: Vec<u8>, heard_since_ns: i64) -> Self {
+        Self {
+            recheck: Recheck::new(top.clone()),
+            top,
+            root,
+            absorb: false,
+            finish: None,
+            heard_since_ns,
+            doubts: VecDeque::new(),
+            walked: false,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The first comparison of a whole root, which learns what is there. `stamp` is kept when it is over.
+    pub(super) fn first(root: Vec<u8>, heard_since_ns: i64, stamp: Vec<u8>) -> Self {
+        Self {
+            absorb: true,
+            finish: Some(stamp),
+            ..Self::new(root.clone(), root, heard_since_ns)
+        }
+    }
+
+    /// Does one piece.
+    pub(super) fn advance(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<Progress, MemoryError> {
+        let until = Instant::now() + PIECE;
+        while !self.walked && self.doubts.len() < DOUBTS_MAX && Instant::now() < until {
+            self.step(looker, inbox)?;
+        }
+        self.settle_doubts(looker, inbox)?;
+        match self.doubts.front() {
+            Some((due, _)) if self.walked || self.doubts.len() >= DOUBTS_MAX => {
+                Ok(Progress::Later(due.saturating_duration_since(Instant::now())))
+            }
+            _ if !self.walked => Ok(Progress::More),
+            _ => {
+                if let Some(stamp) = self.finish.take() {
+                    looker.memory.set(root_key(&self.root), Some(stamp))?;
+                    looker.unfinished.retain(|root| *root != self.root);
+                }
+                Ok(Progress::Done(std::mem::take(&mut self.unreadable)))
+            }
+        }
+    }
+
+    fn step(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
+        let watches = &looker.watches;
+        let root = &self.root;
+        let admits = |path: &[u8]| watches.find(path).is_some_and(|watched| watched.root == *root);
+        match self.recheck.next(&looker.memory, admits)? {
+            Some(Found::Present { path, facts, known }) => {
+                let heard = self.is_heard(facts.ctime_ns) || inbox.holds(&path);
+                if !heard && !is_unchanged(known.as_ref(), &facts) {
+                    looker.met(&path, self.absorb)?;
+                }
+            }
+            Some(Found::Absent { path }) => match looker.watches.find(&path) {
+                Some(watched) if watched.root == self.root => {
+                    self.doubts.push_back((Instant::now() + DOUBT, path));
+                }
+                Some(_) => {}
+                None => looker.memory.remember(&path, None)?,
+            },
+            Some(Found::Unreadable { folder }) => self.unreadable.push(folder),
+            None => self.walked = true,
+        }
+        Ok(())
+    }
+
+    /// Whether a change at this time is for the system to report. A time in the future is a clock that was
+    /// set back, and nobody's promise.
+    fn is_heard(&self, ctime_ns: i64) -> bool {
+        let now_ns = crate::clock::wall_ms().saturating_mul(1_000_000);
+        ctime_ns >= self.heard_since_ns && ctime_ns <= now_ns.saturating_add(CLOCK_TICK_NS)
+    }
+
+    fn settle_doubts(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
+        let now = Instant::now();
+        while self.doubts.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, path)) = self.doubts.pop_front()
+                && !inbox.holds(&path)
+            {
+                looker.not_met(&path)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,539 @@
+//! The whole sensor on real folders, with a spool of a few lines: a shell changes files, the oracle is what
+//! the shell was told to do.
+//!
+//! Every story runs twice: as root with fanotify on a file system of its own (/dev/shm, where no compiler
+//! disturbs), and through inotify as everybody.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Severity, StopReason, Who};
+use vong_proto::policy::{Policy, Watch};
+
+use super::*;
+use crate::command::rescans;
+use crate::report::{NewEvent, Report, Reports};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What the spool has been given; everybody waits for it here.
+#[derive(Default)]
+struct Given {
+    events: Mutex<Vec<NewEvent>>,
+    /// The paths of all file events, kept apart because counting them again for each report would take longer
+    /// than what is tested.
+    paths: Mutex<HashSet<Vec<u8>>>,
+    arrived: Condvar,
+}
+
+/// A spool that keeps memory and hands events to the test. While `gate` is locked it keeps nothing.
+fn spool(file: &Path, received: Receiver<Report>, given: Arc<Given>, gate: Arc<Mutex<()>>) -> JoinHandle<()> {
+    let mut connection = Connection::open(file).expect("a spool");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
+             CREATE TABLE IF NOT EXISTS sensor_state (
+                 sensor INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (sensor, key)
+             ) WITHOUT ROWID;",
+        )
+        .expect("a table");
+    thread::spawn(move || {
+        for report in received {
+            let _open = gate.lock().unwrap_or_else(PoisonError::into_inner);
+            keep(&mut connection, &report);
+            let paths = files_of(&report.events).into_iter().map(|event| event.path);
+            given.paths.lock().expect("no panic").extend(paths);
+            given.events.lock().expect("no panic").extend(report.events);
+            given.arrived.notify_all();
+            if let Some(committed) = report.committed {
+                let _ = committed.send(());
+            }
+        }
+    })
+}
+
+fn keep(connection: &mut Connection, report: &Report) {
+    let transaction = connection.transaction().expect("a transaction");
+    for change in &report.state {
+        let sensor = crate::state::number(change.sensor);
+        match &change.value {
+            Some(value) => transaction.execute(
+                "INSERT OR REPLACE INTO sensor_state VALUES (?1, ?2, ?3)",
+                params![sensor, change.key, value],
+            ),
+            None => transaction.execute(
+                "DELETE FROM sensor_state WHERE sensor = ?1 AND key = ?2",
+                params![sensor, change.key],
+            ),
+        }
+        .expect("kept");
+    }
+    transaction.commit().expect("committed");
+}
+
+/// A shell that does as it is told: a process of its own, so that what it does is not the agent's doing.
+struct Shell {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Shell {
+    fn new() -> Self {
+        let mut child = Command::new("sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        Self {
+            input: child.stdin.take().expect("piped"),
+            output: BufReader::new(child.stdout.take().expect("piped")),
+            child,
+        }
+    }
+
+    /// Runs a script and returns when it has run.
+    fn run(&mut self, script: &str) {
+        writeln!(self.input, "{script}\necho done").expect("the shell lives");
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("the shell lives");
+        assert_eq!(line, "done\n", "after {script}");
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder, its memory, and the sensor between two calls of `start` and `stop`.
+struct Stage {
+    hearing: Hearing,
+    folder: TempDir,
+    memory: TempDir,
+    policy: Policy,
+    given: Arc<Given>,
+    gate: Arc<Mutex<()>>,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: Stop,
+    rescans: SyncSender<Rescan>,
+    sensor: JoinHandle<()>,
+    spool: JoinHandle<()>,
+}
+
+impl Stage {
+    fn new(hearing: Hearing) -> Self {
+        let place = match hearing {
+            Hearing::Best => Path::new("/dev/shm").to_owned(),
+            Hearing::Unprivileged => std::env::temp_dir(),
+        };
+        let folder = tempfile::tempdir_in(place).expect("a folder");
+        let mut stage = Self {
+            hearing,
+            policy: Policy::default(),
+            memory: tempfile::tempdir().expect("a folder"),
+            given: Arc::default(),
+            gate: Arc::default(),
+            running: None,
+            folder,
+        };
+        stage.policy.files.watches.push(Watch {
+            name: "watch".to_owned(),
+            path: stage.path(""),
+            severity: None,
+            exclude: vec!["*.tmp".to_owned()],
+        });
+        stage
+    }
+
+    fn path(&self, name: &str) -> String {
+        let folder = self.folder.path().to_str().expect("plain");
+        format!("{folder}/{name}").trim_end_matches('/').to_owned()
+    }
+
+    /// Starts the sensor and waits until it has looked at everything once.
+    fn start(&mut self) {
+        let (reports, received) = Reports::channel();
+        let file = self.memory.path().join("spool.db");
+        let spool = spool(&file, received, Arc::clone(&self.given), Arc::clone(&self.gate));
+        let stop = Stop::new();
+        let context = Context {
+            reports,
+            state: file,
+            policy: PolicyWatch::fixed(self.policy.clone()),
+            stop: stop.clone(),
+            own_folders: vec![self.folder.path().join("own")],
+        };
+        let (orders, commands) = rescans();
+        let hearing = self.hearing;
+        let sensor = thread::spawn(move || run(&context, &commands, hearing).expect("it runs"));
+        self.running = Some(Running {
+            stop,
+            rescans: orders,
+            sensor,
+            spool,
+        });
+        self.wait_for_first_look();
+    }
+
+    fn wait_for_first_look(&self) {
+        let reader = StateReader::open(&self.memory.path().join("spool.db")).expect("memory");
+        let roots: Vec<Vec<u8>> = self
+            .policy
+            .files
+            .watches
+            .iter()
+            .map(|watch| root_key(&spelt_by_system(&watch.path)))
+            .collect();
+        let begun = Instant::now();
+        while !roots
+            .iter()
+            .all(|key| reader.get(Sensor::Files, key).expect("readable").is_some())
+        {
+            assert!(begun.elapsed() < DEADLINE, "no first look");
+            thread::yield_now();
+        }
+    }
+
+    fn stop(&mut self) {
+        let running = self.running.take().expect("it runs");
+        running.stop.request(StopReason::ServiceStop);
+        running.sensor.join().expect("no panic");
+        running.spool.join().expect("no panic");
+    }
+
+    fn rescan(&self) {
+        let running = self.running.as_ref().expect("it runs");
+        let watch = String::new();
+        running.rescans.send(Rescan { watch }).expect("it listens");
+    }
+
+    /// Waits until what was given satisfies a condition.
+    fn wait<T>(&self, what: &str, condition: impl Fn(&[NewEvent]) -> Option<T>) -> T {
+        let begun = Instant::now();
+        let mut events = self.given.events.lock().expect("no panic");
+        loop {
+            if let Some(found) = condition(&events) {
+                return found;
+            }
+            let left = DEADLINE.checked_sub(begun.elapsed());
+            let left = left.unwrap_or_else(|| panic!("no {what} among {}", summary(&events)));
+            events = self.given.arrived.wait_timeout(events, left).expect("no panic").0;
+        }
+    }
+
+    /// Waits until so many paths have had an event.
+    fn wait_for_paths(&self, count: usize) {
+        self.wait("so many paths", |_| {
+            (self.given.paths.lock().expect("no panic").len() >= count).then_some(())
+        });
+    }
+
+    /// Waits for an event of a file by its name.
+    fn wait_for(&self, action: FileAction, name: &str) -> FileEvent {
+        let path = self.path(name).into_bytes();
+        self.wait(&format!("{action:?} of {name}"), |events| {
+            files_of(events)
+                .into_iter()
+                .find(|event| event.action == action && event.path == path)
+        })
+    }
+
+    fn files(&self) -> Vec<FileEvent> {
+        files_of(&self.given.events.lock().expect("no panic"))
+    }
+
+    fn forget(&self) {
+        self.given.events.lock().expect("no panic").clear();
+    }
+}
+
+fn files_of(events: &[NewEvent]) -> Vec<FileEvent> {
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            Body::File(file) => Some(file.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The last events, for whoever reads why a test failed.
+fn summary(events: &[NewEvent]) -> String {
+    const SHOWN: usize = 40;
+    let last = &events[events.len().saturating_sub(SHOWN)..];
+    format!("{} events, the last are {last:#?}", events.len())
+}
+
+fn on_both(story: impl Fn(Hearing)) {
+    story(Hearing::Unprivileged);
+    if vong_os::host::is_privileged() {
+        story(Hearing::Best);
+    }
+}
+
+/// The only event of a path.
+fn single<'a>(events: &'a [FileEvent], path: &str) -> &'a FileEvent {
+    let of_path: Vec<_> = events
+        .iter()
+        .filter(|event| event.path == path.as_bytes())
+        .collect();
+    assert_eq!(of_path.len(), 1, "{path}: {of_path:#?}");
+    of_path[0]
+}
+
+#[test]
+fn what_a_program_does_is_reported_with_its_bytes_and_its_name() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        let [nfc, nfd] = ["báo cáo.txt", "ba\u{301}o ca\u{301}o.txt"];
+        stage.start();
+
+        shell.run(&format!(
+            "cd '{}'; printf abc > '{nfc}'; printf abd > '{nfd}'",
+            stage.path("")
+        ));
+        let first = stage.wait_for(FileAction::Created, nfc);
+        let second = stage.wait_for(FileAction::Created, nfd);
+
+        for event in [&first, &second] {
+            assert_eq!(event.origin, Origin::RealTime);
+            assert_eq!(event.watch, "watch");
+            match (&event.who, hearing) {
+                (Who::Exact(process), Hearing::Best) => {
+                    assert_eq!(process.pid, shell.pid());
+                    assert_eq!(process.parent_pid, std::process::id());
+                    assert!(!process.user.is_empty());
+                }
+                (Who::Unavailable(why), Hearing::Unprivileged) => assert_eq!(why, "unprivileged"),
+                (who, _) => panic!("{who:?}"),
+            }
+        }
+        let digest = |event: &FileEvent| event.meta.clone().expect("it is there").digest;
+        assert!(matches!(digest(&first), Digest::Sha256(_)));
+        assert_ne!(digest(&first), digest(&second));
+
+        shell.run(&format!(
+            "printf more >> '{nfc}'; chmod 600 '{nfd}'; mv '{nfd}' renamed; rm '{nfc}'"
+        ));
+        let renamed = stage.wait_for(FileAction::Renamed, "renamed");
+        assert_eq!(renamed.old_path, Some(stage.path(nfd).into_bytes()));
+        assert_eq!(digest(&renamed), digest(&second));
+        let deleted = stage.wait_for(FileAction::Deleted, nfc);
+        assert_eq!(deleted.meta, None);
+        stage.stop();
+    });
+}
+
+#[test]
+fn each_change_is_told_apart_when_there_is_time_to_look() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!("cd '{}'; printf one > a; mkdir own", stage.path("")));
+        stage.start();
+        assert_eq!(stage.files(), [], "what was there before is not news");
+
+        shell.run("printf two > a");
+        stage.wait_for(FileAction::Modified, "a");
+        shell.run("chmod 600 a");
+        let rights = stage.wait_for(FileAction::Attributes, "a");
+        assert_eq!(rights.meta.expect("it is there").mode & 0o777, 0o600);
+        shell.run("printf x > b.tmp; printf x > own/c; ln -s a link");
+        let link = stage.wait_for(FileAction::Created, "link");
+        assert_eq!(
+            link.meta.expect("it is there").digest,
+            Digest::Absent("not_a_file".to_owned())
+        );
+        shell.run("rm a");
+        stage.wait_for(FileAction::Deleted, "a");
+        let paths: HashSet<Vec<u8>> = stage.files().into_iter().map(|event| event.path).collect();
+        let expected = ["a", "link"].map(|name| stage.path(name).into_bytes());
+        assert_eq!(
+            paths,
+            HashSet::from(expected),
+            "excluded and own files are nobody's business"
+        );
+        stage.stop();
+    });
+}
+
+#[test]
+fn what_happened_while_the_agent_was_away_is_found_once() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!(
+            "cd '{}'; mkdir deep; printf 1 > deep/changed; printf 2 > deleted; printf 3 > same; printf 4 > rights",
+            stage.path("")
+        ));
+        stage.start();
+        stage.stop();
+
+        shell.run("printf x > deep/changed; rm deleted; printf 5 > 'thư mới'; chmod 611 rights");
+        stage.start();
+        stage.wait_for(FileAction::Deleted, "deleted");
+        stage.wait_for(FileAction::Created, "thư mới");
+        stage.wait_for(FileAction::Modified, "deep/changed");
+        stage.wait_for(FileAction::Attributes, "rights");
+        stage.stop();
+        let found = stage.files();
+        assert_eq!(found.len(), 4, "{found:#?}");
+        for event in found {
+            assert_eq!(event.origin, Origin::CatchUp);
+            assert_eq!(event.who, Who::Unavailable("catch_up".to_owned()));
+        }
+
+        stage.forget();
+        stage.start();
+        stage.rescan();
+        shell.run("printf y > last");
+        stage.wait_for(FileAction::Created, "last");
+        assert_eq!(stage.files().len(), 1, "it is not found again");
+        stage.stop();
+    });
+}
+
+#[test]
+fn a_renamed_folder_keeps_what_is_known_of_its_inside() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!(
+            "cd '{}'; mkdir -p old/deep; printf 1 > old/deep/file; mkdir ../outside.$$; printf 2 > ../outside.$$/new",
+            stage.path("")
+        ));
+        stage.start();
+        shell.run("mv old 'mới'");
+        let renamed = stage.wait_for(FileAction::Renamed, "mới");
+        assert_eq!(renamed.old_path, Some(stage.path("old").into_bytes()));
+
+        shell.run("printf 3 > 'mới/deep/file'");
+        stage.wait_for(FileAction::Modified, "mới/deep/file");
+        shell.run("mv ../outside.$$ arrived");
+        stage.wait_for(FileAction::Created, "arrived/new");
+        shell.run("mv 'mới' ../outside.$$; rm -r ../outside.$$");
+        stage.wait_for(FileAction::Deleted, "mới/deep/file");
+        let files = stage.files();
+        single(&files, &stage.path("arrived/new"));
+        assert!(
+            !files.iter().any(|event| event.path.ends_with(b"old/deep/file")),
+            "{files:#?}"
+        );
+        stage.stop();
+    });
+}
+
+#[test]
+fn a_folder_that_appears_later_is_watched_from_then_on() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        stage.policy.files.watches[0].path = stage.path("later");
+        stage.start();
+        let why = stage.wait("missing", |events| {
+            events.iter().find_map(|event| match &event.body {
+                Body::Unsupported(limit) if limit.what == "watch:watch" => Some(limit.why.clone()),
+                _ => None,
+            })
+        });
+        assert_eq!(why, "missing");
+        shell.run(&format!(
+            "cd '{}'; mkdir later; printf 1 > later/early",
+            stage.path("")
+        ));
+        let early = stage.wait_for(FileAction::Created, "later/early");
+        assert_eq!(early.origin, Origin::CatchUp);
+        shell.run("printf 2 > later/live");
+        let live = stage.wait_for(FileAction::Created, "later/live");
+        assert_eq!(live.origin, Origin::RealTime);
+        shell.run("mv later gone; mkdir later; printf 3 > later/other");
+        stage.wait_for(FileAction::Created, "later/other");
+        stage.wait_for(FileAction::Deleted, "later/early");
+        stage.stop();
+    });
+}
+
+#[test]
+fn a_grave_change_takes_the_urgent_lane() {
+    let mut stage = Stage::new(Hearing::Unprivileged);
+    stage.policy.files.watches[0].severity = Some(Severity::Critical);
+    let mut shell = Shell::new();
+    stage.start();
+    shell.run(&format!("printf 1 > '{}'", stage.path("a")));
+    let lane = stage.wait("event", |events| {
+        let file = |event: &&NewEvent| matches!(event.body, Body::File(_));
+        events.iter().find(file).map(|event| event.lane)
+    });
+    assert_eq!(lane, Lane::Urgent);
+    stage.stop();
+}
+
+#[test]
+fn twenty_thousand_changes_at_once_are_all_accounted_for() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        stage.start();
+        let begun = Instant::now();
+        shell.run(&format!(
+            "cd '{}'; i=0; while [ $i -lt 20000 ]; do echo $i > f$i; i=$((i+1)); done",
+            stage.path("")
+        ));
+        let written = begun.elapsed();
+        stage.wait_for_paths(20_000);
+        println!(
+            "{hearing:?}: written in {written:?}, reported in {:?}",
+            begun.elapsed()
+        );
+        stage.stop();
+    });
+}
+
+#[test]
+fn an_overflow_is_said_and_what_it_swallowed_is_found() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        stage.start();
+        let closed = Arc::clone(&stage.gate);
+        let closed = closed.lock().expect("no panic");
+        // More than everything between the kernel and the closed spool can hold.
+        shell.run(&format!(
+            "cd '{}'; i=0; while [ $i -lt 50000 ]; do echo $i > f$i; i=$((i+1)); done",
+            stage.path("")
+        ));
+        drop(closed);
+        stage.wait("overflow", |events| {
+            events
+                .iter()
+                .any(|event| matches!(&event.body, Body::Blind(blind) if blind.reason == "queue_overflow"))
+                .then_some(())
+        });
+        stage.wait_for_paths(50_000);
+        stage.stop();
+        let caught_up = stage
+            .files()
+            .iter()
+            .filter(|event| event.origin == Origin::CatchUp)
+            .count();
+        assert!(caught_up > 0, "nothing was swallowed");
+    });
+}
