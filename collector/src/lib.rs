@@ -14,6 +14,7 @@ pub mod finding;
 pub mod fleet;
 pub mod intake;
 pub mod journal;
+pub mod live;
 pub mod metrics;
 pub mod pipeline;
 pub mod ready;

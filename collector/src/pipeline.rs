@@ -26,6 +26,7 @@ use crate::entry::Fact;
 use crate::fleet::{Authority, AuthorityError, Fleet};
 use crate::intake::{self, EventRate, Intake, TlsError};
 use crate::journal::{Journal, JournalError};
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::ready::{self, Ready, StoreAccess};
 use crate::registry::{self, Registry};
@@ -33,6 +34,7 @@ use crate::stop;
 use crate::store::{Store, StoreAddress};
 
 mod folder;
+mod show;
 
 pub use folder::FolderError;
 
@@ -294,6 +296,7 @@ struct Joints {
     stages: JoinSet<()>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
+    live: Live,
 }
 
 impl Joints {
@@ -302,6 +305,7 @@ impl Joints {
             stages: JoinSet::new(),
             stop,
             metrics: Arc::default(),
+            live: Live::default(),
         }
     }
 
@@ -316,6 +320,7 @@ impl Joints {
         let revision = self.start_revision(homes, store);
         self.start_store(store, &homes.journal);
         self.start_clock(&homes.journal);
+        self.start_face(config, homes, store, listeners.web);
         self.start_intake(config, homes, listeners.intake, revision)
     }
 

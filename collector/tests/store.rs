@@ -370,7 +370,7 @@ async fn a_timeline_is_paged_filtered_and_searched() {
         "{blind:?}"
     );
     assert_eq!(
-        paths(&store.tail(all, first[0].pos, 100).await.unwrap())[0],
+        paths(&store.tail(all, (first[0].pos, first[0].i), 100).await.unwrap())[0],
         "/khác.txt"
     );
     let hours = store.events_per_hour(all, 0).await.unwrap();

@@ -3,16 +3,32 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{Asked, Key, Sent};
+use super::guard::{Right, Viewer};
 use super::page::{Count, Page, PageQuery};
-use super::units::UnitRef;
-use super::word::{AlertState, Category, Params, Phrase, Severity, Verdict};
+use super::units::{UnitRef, subtree};
+use super::word::{AlertState, Category, Phrase, Severity, Verdict, count, said};
+use super::{Api, trail};
+use crate::clock::now_ms;
+use crate::entry::HostId;
+use crate::live::Topic;
+use crate::registry::alert_list::{self, ListedAlert};
+use crate::registry::{Transaction, alert, audit, delivery, finding};
+
+mod report;
+
+use report::{DeliveryReport, FindingReport, HistoryEntry};
+
+/// Findings that one alert's page shows.
+const FINDINGS_MAX: i64 = 200;
+/// A comment is a remark, not a file.
+const COMMENT_CHARACTERS_MAX: usize = 4_000;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -54,7 +70,7 @@ pub(super) struct AlertFilter {
     unit: Option<i64>,
     /// Of this host.
     host: Option<i64>,
-    /// Part of the host's name, or the alert's number.
+    /// Part of the host's name, asset number or place.
     search: Option<String>,
 }
 
@@ -114,134 +130,6 @@ pub(super) struct AlertDetail {
     steps_code: String,
 }
 
-/// One rule's verdict.
-#[derive(Serialize, ToSchema)]
-pub(super) struct FindingReport {
-    /// Its identity.
-    id: String,
-    /// The rule.
-    rule: String,
-    /// What on the host, such as a path or a probe; empty when the host itself.
-    key: String,
-    /// How grave it is.
-    severity: Severity,
-    /// When it happened.
-    opened_ms: i64,
-    /// When its cause was gone.
-    closed_ms: Option<i64>,
-    /// Why: the facts.
-    evidence: Params,
-}
-
-/// What happened to an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum HistoryAction {
-    /// It was opened.
-    Opened,
-    /// A finding joined it.
-    FindingAdded,
-    /// A finding's cause was gone.
-    FindingClosed,
-    /// Somebody took it.
-    Acknowledged,
-    /// It was resolved.
-    Resolved,
-    /// It was opened again.
-    Reopened,
-    /// Somebody said something.
-    Comment,
-    /// It was mailed.
-    Mailed,
-}
-
-/// A moment of an alert's history.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HistoryEntry {
-    /// When.
-    at_ms: i64,
-    /// Who: a user's name, empty when the collector itself.
-    actor: String,
-    /// What.
-    action: HistoryAction,
-    /// More of it, such as `comment` or `verdict`.
-    detail: Params,
-}
-
-/// Why somebody is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DeliveryKind {
-    /// It is new.
-    Opened,
-    /// More has happened.
-    Update,
-    /// It is over.
-    Resolved,
-    /// Nobody has taken it.
-    Reminder,
-}
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DeliveryState {
-    /// To be sent.
-    Due,
-    /// Accepted by the mail server.
-    Sent,
-    /// Given up.
-    Failed,
-}
-
-/// Somebody is told of an alert.
-#[derive(Serialize, ToSchema)]
-pub(super) struct DeliveryReport {
-    /// Its number.
-    id: i64,
-    /// By which means, such as `email`.
-    channel: String,
-    /// Whom.
-    recipient: String,
-    /// Why.
-    kind: DeliveryKind,
-    /// Where it stands.
-    state: DeliveryState,
-    /// When it was decided.
-    created_ms: i64,
-    /// When it was accepted.
-    sent_ms: Option<i64>,
-    /// Every try, the oldest first.
-    attempts: Vec<AttemptReport>,
-}
-
-/// How a try to tell somebody ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum AttemptOutcome {
-    /// The mail server took it.
-    Accepted,
-    /// The mail server asked to come again.
-    Deferred,
-    /// The mail server refused it.
-    Bounced,
-    /// The mail server could not be asked.
-    Error,
-}
-
-/// One try to tell somebody.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AttemptReport {
-    /// When.
-    at_ms: i64,
-    /// How it ended.
-    outcome: AttemptOutcome,
-    /// The other side's words.
-    detail: String,
-    /// How long it took.
-    duration_ms: i64,
-}
-
 /// Taking an alert.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct AcknowledgeRequest {}
@@ -265,17 +153,20 @@ pub(super) struct CommentRequest {
     comment: String,
 }
 
-/// The alerts that the asker may see: the gravest first, then the oldest.
+/// The alerts that the asker may see: the gravest first, and among equals the newest.
 #[utoipa::path(
     get, path = "/api/v1/alerts", tag = "alerts", params(AlertFilter, PageQuery),
     responses((status = OK, body = Page<AlertRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_alerts(
-    State(_api): State<Api>,
-    Asked(_filter): Asked<AlertFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(filter): Asked<AlertFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<AlertRow>>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let filter = asked(&api, filter).await?;
+    let page = alert_list::list(&api.registry, &viewer.scope, &filter, &page.of_registry()).await?;
+    Ok(Json(Page::of_registry(page, AlertRow::of)))
 }
 
 /// How many alerts a filter matches.
@@ -284,19 +175,28 @@ async fn list_alerts(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_alerts(
-    State(_api): State<Api>,
-    Asked(_filter): Asked<AlertFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(filter): Asked<AlertFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let filter = asked(&api, filter).await?;
+    let number = alert_list::count(&api.registry, &viewer.scope, &filter).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
-/// One alert.
+/// One alert. Looking at it is audited.
 #[utoipa::path(
     get, path = "/api/v1/alerts/{id}", tag = "alerts", params(("id" = i64, Path)),
     responses((status = OK, body = AlertDetail), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
-async fn alert(State(_api): State<Api>, Key(_id): Key<i64>) -> Result<Json<AlertDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+async fn alert(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+) -> Result<Json<AlertDetail>, ApiError> {
+    let detail = detail_of(&api, &viewer, id).await?;
+    trail::seen(&api, &viewer, "alert.viewed", &format!("alert/{id}"), json!({})).await?;
+    Ok(Json(detail))
 }
 
 /// Takes an alert: the asker takes care of it from now on.
@@ -305,11 +205,14 @@ async fn alert(State(_api): State<Api>, Key(_id): Key<i64>) -> Result<Json<Alert
     responses((status = OK, body = AlertDetail), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn acknowledge_alert(
-    State(_api): State<Api>,
-    Key(_id): Key<i64>,
-    Sent(_request): Sent<AcknowledgeRequest>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+    Sent(AcknowledgeRequest {}): Sent<AcknowledgeRequest>,
 ) -> Result<Json<AlertDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let mut change = Change::begin(&api, &viewer, id).await?;
+    let done = alert::acknowledge(&mut change.tx, id, &viewer.user.name, change.now_ms).await?;
+    change.finish(done, "alert.acknowledged", json!({})).await
 }
 
 /// Resolves an alert with a verdict.
@@ -318,11 +221,18 @@ async fn acknowledge_alert(
     responses((status = OK, body = AlertDetail), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn resolve_alert(
-    State(_api): State<Api>,
-    Key(_id): Key<i64>,
-    Sent(_request): Sent<ResolveRequest>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+    Sent(ResolveRequest { verdict, comment }): Sent<ResolveRequest>,
 ) -> Result<Json<AlertDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let comment = spoken(&comment)?;
+    let mut change = Change::begin(&api, &viewer, id).await?;
+    let (name, now_ms) = (&viewer.user.name, change.now_ms);
+    let done = alert::resolve(&mut change.tx, id, name, verdict.into(), &comment, now_ms).await?;
+    change
+        .finish(done, "alert.resolved", json!({ "verdict": verdict }))
+        .await
 }
 
 /// Says something about an alert.
@@ -331,9 +241,104 @@ async fn resolve_alert(
     responses((status = OK, body = AlertDetail), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn comment_alert(
-    State(_api): State<Api>,
-    Key(_id): Key<i64>,
-    Sent(_request): Sent<CommentRequest>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+    Sent(CommentRequest { comment }): Sent<CommentRequest>,
 ) -> Result<Json<AlertDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let comment = spoken(&comment)?;
+    if comment.is_empty() {
+        return Err(ApiError::bad_request("comment", "empty"));
+    }
+    let mut change = Change::begin(&api, &viewer, id).await?;
+    let done = alert::comment(&mut change.tx, id, &viewer.user.name, &comment, change.now_ms).await?;
+    change.finish(done, "alert.commented", json!({})).await
+}
+
+/// What somebody says, as it may be kept.
+fn spoken(comment: &str) -> Result<String, ApiError> {
+    let comment = comment.trim().replace('\0', "\u{fffd}");
+    if comment.chars().count() > COMMENT_CHARACTERS_MAX {
+        return Err(ApiError::bad_request("comment", "too long").with("max", COMMENT_CHARACTERS_MAX));
+    }
+    Ok(comment)
+}
+
+/// A change of an alert by a person: allowed, in scope, audited, told.
+struct Change<'a> {
+    api: &'a Api,
+    viewer: &'a Viewer,
+    id: i64,
+    now_ms: i64,
+    tx: Transaction,
+}
+
+impl<'a> Change<'a> {
+    async fn begin(api: &'a Api, viewer: &'a Viewer, id: i64) -> Result<Self, ApiError> {
+        visible_alert(api, viewer, id).await?;
+        viewer.require(Right::HandleAlerts)?;
+        let tx = api.registry.begin().await?;
+        Ok(Self {
+            api,
+            viewer,
+            id,
+            now_ms: now_ms(),
+            tx,
+        })
+    }
+
+    /// Commits what was `done`; what could not be done was not in a state that allows it.
+    async fn finish(
+        mut self,
+        done: bool,
+        action: &str,
+        detail: Value,
+    ) -> Result<Json<AlertDetail>, ApiError> {
+        if !done {
+            self.tx.rollback().await?;
+            let listed = visible_alert(self.api, self.viewer, self.id).await?;
+            let state = AlertState::from(listed.alert.state);
+            return Err(ApiError::new(ErrorCode::Conflict).with("state", json!(state)));
+        }
+        let (name, object) = (&self.viewer.user.name, format!("alert/{}", self.id));
+        audit::record(&mut self.tx, self.now_ms, name, action, &object, &detail).await?;
+        self.tx.commit().await?;
+        self.api.live.publish(Topic::Alert(self.id));
+        detail_of(self.api, self.viewer, self.id).await.map(Json)
+    }
+}
+
+/// An alert that the viewer may see, or nothing that exists.
+async fn visible_alert(api: &Api, viewer: &Viewer, id: i64) -> Result<ListedAlert, ApiError> {
+    let listed = alert_list::by_id(&api.registry, &viewer.scope, id).await?;
+    listed.ok_or_else(ApiError::not_found)
+}
+
+async fn detail_of(api: &Api, viewer: &Viewer, id: i64) -> Result<AlertDetail, ApiError> {
+    let listed = visible_alert(api, viewer, id).await?;
+    let findings = finding::of_alert(&api.registry, id, FINDINGS_MAX).await?;
+    let history = alert::history(&api.registry, id).await?;
+    let mut deliveries = Vec::new();
+    for delivery in delivery::of_alert(&api.registry, id).await? {
+        let attempts = delivery::attempts(&api.registry, delivery.id).await?;
+        deliveries.push(DeliveryReport::of(delivery, attempts));
+    }
+    Ok(AlertDetail {
+        steps_code: listed.alert.title_code.clone(),
+        row: AlertRow::of(listed),
+        findings_list: findings.into_iter().map(FindingReport::of).collect(),
+        history: history.into_iter().map(HistoryEntry::of).collect(),
+        deliveries,
+    })
+}
+
+async fn asked(api: &Api, filter: AlertFilter) -> Result<alert_list::AlertFilter, ApiError> {
+    Ok(alert_list::AlertFilter {
+        states: filter.state.unwrap_or_default().states(),
+        severities: filter.severity.map(Into::into).into_iter().collect(),
+        category: filter.category.map(Into::into),
+        units: subtree(api, filter.unit).await?,
+        host: filter.host.map(HostId),
+        search: filter.search.and_then(said),
+    })
 }

@@ -2,9 +2,15 @@
 //!
 //! `vong-collector openapi` prints it. A test fails when the committed one is stale.
 
+use axum::http::{HeaderName, header};
 use utoipa::OpenApi as _;
 use utoipa::openapi::schema::{AllOf, Object};
 use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::word::Params;
 
 /// Title and version; the paths come from the router, and with them all words but those that only stand
 /// in query strings.
@@ -25,6 +31,17 @@ struct Document;
 /// The frame that the router fills.
 pub(super) fn frame() -> OpenApi {
     Document::openapi()
+}
+
+/// The routes of this noun.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(openapi_document))
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "document", responses((status = OK, body = Params)))]
+async fn openapi_document() -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, "application/json")], super::openapi())
 }
 
 /// Says of every answer's fields what holds for all of them: they are always there, `null` when there is

@@ -7,9 +7,14 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tracing::{error, warn};
 use utoipa::ToSchema;
 
+use super::draft::DraftError;
 use super::word::Params;
+use crate::journal::JournalError;
+use crate::registry;
+use crate::store::StoreError;
 
 /// The reasons for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -108,6 +113,71 @@ impl ApiError {
         Self::new(ErrorCode::BadRequest)
             .with("place", place)
             .with("problem", problem.into())
+    }
+}
+
+impl ApiError {
+    /// A fault of our own: the log learns of it, the asker does not.
+    pub(super) fn internal(what: &'static str, fault: &dyn std::error::Error) -> Self {
+        error!(fault = %causes(fault), "{what}");
+        Self::new(ErrorCode::Internal)
+    }
+
+    /// A part that does not answer at the moment.
+    pub(super) fn unavailable(part: &'static str, fault: &dyn std::error::Error) -> Self {
+        warn!(part, fault = %causes(fault), "a part of the collector does not answer the dashboard");
+        Self::new(ErrorCode::Unavailable).with("part", part)
+    }
+}
+
+/// An error with everything that led to it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl From<registry::Error> for ApiError {
+    fn from(error: registry::Error) -> Self {
+        match error {
+            registry::Error::Cursor => Self::bad_request("cursor", "not a cursor of this list"),
+            registry::Error::Database(_) => Self::unavailable("registry", &error),
+            _ => Self::internal("the registry cannot be read", &error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        registry::Error::from(error).into()
+    }
+}
+
+impl From<DraftError> for ApiError {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Fault { place, problem } => Self::new(ErrorCode::PolicyFault)
+                .with("place", place)
+                .with("problem", problem),
+            DraftError::Registry(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable("store", &error)
+    }
+}
+
+impl From<JournalError> for ApiError {
+    fn from(error: JournalError) -> Self {
+        Self::unavailable("journal", &error)
     }
 }
 

@@ -3,16 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
-use super::error::{ApiError, ErrorCode};
+use super::error::ApiError;
 use super::extract::{Asked, Key};
-use super::hosts::{ProbeKind, Reachability};
+use super::guard::Viewer;
+use super::hosts::{ProbeKind, Reachability, visible_host};
 use super::page::{Page, PageQuery};
-use super::word::{Params, Phrase, Severity, Text};
+use super::word::{Params, Phrase, Severity, Text, said};
+use super::{Api, trail};
+use crate::store::{Cursor, Timeline};
+
+mod row;
+
+/// Of a searched text, this much is written into the audit trail.
+const AUDITED_CHARACTERS_MAX: usize = 200;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -225,12 +233,31 @@ pub(super) struct EventDetail {
     responses((status = OK, body = Page<EventRow>), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn host_events(
-    State(_api): State<Api>,
-    Key(_id): Key<i64>,
-    Asked(_filter): Asked<EventFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+    Asked(filter): Asked<EventFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<EventRow>>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let host = visible_host(&api, &viewer, id).await?.host.id;
+    let text = filter.text.and_then(said);
+    if let Some(text) = &text {
+        let detail = json!({ "text": text.chars().take(AUDITED_CHARACTERS_MAX).collect::<String>() });
+        trail::seen(&api, &viewer, "events.searched", &format!("host/{id}"), detail).await?;
+    }
+    let limit = page.limit();
+    let timeline = Timeline {
+        host: Some(host),
+        kind: filter.kind.map(|kind| kind.name().to_owned()),
+        text,
+        from_ms: filter.from_ms,
+        to_ms: filter.to_ms,
+        after: page.after()?,
+    };
+    let one_more = u32::try_from(limit + 1).expect("a page is short");
+    let rows = api.store.timeline(&viewer.scope, &timeline, one_more).await?;
+    let page = Page::cut(rows, limit, Cursor::of);
+    Ok(Json(page.filter_map(EventRow::of)))
 }
 
 /// One event.
@@ -238,6 +265,32 @@ async fn host_events(
     get, path = "/api/v1/events/{key}", tag = "events", params(("key" = String, Path)),
     responses((status = OK, body = EventDetail), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
-async fn event(State(_api): State<Api>, Key(_key): Key<String>) -> Result<Json<EventDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+async fn event(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(key): Key<String>,
+) -> Result<Json<EventDetail>, ApiError> {
+    let (pos, i) = place(&key).ok_or_else(ApiError::not_found)?;
+    let row = api
+        .store
+        .event(&viewer.scope, pos, i)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    // The store's own table of units may lag behind; the registry has the last word.
+    visible_host(&api, &viewer, row.host).await?;
+    trail::seen(
+        &api,
+        &viewer,
+        "event.viewed",
+        &format!("host/{}", row.host),
+        json!({ "event": key }),
+    )
+    .await?;
+    EventDetail::of(row).map(Json).ok_or_else(ApiError::not_found)
+}
+
+/// What stands in an event's name: its journal position and its place in the batch.
+fn place(key: &str) -> Option<(u64, u32)> {
+    let (pos, i) = key.split_once('-')?;
+    Some((pos.parse().ok()?, i.parse().ok()?))
 }

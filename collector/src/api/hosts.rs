@@ -3,16 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Api;
-use super::error::{ApiError, ErrorCode};
+use super::error::ApiError;
 use super::extract::{Asked, Key};
+use super::guard::Viewer;
+use super::ledger::Missing;
 use super::page::{Count, Page, PageQuery};
-use super::units::UnitRef;
-use super::word::{HostKind, HostStatus, Protection, Severity, Text};
+use super::units::{UnitRef, subtree};
+use super::word::{HostKind, HostStatus, Protection, Severity, count, said};
+use super::{Api, trail};
+use crate::entry::HostId;
+use crate::registry::host_list::{self, ListedHost};
+use crate::registry::{host_state, unit};
+
+mod report;
+
+use report::{AntivirusReport, NetworkReport, ProbeReport, UnsupportedReport};
+pub(super) use report::{ProbeKind, Reachability};
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -20,7 +31,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list_hosts))
         .routes(routes!(count_hosts))
         .routes(routes!(host))
-        .routes(routes!(host_ledger))
 }
 
 /// Whether a host is there.
@@ -48,6 +58,26 @@ pub(super) enum HostSort {
     Unit,
 }
 
+impl From<Connection> for host_list::Connection {
+    fn from(connection: Connection) -> Self {
+        match connection {
+            Connection::Connected => Self::Connected,
+            Connection::Silent => Self::Silent,
+            Connection::Never => Self::Never,
+        }
+    }
+}
+
+impl From<HostSort> for host_list::HostSort {
+    fn from(sort: HostSort) -> Self {
+        match sort {
+            HostSort::Name => Self::Name,
+            HostSort::LastSeen => Self::LastSeen,
+            HostSort::Unit => Self::Unit,
+        }
+    }
+}
+
 /// Which hosts are wanted; what is absent does not restrict.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -60,7 +90,7 @@ pub(super) struct HostFilter {
     connection: Option<Connection>,
     /// The state of its antivirus.
     protection: Option<Protection>,
-    /// Whether events of it are missing.
+    /// Only those that miss events.
     missing: Option<bool>,
     /// The order.
     sort: Option<HostSort>,
@@ -171,212 +201,24 @@ pub(super) struct HostPolicyState {
     refusal: Option<String>,
 }
 
-/// Antivirus, as reported last.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AntivirusReport {
-    /// When.
-    at_ms: i64,
-    /// Every product found.
-    products: Vec<AntivirusProductReport>,
-}
-
-/// A thing that may be on or off, or that nobody could find out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Switch {
-    /// Could not be found out.
-    Unknown,
-    /// On.
-    On,
-    /// Off.
-    Off,
-    /// Switched off for a while by somebody.
-    Snoozed,
-    /// Off because the licence has expired.
-    Expired,
-}
-
-/// One antivirus product.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AntivirusProductReport {
-    /// Its name.
-    product: String,
-    /// Its vendor.
-    vendor: String,
-    /// Its version, empty when unknown.
-    version: String,
-    /// Whether its engine answers.
-    engine: Switch,
-    /// Whether files are scanned as they are opened.
-    real_time: Switch,
-    /// Whether definitions are kept up to date.
-    updater: Switch,
-    /// The definitions' version, empty when unknown.
-    definitions_version: String,
-    /// When their vendor built them.
-    definitions_built_ms: Option<i64>,
-    /// Raw values of the source as `name=value`.
-    raw: Vec<String>,
-}
-
-/// How a host is connected, as reported last.
-#[derive(Serialize, ToSchema)]
-pub(super) struct NetworkReport {
-    /// When.
-    at_ms: i64,
-    /// Every adapter but loopback.
-    adapters: Vec<AdapterReport>,
-    /// The default gateways, the preferred one first.
-    gateways: Vec<String>,
-    /// The name servers in use.
-    resolvers: Vec<String>,
-}
-
-/// One network adapter.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AdapterReport {
-    /// The system's name for it.
-    name: String,
-    /// Hardware address, empty when it has none.
-    mac: String,
-    /// Addresses with prefix length.
-    addresses: Vec<String>,
-    /// Whether it is up.
-    up: bool,
-}
-
-/// How a target is probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ProbeKind {
-    /// An echo request.
-    Icmp,
-    /// A TCP connection.
-    Tcp,
-    /// A name query.
-    Dns,
-    /// An HTTPS or HTTP request.
-    Https,
-}
-
-/// Whether a probed target answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Reachability {
-    /// Not known.
-    Unknown,
-    /// It answers.
-    Reachable,
-    /// It does not.
-    Unreachable,
-}
-
-/// A probed service, as reported last.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ProbeReport {
-    /// The probe's name in the policy.
-    probe: String,
-    /// How it is probed.
-    kind: ProbeKind,
-    /// What is probed.
-    target: String,
-    /// Whether it answers.
-    state: Reachability,
-    /// Since when that is so.
-    since_ms: i64,
-    /// Why it does not: a code such as `timeout`; empty when it does.
-    error: String,
-}
-
-/// Something that cannot be seen on a host.
-#[derive(Serialize, ToSchema)]
-pub(super) struct UnsupportedReport {
-    /// The sensor that cannot see it.
-    sensor: String,
-    /// A code of what cannot be seen.
-    what: String,
-    /// Why, in the system's own words or as a code.
-    why: String,
-}
-
-/// What of a host's events is known to be there, and what is known to be missing.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Ledger {
-    /// Events that it numbered and that never arrived.
-    missing: u64,
-    /// Events that could not be understood and are kept as bytes.
-    opaque: u64,
-    /// Events that the store refused and that were set aside.
-    set_aside: u64,
-    /// Its streams, the newest first.
-    streams: Vec<StreamReport>,
-    /// What its sensors know that they could not see, the newest first.
-    blind: Vec<BlindReport>,
-}
-
-/// One stream of events: what one spool numbered.
-#[derive(Serialize, ToSchema)]
-pub(super) struct StreamReport {
-    /// Its identity.
-    stream: String,
-    /// Its lanes.
-    lanes: Vec<LaneReport>,
-}
-
-/// One lane of a stream.
-#[derive(Serialize, ToSchema)]
-pub(super) struct LaneReport {
-    /// Its number, 0 (urgent) to 3 (samples).
-    lane: u8,
-    /// The last number that is there or declared missing.
-    high_water: u64,
-    /// How many of them are missing.
-    missing: u64,
-    /// Which.
-    gaps: Vec<GapReport>,
-}
-
-/// Numbers that are missing.
-#[derive(Serialize, ToSchema)]
-pub(super) struct GapReport {
-    /// The first.
-    first: u64,
-    /// The last.
-    last: u64,
-    /// A code: `spool_full`, `corrupt`, `collector_restored`.
-    reason: String,
-    /// How many of each kind of event, as far as known.
-    counts: std::collections::BTreeMap<String, u64>,
-    /// When the collector learned of it.
-    at_ms: i64,
-}
-
-/// What a sensor could not see.
-#[derive(Serialize, ToSchema)]
-pub(super) struct BlindReport {
-    /// The sensor.
-    sensor: String,
-    /// What it was blind to, such as a folder.
-    scope: Text,
-    /// Since when.
-    since_ms: i64,
-    /// Until when.
-    until_ms: i64,
-    /// A code, such as `queue_overflow`.
-    reason: String,
-}
-
 /// The hosts that the asker may see, page by page.
 #[utoipa::path(
     get, path = "/api/v1/hosts", tag = "hosts", params(HostFilter, PageQuery),
     responses((status = OK, body = Page<HostRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_hosts(
-    State(_api): State<Api>,
-    Asked(_filter): Asked<HostFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(filter): Asked<HostFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<HostRow>>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let missing = Missing::everywhere(&api).await?;
+    let sort = filter.sort.unwrap_or_default().into();
+    let filter = asked(&api, filter, &missing).await?;
+    let page = host_list::list(&api.registry, &viewer.scope, &filter, sort, &page.of_registry()).await?;
+    Ok(Json(Page::of_registry(page, |listed| {
+        HostRow::of(listed, &missing)
+    })))
 }
 
 /// How many hosts a filter matches.
@@ -385,10 +227,14 @@ async fn list_hosts(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_hosts(
-    State(_api): State<Api>,
-    Asked(_filter): Asked<HostFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(filter): Asked<HostFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+    let missing = Missing::everywhere(&api).await?;
+    let filter = asked(&api, filter, &missing).await?;
+    let number = host_list::count(&api.registry, &viewer.scope, &filter).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
 /// One host. Looking at it is audited.
@@ -396,15 +242,48 @@ async fn count_hosts(
     get, path = "/api/v1/hosts/{id}", tag = "hosts", params(("id" = i64, Path)),
     responses((status = OK, body = HostDetail), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
-async fn host(State(_api): State<Api>, Key(_id): Key<i64>) -> Result<Json<HostDetail>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+async fn host(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+) -> Result<Json<HostDetail>, ApiError> {
+    let listed = visible_host(&api, &viewer, id).await?;
+    trail::seen(&api, &viewer, "host.viewed", &format!("host/{id}"), json!({})).await?;
+    let missing = Missing::everywhere(&api).await?;
+    let states = host_state::of_host(&api.registry, listed.host.id).await?;
+    let contact = contact_of(&api, listed.host.unit_id).await?;
+    Ok(Json(HostDetail::of(listed, &missing, states, contact)))
 }
 
-/// One host's ledger: "0 events missing", or the exact list.
-#[utoipa::path(
-    get, path = "/api/v1/hosts/{id}/ledger", tag = "hosts", params(("id" = i64, Path)),
-    responses((status = OK, body = Ledger), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
-)]
-async fn host_ledger(State(_api): State<Api>, Key(_id): Key<i64>) -> Result<Json<Ledger>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+/// A host that the viewer may see, or nothing that exists.
+pub(super) async fn visible_host(api: &Api, viewer: &Viewer, id: i64) -> Result<ListedHost, ApiError> {
+    let host = host_list::by_id(&api.registry, &viewer.scope, HostId(id)).await?;
+    host.ok_or_else(ApiError::not_found)
+}
+
+async fn asked(api: &Api, filter: HostFilter, missing: &Missing) -> Result<host_list::HostFilter, ApiError> {
+    Ok(host_list::HostFilter {
+        search: filter.search.and_then(said),
+        units: subtree(api, filter.unit).await?,
+        connection: filter.connection.map(Into::into),
+        protection: filter.protection.map(Into::into),
+        among: (filter.missing == Some(true)).then(|| missing.hosts_with_missing()),
+    })
+}
+
+/// The contact of the unit, or of the nearest unit above it that has one.
+async fn contact_of(api: &Api, unit: i64) -> Result<Contact, ApiError> {
+    let chain = unit::chain(&api.registry, unit).await?;
+    let named = chain
+        .into_iter()
+        .rev()
+        .find(|unit| !unit.contact_email.is_empty() || !unit.phone.is_empty());
+    let (name, email, phone) = named
+        .map(|unit| (unit.contact_name, unit.contact_email, unit.phone))
+        .unwrap_or_default();
+    Ok(Contact {
+        name: said(name),
+        email: said(email),
+        phone: said(phone),
+    })
 }

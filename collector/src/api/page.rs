@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
+use crate::registry as query;
 
 /// Rows of a page when nobody says how many: one screen and a bit.
 const LIMIT_DEFAULT: u32 = 50;
@@ -30,6 +31,15 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
+    /// The same question to the registry, which packs its own cursors.
+    pub(super) fn of_registry(self) -> query::Page {
+        let limit = u32::try_from(self.limit()).expect("at most LIMIT_MAX");
+        query::Page {
+            after: self.cursor,
+            limit,
+        }
+    }
+
     /// Rows to answer with.
     pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX) as usize
@@ -85,11 +95,19 @@ impl<T> Page<T> {
         }
     }
 
-    /// The same page in other words.
-    pub(super) fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U> {
+    /// The same page in other words, without the rows that have none.
+    pub(super) fn filter_map<U>(self, convert: impl FnMut(T) -> Option<U>) -> Page<U> {
         Page {
-            items: self.items.into_iter().map(convert).collect(),
+            items: self.items.into_iter().filter_map(convert).collect(),
             next_cursor: self.next_cursor,
+        }
+    }
+
+    /// A page of the registry's, in the API's words.
+    pub(super) fn of_registry<R>(page: query::Paged<R>, convert: impl FnMut(R) -> T) -> Self {
+        Self {
+            items: page.items.into_iter().map(convert).collect(),
+            next_cursor: page.next,
         }
     }
 }

@@ -8,9 +8,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::error::{ApiError, ErrorCode};
+use super::error::ApiError;
+use super::guard::Viewer;
+use super::overview::SEEN_MS;
 use super::page::Page;
-use super::word::UnitKind;
+use super::word::{UnitKind, count, said};
+use crate::clock::now_ms;
+use crate::registry::unit::{self, UnitNumbers};
+use crate::scope::Scope;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -43,13 +48,13 @@ pub(super) struct Unit {
     contact_email: Option<String>,
     /// The duty telephone.
     phone: Option<String>,
-    /// Active hosts of this unit itself; those of units below it are counted there.
+    /// Active hosts, those of the units below it included.
     hosts: u64,
     /// Of these, protected ones that were seen within the last 24 hours.
     protected: u64,
     /// Of these, connected ones.
     connected: u64,
-    /// Alerts of this unit itself that are not resolved.
+    /// Alerts of these that are not resolved.
     alerts_open: u64,
 }
 
@@ -58,6 +63,42 @@ pub(super) struct Unit {
     get, path = "/api/v1/units", tag = "units",
     responses((status = OK, body = Page<Unit>), (status = UNAUTHORIZED, body = ApiError))
 )]
-async fn list_units(State(_api): State<Api>) -> Result<Json<Page<Unit>>, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable))
+async fn list_units(State(api): State<Api>, viewer: Viewer) -> Result<Json<Page<Unit>>, ApiError> {
+    let units = unit::all(&api.registry).await?;
+    let numbers = unit::numbers(&api.registry, now_ms() - SEEN_MS).await?;
+    let visible = units.into_iter().filter(|unit| sees(&viewer.scope, unit.id));
+    let items = visible.map(|unit| {
+        let numbers = numbers.get(&unit.id).copied().unwrap_or_default();
+        shown(unit, numbers, &viewer.scope)
+    });
+    Ok(Json(Page::whole(items.collect())))
+}
+
+fn shown(unit: unit::Unit, numbers: UnitNumbers, scope: &Scope) -> Unit {
+    Unit {
+        id: unit.id,
+        parent_id: unit.parent_id.filter(|parent| sees(scope, *parent)),
+        name: unit.name,
+        kind: unit.kind.into(),
+        contact_name: said(unit.contact_name),
+        contact_email: said(unit.contact_email),
+        phone: said(unit.phone),
+        hosts: count(numbers.hosts),
+        protected: count(numbers.protected),
+        connected: count(numbers.connected),
+        alerts_open: count(numbers.alerts_open),
+    }
+}
+
+/// Whether a unit lies within a scope.
+pub(super) fn sees(scope: &Scope, unit: i64) -> bool {
+    scope.units.as_ref().is_none_or(|units| units.contains(&unit))
+}
+
+/// A unit and those below it, for a filter; the query itself keeps it within the scope.
+pub(super) async fn subtree(api: &Api, unit: Option<i64>) -> Result<Option<Vec<i64>>, ApiError> {
+    Ok(match unit {
+        Some(unit) => Some(unit::subtree(&api.registry, unit).await?),
+        None => None,
+    })
 }

@@ -10,6 +10,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use vong_proto::event;
+
+use crate::finding;
+use crate::registry::{alert, host, unit, user};
 
 /// Named values that fill a text or describe a thing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +77,16 @@ impl Text {
             },
         }
     }
+}
+
+/// Text that is empty when there is nothing to say.
+pub(super) fn said(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A count, which no database makes negative.
+pub(super) fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// What a user may do.
@@ -195,6 +209,147 @@ pub(super) enum Verdict {
     Benign,
     /// It was not so.
     False,
+}
+
+impl From<user::Role> for Role {
+    fn from(role: user::Role) -> Self {
+        match role {
+            user::Role::Administrator => Self::Administrator,
+            user::Role::Analyst => Self::Analyst,
+            user::Role::UnitStaff => Self::UnitStaff,
+            user::Role::Auditor => Self::Auditor,
+        }
+    }
+}
+
+impl From<unit::UnitKind> for UnitKind {
+    fn from(kind: unit::UnitKind) -> Self {
+        match kind {
+            unit::UnitKind::Province => Self::Province,
+            unit::UnitKind::Department => Self::Department,
+            unit::UnitKind::Commune => Self::Commune,
+            unit::UnitKind::Ward => Self::Ward,
+            unit::UnitKind::SpecialZone => Self::SpecialZone,
+            unit::UnitKind::Office => Self::Office,
+        }
+    }
+}
+
+impl From<host::HostKind> for HostKind {
+    fn from(kind: host::HostKind) -> Self {
+        match kind {
+            host::HostKind::Workstation => Self::Workstation,
+            host::HostKind::Server => Self::Server,
+        }
+    }
+}
+
+impl From<host::HostStatus> for HostStatus {
+    fn from(status: host::HostStatus) -> Self {
+        match status {
+            host::HostStatus::Active => Self::Active,
+            host::HostStatus::Pending => Self::Pending,
+            host::HostStatus::Retired => Self::Retired,
+        }
+    }
+}
+
+impl From<host::Protection> for Protection {
+    fn from(protection: host::Protection) -> Self {
+        match protection {
+            host::Protection::Protected => Self::Protected,
+            host::Protection::Stale => Self::Stale,
+            host::Protection::Off => Self::Off,
+            host::Protection::Missing => Self::Missing,
+            host::Protection::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Protection> for host::Protection {
+    fn from(protection: Protection) -> Self {
+        match protection {
+            Protection::Protected => Self::Protected,
+            Protection::Stale => Self::Stale,
+            Protection::Off => Self::Off,
+            Protection::Missing => Self::Missing,
+            Protection::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<event::Severity> for Severity {
+    fn from(severity: event::Severity) -> Self {
+        match severity {
+            event::Severity::Low => Self::Low,
+            event::Severity::Medium => Self::Medium,
+            event::Severity::High => Self::High,
+            event::Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<Severity> for event::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+impl From<finding::Category> for Category {
+    fn from(category: finding::Category) -> Self {
+        match category {
+            finding::Category::Protection => Self::Protection,
+            finding::Category::Files => Self::Files,
+            finding::Category::Network => Self::Network,
+            finding::Category::Presence => Self::Presence,
+        }
+    }
+}
+
+impl From<Category> for finding::Category {
+    fn from(category: Category) -> Self {
+        match category {
+            Category::Protection => Self::Protection,
+            Category::Files => Self::Files,
+            Category::Network => Self::Network,
+            Category::Presence => Self::Presence,
+        }
+    }
+}
+
+impl From<alert::AlertState> for AlertState {
+    fn from(state: alert::AlertState) -> Self {
+        match state {
+            alert::AlertState::Open => Self::Open,
+            alert::AlertState::Acknowledged => Self::Acknowledged,
+            alert::AlertState::Resolved => Self::Resolved,
+        }
+    }
+}
+
+impl From<alert::Verdict> for Verdict {
+    fn from(verdict: alert::Verdict) -> Self {
+        match verdict {
+            alert::Verdict::True => Self::True,
+            alert::Verdict::Benign => Self::Benign,
+            alert::Verdict::False => Self::False,
+        }
+    }
+}
+
+impl From<Verdict> for alert::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::True => Self::True,
+            Verdict::Benign => Self::Benign,
+            Verdict::False => Self::False,
+        }
+    }
 }
 
 #[cfg(test)]

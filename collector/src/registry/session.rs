@@ -5,6 +5,9 @@ use sqlx::Row;
 use super::query::flag;
 use super::{Registry, Result, Transaction, next_id};
 
+/// More attempts than this are not looked at: whoever made them waits the longest time anyway.
+const ATTEMPTS_MAX: i64 = 1_000;
+
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -31,6 +34,10 @@ pub struct LoginAttempt {
     pub at_ms: i64,
     /// Whether it succeeded.
     pub success: bool,
+    /// Whether it was with the name that was asked for.
+    pub same_name: bool,
+    /// Whether it came from the address that was asked for.
+    pub same_address: bool,
 }
 
 /// Begins a session.
@@ -158,7 +165,7 @@ pub async fn record_attempt(
     Ok(())
 }
 
-/// The attempts with a name or from an address since a moment, the newest first.
+/// The latest attempts with a name or from an address since a moment, the newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -169,12 +176,14 @@ pub async fn attempts(
     since_ms: i64,
 ) -> Result<Vec<LoginAttempt>> {
     sqlx::query(
-        "SELECT at_ms, success FROM login_attempts WHERE (name = $1 OR address = $2) AND at_ms >= $3 \
-         ORDER BY at_ms DESC, id DESC",
+        "SELECT at_ms, success, CAST(CASE WHEN name = $1 THEN 1 ELSE 0 END AS BIGINT) AS same_name, \
+         CAST(CASE WHEN address = $2 THEN 1 ELSE 0 END AS BIGINT) AS same_address FROM login_attempts \
+         WHERE (name = $1 OR address = $2) AND at_ms >= $3 ORDER BY at_ms DESC, id DESC LIMIT $4",
     )
     .bind(super::fold::storable(name))
     .bind(address.to_owned())
     .bind(since_ms)
+    .bind(ATTEMPTS_MAX)
     .fetch_all(registry.readers())
     .await?
     .iter()
@@ -182,6 +191,8 @@ pub async fn attempts(
         Ok(LoginAttempt {
             at_ms: row.try_get("at_ms")?,
             success: flag(row, "success")?,
+            same_name: flag(row, "same_name")?,
+            same_address: flag(row, "same_address")?,
         })
     })
     .collect()

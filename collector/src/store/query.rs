@@ -174,11 +174,44 @@ impl Store {
         Ok(conditions.bind(self.client.query(&sql)).fetch_all().await?)
     }
 
-    /// Events that became visible after a journal position, in the order in which they did.
-    pub async fn tail(&self, scope: &Scope, after_pos: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+    /// Events that became visible after this one (journal position, place in the batch), in the order in which
+    /// they did.
+    pub async fn tail(
+        &self,
+        scope: &Scope,
+        (pos, i): (u64, u32),
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
         let mut conditions = Conditions::within(scope);
-        conditions.and("pos > {after: UInt64}", [("after", Value::Unsigned(after_pos))]);
+        // The first condition is what the index over positions understands.
+        conditions.and(
+            "pos >= {pos: UInt64} AND (pos, i) > ({pos: UInt64}, {i: UInt32})",
+            [("pos", Value::Unsigned(pos)), ("i", Value::Unsigned(i.into()))],
+        );
         self.events(conditions, "ORDER BY pos, i", limit).await
+    }
+
+    /// The newest event: where [`Store::tail`] begins for those who want only what comes.
+    pub async fn newest(&self) -> Result<(u64, u32), StoreError> {
+        let rows = self
+            .events(Conditions::within(&Scope::ALL), "ORDER BY pos DESC, i DESC", 1)
+            .await?;
+        Ok(rows.first().map_or((0, 0), |row| (row.pos, row.i)))
+    }
+
+    /// The hosts of the events after one journal position, up to another.
+    pub async fn hosts_between(&self, after: u64, through: u64) -> Result<Vec<HostId>, StoreError> {
+        let mut conditions = Conditions::within(&Scope::ALL);
+        conditions.and(
+            "pos > {after: UInt64} AND pos <= {through: UInt64}",
+            [
+                ("after", Value::Unsigned(after)),
+                ("through", Value::Unsigned(through)),
+            ],
+        );
+        let sql = format!("SELECT DISTINCT host FROM events WHERE {}", conditions.text());
+        let hosts: Vec<i64> = conditions.bind(self.client.query(&sql)).fetch_all().await?;
+        Ok(hosts.into_iter().map(HostId).collect())
     }
 
     /// Where hosts belong from now on, as the registry says; `version` grows with each change.

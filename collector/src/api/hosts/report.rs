@@ -1,0 +1,263 @@
+//! One host's page, out of what the registry keeps of it.
+//!
+//! What the rules keep as JSON came from a PC. A part that cannot be read is left out and logged: the page
+//! says "unknown" there instead of failing as a whole.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::warn;
+use utoipa::ToSchema;
+
+use super::{Contact, HostDetail, HostPolicyState, HostRow, PolicyState};
+use crate::api::ledger::Missing;
+use crate::api::units::UnitRef;
+use crate::api::word::{count, said};
+use crate::entry::HostId;
+use crate::registry::host::{self, Host};
+use crate::registry::host_list::ListedHost;
+use crate::registry::host_state::{HostState, Noun};
+
+/// Antivirus, as reported last.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct AntivirusReport {
+    /// When.
+    at_ms: i64,
+    /// Every product found.
+    products: Vec<AntivirusProductReport>,
+}
+
+/// A thing that may be on or off, or that nobody could find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum Switch {
+    /// Could not be found out.
+    Unknown,
+    /// On.
+    On,
+    /// Off.
+    Off,
+    /// Switched off for a while by somebody.
+    Snoozed,
+    /// Off because the licence has expired.
+    Expired,
+}
+
+/// One antivirus product.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct AntivirusProductReport {
+    /// Its name.
+    product: String,
+    /// Its vendor.
+    vendor: String,
+    /// Its version, empty when unknown.
+    version: String,
+    /// Whether its engine answers.
+    engine: Switch,
+    /// Whether files are scanned as they are opened.
+    real_time: Switch,
+    /// Whether definitions are kept up to date.
+    updater: Switch,
+    /// The definitions' version, empty when unknown.
+    definitions_version: String,
+    /// When their vendor built them.
+    definitions_built_ms: Option<i64>,
+    /// Raw values of the source as `name=value`.
+    raw: Vec<String>,
+}
+
+/// How a host is connected, as reported last.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct NetworkReport {
+    /// When.
+    at_ms: i64,
+    /// Every adapter but loopback.
+    adapters: Vec<AdapterReport>,
+    /// The default gateways, the preferred one first.
+    gateways: Vec<String>,
+    /// The name servers in use.
+    resolvers: Vec<String>,
+}
+
+/// One network adapter.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct AdapterReport {
+    /// The system's name for it.
+    name: String,
+    /// Hardware address, empty when it has none.
+    mac: String,
+    /// Addresses with prefix length.
+    addresses: Vec<String>,
+    /// Whether it is up.
+    up: bool,
+}
+
+/// How a target is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum ProbeKind {
+    /// An echo request.
+    Icmp,
+    /// A TCP connection.
+    Tcp,
+    /// A name query.
+    Dns,
+    /// An HTTPS or HTTP request.
+    Https,
+}
+
+/// Whether a probed target answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum Reachability {
+    /// Not known.
+    Unknown,
+    /// It answers.
+    Reachable,
+    /// It does not.
+    Unreachable,
+}
+
+/// A probed service, as reported last.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct ProbeReport {
+    /// The probe's name in the policy.
+    probe: String,
+    /// How it is probed.
+    kind: ProbeKind,
+    /// What is probed.
+    target: String,
+    /// Whether it answers.
+    state: Reachability,
+    /// Since when that is so.
+    since_ms: i64,
+    /// Why it does not: a code such as `timeout`; empty when it does.
+    error: String,
+}
+
+/// Something that cannot be seen on a host.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct UnsupportedReport {
+    /// The sensor that cannot see it.
+    sensor: String,
+    /// A code of what cannot be seen.
+    what: String,
+    /// Why, in the system's own words or as a code.
+    why: String,
+}
+
+impl HostRow {
+    pub(in crate::api) fn of(listed: ListedHost, missing: &Missing) -> Self {
+        let host = listed.host;
+        Self {
+            id: host.id.0,
+            name: host.name,
+            unit: UnitRef {
+                id: host.unit_id,
+                name: listed.unit_name,
+            },
+            kind: host.kind.into(),
+            os: host.os,
+            connected: host.connected,
+            connected_since_ms: host.connected_since_ms.filter(|_| host.connected),
+            last_seen_ms: host.last_seen_ms,
+            protection: host.protection.into(),
+            protection_ms: host.protection_ms,
+            alerts_open: count(listed.alerts_open),
+            worst_severity: listed.worst_severity.map(Into::into),
+            events_missing: missing.of(host.id),
+            agent_version: host.agent_version,
+            always_on: host.always_on,
+            asset_number: said(host.asset_number),
+            place: said(host.place),
+        }
+    }
+}
+
+impl HostDetail {
+    pub(super) fn of(
+        listed: ListedHost,
+        missing: &Missing,
+        states: Vec<HostState>,
+        contact: Contact,
+    ) -> Self {
+        let host = &listed.host;
+        let heard = host.last_seen_ms.is_some();
+        Self {
+            status: host.status.into(),
+            created_ms: host.created_ms,
+            privileged: heard.then_some(host.privileged),
+            clock_offset_ms: heard.then_some(host.clock_offset_ms),
+            contact,
+            policy: policy_state(host),
+            antivirus: antivirus(host),
+            network: network(host),
+            probes: known(host.id, &states, Noun::Probe, probe),
+            unsupported: known(host.id, &states, Noun::Unsupported, |state| read(&state.detail)),
+            row: HostRow::of(listed, missing),
+        }
+    }
+}
+
+fn policy_state(host: &Host) -> HostPolicyState {
+    let offered = host.policy_state != host::PolicyState::None;
+    HostPolicyState {
+        state: match host.policy_state {
+            host::PolicyState::None => PolicyState::None,
+            host::PolicyState::Sent => PolicyState::Sent,
+            host::PolicyState::Applied => PolicyState::Applied,
+            host::PolicyState::Refused => PolicyState::Refused,
+        },
+        version: offered.then(|| count(host.policy_version)),
+        hash: said(host.policy_hash.clone()),
+        refusal: said(host.policy_refusal.clone()),
+    }
+}
+
+fn antivirus(host: &Host) -> Option<AntivirusReport> {
+    let detail = with_time(host.protection_detail.as_ref()?, host.protection_ms?);
+    readable(host.id, "antivirus", read(&detail))
+}
+
+fn network(host: &Host) -> Option<NetworkReport> {
+    let detail = with_time(host.network_detail.as_ref()?, host.network_ms?);
+    readable(host.id, "network", read(&detail))
+}
+
+fn with_time(detail: &Value, at_ms: i64) -> Value {
+    let mut detail = detail.clone();
+    if let Value::Object(members) = &mut detail {
+        members.insert("at_ms".to_owned(), at_ms.into());
+    }
+    detail
+}
+
+fn probe(state: &HostState) -> serde_json::Result<ProbeReport> {
+    let mut detail = state.detail.clone();
+    if let Value::Object(members) = &mut detail {
+        members.insert("probe".to_owned(), state.key.clone().into());
+        members.entry("since_ms").or_insert(state.at_ms.into());
+    }
+    read(&detail)
+}
+
+fn known<T>(
+    host: HostId,
+    states: &[HostState],
+    noun: Noun,
+    read: impl Fn(&HostState) -> serde_json::Result<T>,
+) -> Vec<T> {
+    let states = states.iter().filter(|state| state.noun == noun);
+    states
+        .filter_map(|state| readable(host, "state", read(state)))
+        .collect()
+}
+
+fn read<T: DeserializeOwned>(detail: &Value) -> serde_json::Result<T> {
+    T::deserialize(detail)
+}
+
+fn readable<T>(host: HostId, part: &'static str, read: serde_json::Result<T>) -> Option<T> {
+    read.inspect_err(|error| warn!(%host, part, %error, "what is known of a host cannot be read"))
+        .ok()
+}
