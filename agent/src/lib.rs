@@ -2,6 +2,7 @@
 //!
 //! `sensor` watches, `spool` keeps, `uplink` sends. They meet only here, joined by bounded channels.
 
+pub mod cause;
 pub mod clock;
 pub mod command;
 pub mod outbox;
@@ -11,4 +12,6 @@ pub mod report;
 pub mod sensor;
 pub mod spool;
 pub mod state;
+pub mod status;
 pub mod stop;
+pub mod uplink;

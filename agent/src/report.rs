@@ -71,6 +71,11 @@ impl Reports {
         self.0.send(report).map_err(|_| SpoolStopped)
     }
 
+    /// Hands a report over if the spool can take it now; says whether it did.
+    pub(crate) fn offer(&self, report: Report) -> bool {
+        self.0.try_send(report).is_ok()
+    }
+
     /// Wakes a spool that waits for reports, by an empty one: it has a request to look at. When the queue is
     /// full it is awake already.
     pub(crate) fn knock(&self) {

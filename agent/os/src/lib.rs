@@ -14,3 +14,4 @@ pub mod host;
 pub mod network;
 pub mod process;
 pub mod rights;
+pub mod tcp;

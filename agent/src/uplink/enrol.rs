@@ -1,0 +1,325 @@
+//! Enrolment: a token becomes a certificate.
+//!
+//! ```text
+//! vong1.<base64url of {"a": "host:port", "f": "<SHA-256 of the authority's certificate>", "s": "<secret>"}>
+//! ```
+//! The token says where the collector is and by whom it must be certified, so that the secret is told to
+//! nobody else. The key is made here and stays here; `identity.json` is written last and says that the rest is
+//! complete.
+
+use std::io;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use vong_proto::frame::{self, FrameError};
+use vong_proto::session::{
+    AgentFrame, CollectorFrame, Credentials, EnrolAnswer, EnrolRequest, Refusal, VERSION_MAX, VERSION_MIN,
+};
+
+use super::credentials::{self, CredentialsError};
+use super::tls::{self, ConnectError};
+use super::{ANSWER_LIMIT, fingerprint};
+use crate::clock;
+use crate::paths::{self, DataFolder, Readers};
+
+/// How a token begins.
+const PREFIX: &str = "vong1.";
+
+/// What a token says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The collector's address, `host:port`.
+    pub address: String,
+    /// The SHA-256 of the authority's certificate.
+    pub fingerprint: [u8; 32],
+    secret: String,
+}
+
+impl std::fmt::Debug for Token {
+    /// Without the secret.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Token")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What enrolment leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Version of this file.
+    pub version: u32,
+    /// The collector's address, `host:port`.
+    pub collector: String,
+    /// When this PC was enrolled, milliseconds since 1970.
+    pub enrolled_ms: i64,
+}
+
+/// How an enrolment went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// The agent has its certificate.
+    Done,
+    /// Somebody has to approve this PC first.
+    Pending,
+}
+
+/// Why this PC could not be enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The token is no token.
+    #[error(
+        "the token cannot be read ({0}); copy all of it, or ask the administrator of the collector for a new one"
+    )]
+    Token(&'static str),
+    /// There is an identity already.
+    #[error("this PC is enrolled already, at {collector}; use --force to enrol it anew")]
+    Already {
+        /// Where.
+        collector: String,
+    },
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The collector said no.
+    #[error("the collector at {address} refuses this PC: {}", refusal.message)]
+    Refused {
+        /// Where.
+        address: String,
+        /// Its words.
+        refusal: Refusal,
+    },
+    /// The conversation broke off.
+    #[error("the conversation with the collector at {address} broke off")]
+    Frame {
+        /// Where.
+        address: String,
+        /// Why.
+        #[source]
+        source: FrameError,
+    },
+    /// It answered something else.
+    #[error("the collector at {address} gave an answer that does not belong here")]
+    Unexpected {
+        /// Where.
+        address: String,
+    },
+    /// Files.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The identity file.
+    #[error("cannot use {path}")]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Token {
+    /// Reads a token's text.
+    ///
+    /// # Errors
+    /// [`EnrolError::Token`]; the text itself is never repeated.
+    pub fn parse(text: &str) -> Result<Self, EnrolError> {
+        #[derive(Deserialize)]
+        struct Content {
+            a: String,
+            f: String,
+            s: String,
+        }
+        let text = text.trim();
+        let encoded = text
+            .strip_prefix(PREFIX)
+            .ok_or(EnrolError::Token("it must begin with vong1."))?;
+        let json = URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|_| EnrolError::Token("it is cut off or mistyped"))?;
+        let content: Content =
+            serde_json::from_slice(&json).map_err(|_| EnrolError::Token("it is cut off or mistyped"))?;
+        let mut fingerprint = [0; 32];
+        hex::decode_to_slice(&content.f, &mut fingerprint)
+            .map_err(|_| EnrolError::Token("its fingerprint is not one"))?;
+        Ok(Self {
+            address: content.a,
+            fingerprint,
+            secret: content.s,
+        })
+    }
+}
+
+impl Identity {
+    /// The identity in a data folder; `None` before enrolment.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn load(data: &DataFolder) -> Result<Option<Self>, EnrolError> {
+        let path = data.identity();
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(EnrolError::Identity { path, source }),
+            Ok(bytes) => bytes,
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(error) => Err(EnrolError::Identity {
+                path,
+                source: error.into(),
+            }),
+        }
+    }
+
+    fn save(&self, data: &DataFolder) -> Result<(), EnrolError> {
+        let json = serde_json::to_vec(self).expect("numbers and text can be written as JSON");
+        paths::replace(&data.identity(), &json, Readers::Everybody).map_err(|source| EnrolError::Identity {
+            path: data.identity(),
+            source,
+        })
+    }
+}
+
+/// Enrols this PC. A second attempt after [`Enrolment::Pending`] uses the same key, so that the collector
+/// knows it again; one with `force` makes a new key.
+///
+/// # Errors
+/// See [`EnrolError`].
+pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enrolment, EnrolError> {
+    match Identity::load(data) {
+        Ok(Some(identity)) if !force => {
+            return Err(EnrolError::Already {
+                collector: identity.collector,
+            });
+        }
+        Err(error) if !force => return Err(error),
+        Ok(Some(_)) | Err(_) => forget(data)?,
+        Ok(None) => {}
+    }
+    let address = token.address.clone();
+    let csr_der = credentials::signing_request(data)?;
+    let mut connection = tls::connect(&address, tls::for_enrolment(token.fingerprint)?).await?;
+    match ask(&mut connection, token, csr_der).await? {
+        EnrolAnswer::Pending => Ok(Enrolment::Pending),
+        EnrolAnswer::Enrolled(given) => {
+            check_authority(&given, token)?;
+            credentials::install(data, &given)?;
+            let identity = Identity {
+                version: 1,
+                collector: address,
+                enrolled_ms: clock::wall_ms(),
+            };
+            identity.save(data)?;
+            Ok(Enrolment::Done)
+        }
+    }
+}
+
+async fn ask<S>(
+    connection: &mut TlsStream<S>,
+    token: &Token,
+    csr_der: Vec<u8>,
+) -> Result<EnrolAnswer, EnrolError>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let address = || token.address.clone();
+    let request = EnrolRequest {
+        version_min: VERSION_MIN,
+        version_max: VERSION_MAX,
+        token: token.secret.clone(),
+        csr_der,
+        fingerprint: fingerprint(),
+        hostname: vong_os::host::hostname(),
+        os: vong_os::host::os_name(),
+    };
+    let exchange = async {
+        frame::write_agent_frame(connection, AgentFrame::Enrol(request)).await?;
+        frame::read_collector_frame(connection).await
+    };
+    let answer = timeout(ANSWER_LIMIT, exchange)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .map_err(|source| EnrolError::Frame {
+            address: address(),
+            source,
+        })?;
+    match answer {
+        CollectorFrame::Enrolled(answer) => Ok(answer),
+        CollectorFrame::Refusal(refusal) => Err(EnrolError::Refused {
+            address: address(),
+            refusal,
+        }),
+        _ => Err(EnrolError::Unexpected { address: address() }),
+    }
+}
+
+/// The authority that the token names must be among those that the agent will trust.
+fn check_authority(given: &Credentials, token: &Token) -> Result<(), EnrolError> {
+    let is_named = |der: &Vec<u8>| Sha256::digest(der).as_slice() == token.fingerprint;
+    if given.ca_der.iter().any(is_named) {
+        return Ok(());
+    }
+    let problem = "the authority named by the token is not among those to trust".to_owned();
+    Err(CredentialsError::Answer(problem).into())
+}
+
+/// Removes what a former enrolment left, the identity first: half an identity is none.
+fn forget(data: &DataFolder) -> Result<(), EnrolError> {
+    for path in [
+        data.identity(),
+        data.certificate(),
+        data.authorities(),
+        data.key(),
+    ] {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(EnrolError::Identity { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text_of(json: &str) -> String {
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(json))
+    }
+
+    #[test]
+    fn a_token_says_where_whom_to_trust_and_the_secret() {
+        let fingerprint = "ab".repeat(32);
+        let text = text_of(&format!(
+            r#"{{"a": "soc.example:7443", "f": "{fingerprint}", "s": "x"}}"#
+        ));
+        let token = Token::parse(&format!(" {text}\n")).unwrap();
+        assert_eq!(
+            (token.address.as_str(), token.fingerprint),
+            ("soc.example:7443", [0xab; 32])
+        );
+        assert!(!format!("{token:?}").contains("\"x\""));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_without_repeating_it() {
+        let secret = "SeCrEt";
+        for text in [
+            secret.to_owned(),
+            format!("{PREFIX}{secret}"),
+            format!("{PREFIX}%%{secret}"),
+            text_of(&format!(r#"{{"a": "x:1", "f": "short", "s": "{secret}"}}"#)),
+        ] {
+            let error = Token::parse(&text).expect_err("refused");
+            assert!(!error.to_string().contains(secret), "{error}");
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! One connection, from hello to goodbye.
+//!
+//! Frames are read by a task of their own, because reading may not be cut off in the middle of a frame; one
+//! loop decides about everything else, in this order: what the collector says, what is new in the spool, what
+//! may be sent, and who has been silent for too long.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use tracing::{debug, info, warn};
+use vong_proto::event::{Body, Lane, Sensor, Unsupported};
+use vong_proto::frame::{self, FrameError};
+use vong_proto::session::{
+    Ack, AgentFrame, CollectorFrame, Command, GoAway, Heartbeat, Hello, PolicyDocument, Refusal, RefusalCode,
+    VERSION_MAX, VERSION_MIN, Welcome,
+};
+
+use super::credentials::{self, Credentials, CredentialsError};
+use super::pulse::{Pulse, Silence};
+use super::retry::End;
+use super::schedule::{Schedule, Window};
+use super::tls::{self, ConnectError};
+use super::{ANSWER_LIMIT, Worker, fingerprint};
+use crate::clock;
+use crate::outbox::Resumed;
+use crate::report::{NewEvent, Report, SpoolStopped};
+
+/// Frames read and not yet looked at; when they are this many, reading waits and TCP slows the collector.
+const FRAMES_WAITING_MAX: usize = 16;
+
+/// When the agent stops, it takes at most this long to send what is committed and see it acknowledged.
+const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
+/// A refused renewal is not asked for again before this time.
+const RENEWAL_RETRY_MS: i64 = 24 * 3_600 * 1_000;
+
+/// How a connection ended that did not break.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// There will be another one.
+    Retry(End),
+    /// The agent stops.
+    Finished,
+}
+
+/// Why a connection broke.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error("the connection to the collector ended")]
+    Frame(#[from] FrameError),
+    #[error("the collector is silent")]
+    Silent,
+    #[error("the collector said something that does not belong here: {0}")]
+    Unexpected(&'static str),
+    #[error(transparent)]
+    SpoolStopped(#[from] SpoolStopped),
+}
+
+type Connection = TlsStream<TcpStream>;
+type Incoming = Result<CollectorFrame, FrameError>;
+
+/// A connection whose hello has been answered.
+pub(super) struct Session<'a> {
+    worker: &'a mut Worker,
+    reader: Option<ReadHalf<Connection>>,
+    writer: WriteHalf<Connection>,
+    began: Instant,
+    pulse: Pulse,
+    schedule: Schedule,
+    window: Window,
+    /// How far each lane was committed when last looked at.
+    committed: [u64; 4],
+    /// By how much this PC's clock is behind the collector's.
+    behind_ms: i64,
+    /// When to ask for the next certificate, by the collector's clock.
+    renewal_ms: Option<i64>,
+    /// When flushing ends, once the agent stops.
+    deadline: Option<Duration>,
+}
+
+/// Connects and says hello; `Err` within `Ok` when the collector wants none, or another, conversation.
+pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>, SessionError> {
+    let credentials = Credentials::load(&worker.uplink.data)?;
+    let (end_ms, renewal_ms) = (credentials.end_ms(), credentials.renewal_ms());
+    worker
+        .uplink
+        .status
+        .note(|status| status.certificate_end_ms = end_ms);
+    let config = tls::for_session(credentials, worker.clock.clone())?;
+    let mut connection = tls::connect(&worker.uplink.address, config).await?;
+    if worker.renew_first {
+        return Ok(Err(renew_expired(worker, &mut connection).await?));
+    }
+    let hello = hello(worker).await?;
+    let answer = ask(&mut connection, AgentFrame::Hello(Box::new(hello))).await?;
+    let welcome = match answer {
+        CollectorFrame::Welcome(welcome) => welcome,
+        CollectorFrame::GoAway(go_away) => return Ok(Err(sent_away(worker, &go_away))),
+        CollectorFrame::Refusal(refusal) => return Ok(Err(refused(worker, &refusal))),
+        _ => return Err(SessionError::Unexpected("no answer to a hello")),
+    };
+    if begins_new_stream(worker, &welcome).await? {
+        return Ok(Err(End::Again));
+    }
+    Ok(Ok(Session::new(worker, connection, &welcome, renewal_ms)))
+}
+
+async fn hello(worker: &Worker) -> Result<Hello, SessionError> {
+    let standing = worker.uplink.outbox.standing().await?;
+    let policy = worker.uplink.policies.in_force();
+    Ok(Hello {
+        version_min: VERSION_MIN,
+        version_max: VERSION_MAX,
+        stream: standing.stream,
+        lanes: standing.lanes,
+        boot: clock::boot_id(),
+        fingerprint: fingerprint(),
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        os: vong_os::host::os_name(),
+        hostname: vong_os::host::hostname(),
+        wall_ms: clock::wall_ms(),
+        policy_version: policy.version,
+        policy_hash: policy.hash.clone(),
+        privileged: vong_os::host::is_privileged(),
+    })
+}
+
+async fn ask(connection: &mut Connection, question: AgentFrame) -> Result<CollectorFrame, SessionError> {
+    let exchange = async {
+        frame::write_agent_frame(connection, question).await?;
+        frame::read_collector_frame(connection).await
+    };
+    let answer = timeout(ANSWER_LIMIT, exchange).await;
+    Ok(answer.map_err(|_| SessionError::Silent)??)
+}
+
+/// Whether this spool has to begin a new stream, which it then has: the collector knows more of it than it
+/// does itself, or another content, because it was restored from a snapshot or copied.
+async fn begins_new_stream(worker: &Worker, welcome: &Welcome) -> Result<bool, SessionError> {
+    let outbox = &worker.uplink.outbox;
+    if welcome.new_stream || outbox.resume(welcome.high_water).await? == Resumed::Behind {
+        outbox.begin_stream().await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// An expired certificate may do one thing: be renewed.
+async fn renew_expired(worker: &mut Worker, connection: &mut Connection) -> Result<End, SessionError> {
+    worker.renew_first = false;
+    let csr_der = credentials::signing_request(&worker.uplink.data)?;
+    match ask(connection, AgentFrame::Renew { csr_der }).await? {
+        CollectorFrame::Renewed(given) => {
+            credentials::install(&worker.uplink.data, &given)?;
+            info!("the expired certificate was renewed");
+            Ok(End::Again)
+        }
+        CollectorFrame::Refusal(refusal) => {
+            worker.note_refusal(&refusal.message);
+            Ok(End::Refused)
+        }
+        CollectorFrame::GoAway(go_away) => Ok(sent_away(worker, &go_away)),
+        _ => Err(SessionError::Unexpected("no answer to a renewal")),
+    }
+}
+
+fn refused(worker: &mut Worker, refusal: &Refusal) -> End {
+    match refusal.code {
+        RefusalCode::Expired => {
+            info!("the certificate has expired; it is renewed first");
+            worker.renew_first = true;
+            End::Again
+        }
+        RefusalCode::Limit | RefusalCode::Unavailable | RefusalCode::Other => {
+            worker.note_problem(format!("the collector says: {}", refusal.message.escape_debug()));
+            End::Lost
+        }
+        RefusalCode::Version
+        | RefusalCode::Protocol
+        | RefusalCode::Token
+        | RefusalCode::Revoked
+        | RefusalCode::UnknownHost
+        | RefusalCode::Pending => {
+            worker.note_refusal(&refusal.message);
+            End::Refused
+        }
+    }
+}
+
+fn sent_away(worker: &mut Worker, go_away: &GoAway) -> End {
+    let reason = go_away.reason.escape_debug().to_string();
+    worker.note_problem(format!("the collector sent the agent away: {reason}"));
+    // Whoever took over is not this connection's successor, which would have ended it: another machine speaks
+    // with our certificate. To come back at once would be to take turns for ever.
+    if go_away.reason == "taken_over" {
+        return End::Lost;
+    }
+    End::SentAway(Duration::from_millis(go_away.retry_after_ms.into()))
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        worker: &'a mut Worker,
+        connection: Connection,
+        welcome: &Welcome,
+        renewal_ms: Option<i64>,
+    ) -> Self {
+        let (reader, writer) = tokio::io::split(connection);
+        let behind_ms = welcome.wall_ms - clock::wall_ms();
+        info!(collector = %worker.uplink.address, host = welcome.host, "connected");
+        let policy_version = worker.uplink.policies.in_force().version;
+        worker.uplink.status.note(|status| {
+            status.connected_since_ms = Some(clock::wall_ms());
+            status.host = Some(welcome.host);
+            status.problem = None;
+            status.refused = false;
+            status.clock_behind_ms = Some(behind_ms);
+            status.policy_version = policy_version;
+        });
+        worker.uplink.status.write();
+        Self {
+            worker,
+            reader: Some(reader),
+            writer,
+            began: Instant::now(),
+            pulse: Pulse::new(welcome.heartbeat_s, Duration::ZERO),
+            schedule: Schedule::new(),
+            window: Window::new(welcome.credit_bytes),
+            committed: [0; 4],
+            behind_ms,
+            renewal_ms,
+            deadline: None,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(super) async fn run(mut self) -> Result<Ended, SessionError> {
+        let (sender, mut frames) = mpsc::channel(FRAMES_WAITING_MAX);
+        // Dropping the set ends the task.
+        let mut tasks = JoinSet::new();
+        if let Some(reader) = self.reader.take() {
+            tasks.spawn(read_frames(reader, sender));
+        }
+        self.tell_wrong_clock();
+        let ended = self.serve(&mut frames).await;
+        self.worker.uplink.status.write();
+        ended
+    }
+
+    async fn serve(&mut self, frames: &mut mpsc::Receiver<Incoming>) -> Result<Ended, SessionError> {
+        let mut committed = self.worker.uplink.outbox.committed();
+        let finish = self.worker.uplink.finish.clone();
+        loop {
+            if self.is_flushed() {
+                return Ok(Ended::Finished);
+            }
+            let Some(wait) = self.keep_pulse().await? else {
+                continue;
+            };
+            let sendable = self.schedule.turn().zip(self.window.room());
+            tokio::select! {
+                biased;
+                frame = frames.recv() => {
+                    let frame = frame.unwrap_or(Err(FrameError::Closed))?;
+                    if let Some(end) = self.take(frame).await? {
+                        return Ok(Ended::Retry(end));
+                    }
+                }
+                () = finish.made(), if self.deadline.is_none() => {
+                    self.deadline = Some(self.now() + FLUSH_LIMIT);
+                }
+                changed = committed.changed() => {
+                    changed.map_err(|_| SpoolStopped)?;
+                    let next = *committed.borrow_and_update();
+                    self.note_committed(next);
+                }
+                () = std::future::ready(()), if sendable.is_some() => {
+                    if let Some((lane, room)) = sendable {
+                        self.send_next(lane, room).await?;
+                    }
+                }
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The collector's clock, milliseconds since 1970.
+    fn collector_ms(&self) -> i64 {
+        clock::wall_ms() + self.behind_ms
+    }
+
+    /// Whether the agent stops and there is nothing left to send, or no time.
+    fn is_flushed(&self) -> bool {
+        let everything_owned = self.schedule.is_idle() && self.window.is_empty();
+        self.deadline
+            .is_some_and(|deadline| everything_owned || self.now() >= deadline)
+    }
+
+    /// Looks after the signs of life; returns how long nothing has to be done, or `None` when something was.
+    async fn keep_pulse(&mut self) -> Result<Option<Duration>, SessionError> {
+        let now = self.now();
+        match self.pulse.silence(now) {
+            Silence::Dead => Err(SessionError::Silent),
+            Silence::Normal(wait) => {
+                let until_deadline = self.deadline.map(|deadline| deadline.saturating_sub(now));
+                Ok(Some(until_deadline.map_or(wait, |until| until.min(wait))))
+            }
+            Silence::Beat => {
+                self.beat(0, false).await?;
+                self.ask_renewal().await?;
+                self.worker.uplink.status.write();
+                Ok(None)
+            }
+        }
+    }
+
+    fn note_committed(&mut self, next: [u64; 4]) {
+        for lane in Lane::ALL {
+            if next[lane.index()] != self.committed[lane.index()] {
+                self.schedule.wake(lane);
+            }
+        }
+        self.committed = next;
+    }
+
+    async fn send_next(&mut self, lane: Lane, room: usize) -> Result<(), SessionError> {
+        let Some(batch) = self.worker.uplink.outbox.next(lane, room).await? else {
+            self.schedule.empty(lane);
+            return Ok(());
+        };
+        let bytes = batch.events.len();
+        debug!(?lane, first = batch.first, last = batch.last, bytes, "sending");
+        self.schedule.sent(lane, bytes);
+        self.window.sent(lane, batch.last, bytes);
+        self.write(AgentFrame::Batch(batch)).await
+    }
+
+    async fn write(&mut self, frame: AgentFrame) -> Result<(), SessionError> {
+        let written = timeout(
+            self.pulse.patience(),
+            frame::write_agent_frame(&mut self.writer, frame),
+        );
+        written.await.map_err(|_| SessionError::Silent)??;
+        self.pulse.sent(self.now());
+        Ok(())
+    }
+
+    async fn beat(&mut self, echo: u64, answer: bool) -> Result<(), SessionError> {
+        let beat = Heartbeat {
+            wall_ms: clock::wall_ms(),
+            echo,
+            answer,
+        };
+        self.write(AgentFrame::Heartbeat(beat)).await
+    }
+
+    /// Takes one frame; returns how the connection ends, if it does.
+    async fn take(&mut self, frame: CollectorFrame) -> Result<Option<End>, SessionError> {
+        self.pulse.received(self.now());
+        match frame {
+            CollectorFrame::Ack(ack) => self.take_ack(ack),
+            CollectorFrame::Heartbeat(beat) => self.take_beat(beat).await?,
+            CollectorFrame::Policy(document) => self.take_policy(&document).await?,
+            CollectorFrame::Command(command) => self.take_command(&command),
+            CollectorFrame::Renewed(given) => {
+                credentials::install(&self.worker.uplink.data, &given)?;
+                let renewed = Credentials::load(&self.worker.uplink.data)?;
+                self.renewal_ms = renewed.renewal_ms();
+                self.worker
+                    .uplink
+                    .status
+                    .note(|status| status.certificate_end_ms = renewed.end_ms());
+                info!("the certificate was renewed");
+            }
+            CollectorFrame::GoAway(go_away) => return Ok(Some(sent_away(self.worker, &go_away))),
+            CollectorFrame::Refusal(refusal) => return Ok(Some(refused(self.worker, &refusal))),
+            CollectorFrame::Welcome(_) | CollectorFrame::Enrolled(_) => {
+                return Err(SessionError::Unexpected("an answer to nothing"));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_ack(&mut self, ack: Ack) {
+        self.window.acknowledged(ack);
+        self.worker.uplink.outbox.acknowledge(ack);
+        self.worker
+            .uplink
+            .status
+            .note(|status| status.last_ack_ms = Some(clock::wall_ms()));
+    }
+
+    async fn take_beat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
+        self.behind_ms = beat.wall_ms - clock::wall_ms();
+        if beat.answer {
+            return Ok(());
+        }
+        self.beat(beat.echo, true).await
+    }
+
+    async fn take_policy(&mut self, document: &PolicyDocument) -> Result<(), SessionError> {
+        let outcome = self.worker.uplink.policies.offer(document);
+        let version = self.worker.uplink.policies.in_force().version;
+        self.worker.uplink.status.note(|status| {
+            status.policy_version = version;
+            status.policy_refusal = (!outcome.applied).then(|| outcome.refusal.clone());
+        });
+        self.worker.uplink.status.write();
+        self.write(AgentFrame::PolicyStatus(outcome)).await
+    }
+
+    /// A spool that cannot take the answer now (its disk is full) will get the command again.
+    fn take_command(&mut self, command: &Command) {
+        let now_ms = self.collector_ms();
+        let Some(answer) = self.worker.orders.take(command, now_ms) else {
+            return;
+        };
+        if !self.worker.uplink.reports.offer(answer) {
+            warn!(command = %command.id.escape_debug(), "the answer to a command cannot be kept now");
+            self.worker.orders.forget(command);
+        }
+    }
+
+    async fn ask_renewal(&mut self) -> Result<(), SessionError> {
+        let now_ms = self.collector_ms();
+        if self.renewal_ms.is_none_or(|due_ms| now_ms < due_ms) {
+            return Ok(());
+        }
+        self.renewal_ms = Some(now_ms + RENEWAL_RETRY_MS);
+        let csr_der = credentials::signing_request(&self.worker.uplink.data)?;
+        self.write(AgentFrame::Renew { csr_der }).await
+    }
+
+    /// Says once for each run that this PC's clock cannot be right.
+    fn tell_wrong_clock(&mut self) {
+        if !self.worker.clock.is_set() || self.worker.clock_told {
+            return;
+        }
+        let behind_s = self.behind_ms / 1_000;
+        warn!(
+            behind_s,
+            "this PC's clock is wrong: the collector's certificate is not valid by it; going on"
+        );
+        let unsupported = Unsupported {
+            sensor: Sensor::Presence,
+            what: "clock_wrong".to_owned(),
+            why: format!("the PC's clock is {behind_s} s behind the collector's"),
+        };
+        self.worker.clock_told = self.worker.uplink.reports.offer(Report {
+            events: vec![NewEvent {
+                lane: Lane::State,
+                wall_ms: clock::wall_ms(),
+                mono_ms: clock::mono_ms(),
+                body: Body::Unsupported(unsupported),
+            }],
+            ..Report::default()
+        });
+    }
+}
+
+/// Reads frames until the connection ends or nobody wants them.
+async fn read_frames(mut reader: ReadHalf<Connection>, frames: mpsc::Sender<Incoming>) {
+    loop {
+        let frame = frame::read_collector_frame(&mut reader).await;
+        let ends = frame.is_err();
+        if frames.send(frame).await.is_err() || ends {
+            return;
+        }
+    }
+}
