@@ -1,20 +1,22 @@
 /** Who is signed in, and what belongs to that person: language, appearance, password, leaving. */
 import {
   Button,
-  Menu,
+  type MantineColorScheme,
+  Popover,
   SegmentedControl,
   Stack,
   Text,
   useMantineColorScheme,
-  type MantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { signOut } from '~/api/actions';
 import { meQuery } from '~/api/queries';
 import { ChangePasswordForm } from '~/forms/change-password';
 import { useWords } from '~/i18n';
+import { useCodes } from '~/i18n/codes';
 import { Dialog } from '~/ui/dialog';
 import { IconChevronDown, IconKeyboard, IconLock, IconLogout, IconUserCircle } from '~/ui/icons';
 import { LanguageSwitch } from './language-switch';
@@ -22,43 +24,44 @@ import { Shortcuts } from './shortcuts';
 
 export function AccountMenu() {
   const { t } = useWords();
-  const me = useSuspenseQuery(meQuery()).data;
+  const { name } = useSuspenseQuery(meQuery()).data;
+  const [opened, menu] = useDisclosure(false);
   const [changing, password] = useDisclosure(false);
   const [helping, help] = useDisclosure(false);
   const leave = useLeave();
   useHotkeys([['shift+?', help.toggle]]);
+  const closing = (action: () => void) => () => {
+    menu.close();
+    action();
+  };
   return (
     <>
-      <Menu position="bottom-end" width={260} shadow="md" closeOnItemClick={false}>
-        <Menu.Target>
+      <Popover opened={opened} onChange={menu.close} position="bottom-end" width={264} shadow="md" trapFocus>
+        <Popover.Target>
           <Button
             variant="subtle"
-            color="gray"
             c="var(--mantine-color-text)"
             px="xs"
             leftSection={<IconUserCircle size={18} aria-hidden />}
             rightSection={<IconChevronDown size={14} aria-hidden />}
-            aria-label={`${t('account.menu')}: ${me.name}`}
+            aria-label={`${t('account.menu')}: ${name}`}
+            onClick={menu.toggle}
           >
             <Text span visibleFrom="sm" fz="sm">
-              {me.name}
+              {name}
             </Text>
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
+        </Popover.Target>
+        <Popover.Dropdown p="xs" aria-label={t('account.menu')}>
+          <Whoami />
           <Preferences />
-          <Menu.Divider />
-          <Menu.Item leftSection={<IconKeyboard size={16} />} closeMenuOnClick onClick={help.open}>
-            {t('account.shortcuts')}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconLock size={16} />} closeMenuOnClick onClick={password.open}>
-            {t('account.changePassword')}
-          </Menu.Item>
-          <Menu.Item leftSection={<IconLogout size={16} />} closeMenuOnClick onClick={leave}>
-            {t('account.signOut')}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+          <Stack gap={2} mt="xs">
+            <Entry icon={<IconKeyboard size={16} />} label={t('account.shortcuts')} onClick={closing(help.open)} />
+            <Entry icon={<IconLock size={16} />} label={t('account.changePassword')} onClick={closing(password.open)} />
+            <Entry icon={<IconLogout size={16} />} label={t('account.signOut')} onClick={closing(leave)} />
+          </Stack>
+        </Popover.Dropdown>
+      </Popover>
       <Dialog title={t('password.title')} opened={changing} onClose={password.close}>
         <ChangePasswordForm onDone={password.close} onCancel={password.close} />
       </Dialog>
@@ -69,19 +72,41 @@ export function AccountMenu() {
   );
 }
 
+/** The role and the unit that one sees: why some things may be out of sight. */
+function Whoami() {
+  const { word } = useCodes();
+  const { name, role, unit } = useSuspenseQuery(meQuery()).data;
+  return (
+    <div>
+      <Text fw={600}>{name}</Text>
+      <Text fz="sm" c="dimmed">
+        {[word('role', role), unit?.name].filter(Boolean).join(' · ')}
+      </Text>
+    </div>
+  );
+}
+
+interface EntryProps {
+  readonly icon: ReactNode;
+  readonly label: string;
+  readonly onClick: () => void;
+}
+
+function Entry({ icon, label, onClick }: EntryProps) {
+  return (
+    <Button variant="subtle" justify="flex-start" c="var(--mantine-color-text)" leftSection={icon} onClick={onClick}>
+      {label}
+    </Button>
+  );
+}
+
 /** Kept in this browser: they concern the screen, not the account. */
 function Preferences() {
   const { t } = useWords();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
-    <Stack gap={6} p="xs">
-      <Text fz="xs" c="dimmed" aria-hidden>
-        {t('account.language')}
-      </Text>
+    <Stack gap={6} mt="sm">
       <LanguageSwitch />
-      <Text fz="xs" c="dimmed" aria-hidden>
-        {t('account.appearance')}
-      </Text>
       <SegmentedControl
         aria-label={t('account.appearance')}
         size="xs"

@@ -114,7 +114,7 @@ export const en = {
     registeredNote: 'PCs under management',
     seenNote: 'in the last 24 hours · {{share}} of registered',
     protectedNote: '{{share}} of registered',
-    noHosts: 'no PC yet',
+    noHosts: 'No PC yet',
     openAlerts: 'Open alerts',
     noOpenAlerts: 'There are no open alerts.',
     problems: 'PCs that need attention',

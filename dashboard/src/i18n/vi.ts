@@ -125,7 +125,7 @@ export const vi = {
     registeredNote: 'máy tính đang quản lý',
     seenNote: 'trong 24 giờ qua · {{share}} số máy đã đăng ký',
     protectedNote: '{{share}} số máy đã đăng ký',
-    noHosts: 'chưa có máy nào',
+    noHosts: 'Chưa có máy tính nào',
     openAlerts: 'Cảnh báo đang mở',
     noOpenAlerts: 'Không có cảnh báo nào đang mở.',
     problems: 'Máy tính cần chú ý',

@@ -3,12 +3,20 @@ import type { ErrorComponentProps } from '@tanstack/react-router';
 import { ApiError } from '~/api/client';
 import { useWords } from '~/i18n';
 import { TextLink } from '~/ui/link';
+import { Page } from '~/ui/page';
+import { Panel } from '~/ui/panel';
 import { Failed } from '~/ui/states';
+import classes from './failed.module.css';
 
 export function FailedPage({ error, reset }: ErrorComponentProps) {
+  const { t } = useWords();
   return (
-    <main>
-      <Failed error={error} onRetry={reset} />
+    <main className={classes.page}>
+      <Page title={t('app.name')}>
+        <Panel>
+          <Failed error={error} onRetry={reset} />
+        </Panel>
+      </Page>
     </main>
   );
 }
@@ -16,11 +24,15 @@ export function FailedPage({ error, reset }: ErrorComponentProps) {
 export function MissingPage() {
   const { t } = useWords();
   return (
-    <main>
-      <Failed error={new ApiError(404, 'no_such_page')} />
-      <p style={{ textAlign: 'center' }}>
-        <TextLink to="/">{t('nav.overview')}</TextLink>
-      </p>
+    <main className={classes.page}>
+      <Page title={t('app.name')}>
+        <Panel>
+          <Failed error={new ApiError(404, 'no_such_page')} />
+          <p className={classes.way}>
+            <TextLink to="/">{t('nav.overview')}</TextLink>
+          </p>
+        </Panel>
+      </Page>
     </main>
   );
 }

@@ -52,6 +52,10 @@ export function OverviewPage() {
   );
 }
 
+interface OverviewProps {
+  readonly overview: Overview;
+}
+
 /** Registered, seen and protected are three different numbers, and the public claim is the third. */
 function Coverage({ overview: { hosts } }: { overview: Overview }) {
   const { t, language } = useWords();
@@ -148,26 +152,35 @@ function Attention({ overview: { hosts, protection, hosts_with_missing: withGaps
   );
 }
 
+/** A fleet without a PC has nothing to be complete about. */
+function Completeness({ overview: { hosts, events_missing: missing, hosts_with_missing: withGaps } }: OverviewProps) {
+  const { t, language } = useWords();
+  const shown = (count: number) => ({ count, shown: formatNumber(count, language) });
+  const tone = hosts.registered === 0 ? 'unknown' : missing > 0 ? 'high' : 'good';
+  const texts = {
+    unknown: t('overview.noHosts'),
+    high: t('overview.missing', shown(missing)),
+    good: t('overview.noneMissing'),
+  };
+  return (
+    <Link to="/hosts" search={{ missing: true }} className={classes.missing} data-tone={tone}>
+      <ToneIcon tone={tone} size={20} />
+      <strong>{texts[tone]}</strong>
+      {tone === 'high' && <span>{t('overview.missingNote', shown(withGaps))}</span>}
+    </Link>
+  );
+}
+
 /** Whether anything is missing, and how much arrives. */
-function Integrity({ overview }: { overview: Overview }) {
+function Integrity({ overview }: OverviewProps) {
   const { t, language } = useWords();
   const bars = overview.events_per_hour.map(({ hour_ms: startMs, events: count }) => ({ startMs, count }));
   const total = bars.reduce((sum, bar) => sum + bar.count, 0);
   const shown = (count: number) => ({ count, shown: formatNumber(count, language) });
-  const missing = overview.events_missing;
   return (
     <Panel title={t('overview.integrity')}>
       <div className={classes.integrity}>
-        <Link
-          to="/hosts"
-          search={{ missing: true }}
-          className={classes.missing}
-          data-tone={missing > 0 ? 'high' : 'good'}
-        >
-          <ToneIcon tone={missing > 0 ? 'high' : 'good'} size={20} />
-          <strong>{missing > 0 ? t('overview.missing', shown(missing)) : t('overview.noneMissing')}</strong>
-          {missing > 0 && <span>{t('overview.missingNote', shown(overview.hosts_with_missing))}</span>}
-        </Link>
+        <Completeness overview={overview} />
         <dl className={classes.small}>
           <div>
             <dt>{t('overview.opaque')}</dt>
