@@ -18,6 +18,7 @@ use crate::policy::PolicyWatch;
 use crate::report::{NewEvent, Report, Reports};
 use crate::stop::Stop;
 
+pub mod antivirus;
 pub mod files;
 pub mod presence;
 
@@ -50,7 +51,14 @@ pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>
         let context = context.clone();
         move || files::run(&context, &rescans, files::Hearing::Best)
     };
-    vec![spawn(Sensor::Files, context, files)]
+    let antivirus = {
+        let context = context.clone();
+        move || antivirus::run(&context, &antivirus::Places::default())
+    };
+    vec![
+        spawn(Sensor::Files, context, files),
+        spawn(Sensor::Antivirus, context, antivirus),
+    ]
 }
 
 /// Runs a sensor on its own thread, again and again until the agent stops.

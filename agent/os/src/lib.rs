@@ -11,6 +11,7 @@ pub mod echo;
 pub mod fanotify;
 pub mod file;
 pub mod host;
+pub mod local;
 pub mod network;
 pub mod process;
 pub mod rights;

@@ -43,6 +43,11 @@ pub fn running<'a>(names: &[&'a str]) -> Vec<&'a str> {
     imp::running(names)
 }
 
+/// The arguments of the first running program of this name, its own name first.
+pub fn arguments_of(name: &str) -> Option<Vec<Vec<u8>>> {
+    imp::arguments_of(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +85,7 @@ mod tests {
             .and_then(|name| name.to_str())
             .expect("a plain name");
         assert_eq!(running(&[name, "no-such-program"]), [name]);
+        assert!(arguments_of(name).is_some_and(|arguments| !arguments.is_empty()));
+        assert_eq!(arguments_of("no-such-program"), None);
     }
 }

@@ -17,6 +17,8 @@ use super::{COMMAND_LINE_MAX, Facts};
 
 /// `/proc/…/status` is about 1.5 KiB.
 const STATUS_MAX: u64 = 8 * 1024;
+/// Services are started with a few paths.
+const ARGUMENTS_MAX: u64 = 8 * 1024;
 
 /// A pidfd: names one process for as long as it is held, whatever happens to its number.
 #[derive(Debug)]
@@ -70,6 +72,18 @@ pub(super) fn running<'a>(names: &[&'a str]) -> Vec<&'a str> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+pub(super) fn arguments_of(name: &str) -> Option<Vec<Vec<u8>>> {
+    let pid = pids().find(|pid| base_name(&executable_of(*pid)).as_deref() == Some(name.as_bytes()))?;
+    let mut arguments = Vec::new();
+    File::open(format!("/proc/{pid}/cmdline"))
+        .ok()?
+        .take(ARGUMENTS_MAX)
+        .read_to_end(&mut arguments)
+        .ok()?;
+    let arguments = arguments.strip_suffix(&[0]).unwrap_or(&arguments);
+    Some(arguments.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
 fn pids() -> impl Iterator<Item = u32> {
