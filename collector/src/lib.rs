@@ -5,9 +5,11 @@
 //! shows. Only `pipeline` knows them all. `engine` is the embedded ClickHouse, a child process.
 //! `entry` and `finding` are the words that stages exchange.
 
+pub mod alert;
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod engine;
 pub mod entry;
 pub mod finding;

@@ -1,0 +1,48 @@
+//! Which alert a finding belongs to, and whether it is news.
+//!
+//! Findings of one category on one host belong together. An alert that ended a moment ago is taken up
+//! again, so that a fault which comes and goes is one story and not twenty.
+
+use crate::finding::Category;
+use crate::registry::alert::{Alert, AlertState};
+use crate::registry::finding::FindingRow;
+
+/// A finding within this time of an alert's end continues it.
+pub(super) const REOPEN_WITHIN_MS: i64 = 30 * 60_000;
+/// What is known this late is history: it pages nobody.
+const NEWS_FOR_MS: i64 = 24 * 3_600_000;
+
+/// Where a finding belongs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    /// To an alert that is going on.
+    Join(Box<Alert>),
+    /// To one that has just ended.
+    Reopen(Box<Alert>),
+    /// To a new one.
+    New,
+}
+
+/// Finds a finding's place, given the latest alert of its host and category.
+pub(super) fn place(latest: Option<Alert>, now_ms: i64) -> Place {
+    match latest {
+        Some(alert) if alert.state != AlertState::Resolved => Place::Join(Box::new(alert)),
+        Some(alert) if ended_within(&alert, now_ms) => Place::Reopen(Box::new(alert)),
+        _ => Place::New,
+    }
+}
+
+fn ended_within(alert: &Alert, now_ms: i64) -> bool {
+    alert
+        .resolved_ms
+        .is_some_and(|resolved_ms| now_ms - resolved_ms <= REOPEN_WITHIN_MS)
+}
+
+/// Whether somebody is to be told of a finding. What is over, or was known to the PC for a day before
+/// we heard of it, is not; nor is the silence of a PC that people switch off.
+pub(super) fn tells(row: &FindingRow, host_is_always_on: bool) -> bool {
+    let over = row.closed_ms.is_some();
+    let late = row.judged_ms - row.finding.opened_ms > NEWS_FOR_MS;
+    let expected = row.finding.category == Category::Presence && !host_is_always_on;
+    !over && !late && !expected
+}

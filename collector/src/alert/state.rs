@@ -1,0 +1,189 @@
+//! An alert's life: what a finding, an end or a mail changes in it. Pure; `now` is an argument.
+//!
+//! The waits keep mails few: the first one waits a little for what belongs with it (the graver, the
+//! shorter), later ones keep a distance, and what is grave and taken by nobody is repeated.
+
+use serde_json::{Value, json};
+use vong_proto::event::Severity;
+
+use crate::registry::alert::{Action, Alert, AlertState, HistoryLine, MailKind, PlannedMail, SYSTEM};
+use crate::registry::finding::FindingRow;
+
+/// Mails about one alert keep this distance, unless it becomes graver.
+pub(super) const BETWEEN_MAILS_MS: i64 = 5 * 60_000;
+/// An alert of high severity or more that nobody takes is mailed again after this long.
+pub(super) const REPEAT_AFTER_MS: i64 = 4 * 3_600_000;
+
+/// How long the first mail waits for what belongs with it.
+pub(super) fn first_wait_ms(severity: Severity) -> i64 {
+    match severity {
+        Severity::Critical => 0,
+        Severity::High => 5_000,
+        Severity::Medium | Severity::Low => 30_000,
+    }
+}
+
+/// A new alert of its first finding. Its number is yet to be given.
+pub(super) fn opened(row: &FindingRow, tells: bool, now_ms: i64) -> (Alert, Vec<HistoryLine>) {
+    let mut alert = Alert {
+        id: 0,
+        category: row.finding.category,
+        host: row.finding.host,
+        severity: row.finding.severity,
+        state: AlertState::Open,
+        verdict: None,
+        assignee: None,
+        opened_ms: now_ms,
+        updated_ms: now_ms,
+        acknowledged_ms: None,
+        resolved_ms: None,
+        resolved_by: None,
+        findings: 0,
+        open_findings: 0,
+        title_code: String::new(),
+        title_params: Value::Null,
+        mail: None,
+        mailed_ms: None,
+        mailed_severity: None,
+    };
+    add(&mut alert, row, tells, now_ms);
+    (alert, vec![line(Action::Opened, about(row), now_ms)])
+}
+
+/// A finding joins an alert that is going on.
+pub(super) fn finding_added(
+    alert: &mut Alert,
+    row: &FindingRow,
+    tells: bool,
+    now_ms: i64,
+) -> Vec<HistoryLine> {
+    add(alert, row, tells, now_ms);
+    vec![line(Action::FindingAdded, about(row), now_ms)]
+}
+
+/// A finding takes up an alert that has ended. Whoever took it before may be gone: it is open again.
+pub(super) fn reopened(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) -> Vec<HistoryLine> {
+    alert.state = AlertState::Open;
+    alert.verdict = None;
+    alert.assignee = None;
+    alert.acknowledged_ms = None;
+    alert.resolved_ms = None;
+    alert.resolved_by = None;
+    alert.mail = None;
+    add(alert, row, tells, now_ms);
+    vec![line(Action::Reopened, about(row), now_ms)]
+}
+
+/// A finding's cause is gone. With the last of them the alert ends by itself; who was told of the alert
+/// is told of that, and who was not, never hears of it.
+pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -> Vec<HistoryLine> {
+    alert.open_findings = (alert.open_findings - 1).max(0);
+    alert.updated_ms = now_ms;
+    let mut lines = vec![line(Action::FindingClosed, about(row), now_ms)];
+    if alert.open_findings == 0 && alert.state != AlertState::Resolved {
+        alert.state = AlertState::Resolved;
+        alert.resolved_ms = Some(now_ms);
+        alert.resolved_by = None;
+        alert.mail = alert.mailed_ms.map(|_| PlannedMail {
+            kind: MailKind::Resolved,
+            due_ms: now_ms,
+        });
+        lines.push(line(Action::Resolved, json!({}), now_ms));
+    }
+    lines
+}
+
+/// Mails of a kind were written to these recipients.
+pub(super) fn mailed(
+    alert: &mut Alert,
+    kind: MailKind,
+    recipients: &[String],
+    now_ms: i64,
+) -> Vec<HistoryLine> {
+    alert.mailed_ms = Some(now_ms);
+    alert.mailed_severity = Some(alert.severity);
+    let waits = alert.state == AlertState::Open && alert.severity >= Severity::High;
+    alert.mail = waits.then_some(PlannedMail {
+        kind: MailKind::Reminder,
+        due_ms: now_ms + REPEAT_AFTER_MS,
+    });
+    let detail = json!({ "kind": kind, "recipients": recipients });
+    vec![line(Action::Mailed, detail, now_ms)]
+}
+
+fn add(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) {
+    alert.findings += 1;
+    alert.open_findings += 1;
+    alert.updated_ms = now_ms;
+    if alert.findings == 1 || row.finding.severity >= alert.severity {
+        alert.severity = row.finding.severity;
+        alert.title_code = row.finding.rule.clone();
+        alert.title_params = title_params(&row.finding.evidence);
+    }
+    if tells {
+        plan(alert, now_ms);
+    }
+}
+
+/// Plans the mail that tells of a new finding, or lets the one that is planned tell it.
+fn plan(alert: &mut Alert, now_ms: i64) {
+    let soon_ms = now_ms + first_wait_ms(alert.severity);
+    let wanted = match alert.mailed_ms {
+        None => PlannedMail {
+            kind: MailKind::Opened,
+            due_ms: soon_ms,
+        },
+        Some(mailed_ms) => PlannedMail {
+            kind: MailKind::Update,
+            due_ms: if Some(alert.severity) > alert.mailed_severity {
+                soon_ms
+            } else {
+                soon_ms.max(mailed_ms + BETWEEN_MAILS_MS)
+            },
+        },
+    };
+    alert.mail = Some(match alert.mail {
+        Some(planned) if planned.kind == wanted.kind && planned.due_ms <= wanted.due_ms => planned,
+        _ => wanted,
+    });
+}
+
+/// The facts that a title names; the rest stays in the evidence.
+fn title_params(evidence: &Value) -> Value {
+    let mut params = serde_json::Map::new();
+    for name in [
+        "path",
+        "action",
+        "more",
+        "product",
+        "days",
+        "probe",
+        "target",
+        "error",
+        "last_seen_ms",
+    ] {
+        if let Some(value) = evidence.get(name).filter(|value| !value.is_null()) {
+            params.insert(name.to_owned(), value.clone());
+        }
+    }
+    if let Some(who) = evidence
+        .pointer("/process/executable")
+        .filter(|who| !who.is_null())
+    {
+        params.insert("who".to_owned(), who.clone());
+    }
+    Value::Object(params)
+}
+
+fn about(row: &FindingRow) -> Value {
+    json!({ "finding": row.finding.id, "rule": row.finding.rule, "severity": row.finding.severity })
+}
+
+fn line(action: Action, detail: Value, now_ms: i64) -> HistoryLine {
+    HistoryLine {
+        at_ms: now_ms,
+        actor: SYSTEM.to_owned(),
+        action,
+        detail,
+    }
+}

@@ -1,0 +1,224 @@
+//! Mails in English, by setting.
+
+use vong_proto::event::Severity;
+
+use super::letter::{Fact, Labels, Params, Words, local_time};
+use crate::registry::alert::{MailKind, Verdict};
+
+/// English.
+pub(super) struct English;
+
+impl Words for English {
+    fn code(&self) -> &'static str {
+        "en"
+    }
+
+    fn labels(&self) -> Labels {
+        Labels {
+            greeting: "To whoever looks after the unit's PCs,",
+            host: "PC",
+            host_title: "The PC",
+            host_name: "Name",
+            asset_number: "Asset number",
+            place: "Place",
+            unit: "Unit",
+            seen_title: "What was seen",
+            steps_title: "What to do",
+            phone: "Duty telephone",
+            link: "See the details",
+            ended_at: "Ended",
+            footer: "sent automatically; times are Vietnam's.",
+        }
+    }
+
+    fn severity(&self, severity: Severity) -> &'static str {
+        match severity {
+            Severity::Critical => "Critical",
+            Severity::High => "High",
+            Severity::Medium => "Medium",
+            Severity::Low => "Low",
+        }
+    }
+
+    fn title(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "antivirus.missing" => "there is no antivirus".to_owned(),
+            "antivirus.off" => "antivirus is off".to_owned(),
+            "antivirus.stale" => stale(params),
+            "file.critical_changed" if params.has("/more") => "many important files changed".to_owned(),
+            "file.critical_changed" => file_title(params),
+            "probe.unreachable" => format!("cannot reach “{}”", params.name("/probe")),
+            "host.silent" => "has stopped reporting".to_owned(),
+            _ => "something unusual was seen".to_owned(),
+        }
+    }
+
+    fn kind(&self, kind: MailKind) -> &'static str {
+        match kind {
+            MailKind::Opened | MailKind::Resolved => "",
+            MailKind::Update => "Update – ",
+            MailKind::Reminder => "Reminder, nobody has taken it – ",
+        }
+    }
+
+    fn ended(&self, verdict: Option<Verdict>) -> &'static str {
+        match verdict {
+            None => "Resolved",
+            Some(Verdict::True) => "Dealt with",
+            Some(Verdict::Benign) => "Closed: harmless",
+            Some(Verdict::False) => "Closed: false alarm",
+        }
+    }
+
+    fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
+        match rule {
+            "antivirus.missing" => ("No antivirus was found on the PC".to_owned(), Vec::new()),
+            "antivirus.off" => ("Antivirus is not running".to_owned(), product(evidence)),
+            "antivirus.stale" => (
+                "Malware definitions are not being updated".to_owned(),
+                product(evidence),
+            ),
+            "file.critical_changed" => file(evidence),
+            "probe.unreachable" => (
+                format!("Cannot reach “{}”", evidence.name("/probe")),
+                facts([
+                    ("Address", evidence.path("/target")),
+                    ("Reason", failure(&evidence.name("/error"))),
+                ]),
+            ),
+            "host.silent" => {
+                let last = evidence
+                    .number("/last_seen_ms")
+                    .map(local_time)
+                    .unwrap_or_default();
+                (
+                    "The PC stopped reporting without a goodbye".to_owned(),
+                    facts([("Last heard", last)]),
+                )
+            }
+            _ => ("Something unusual".to_owned(), Vec::new()),
+        }
+    }
+
+    fn steps(&self, code: &str) -> [&'static str; 3] {
+        match code {
+            "antivirus.missing" => [
+                "Check on the PC whether antivirus is installed.",
+                "If not, install the product your unit was given and restart the PC.",
+                "Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, call the duty telephone.",
+            ],
+            "antivirus.off" => [
+                "Open the antivirus on the PC and switch protection on.",
+                "Ask the PC's user whether they switched it off.",
+                "If it will not start, or nobody did: unplug the network cable, leave the PC on and call the duty telephone at once.",
+            ],
+            "antivirus.stale" => [
+                "Check that the PC has a working network connection.",
+                "Open the antivirus and choose “Update”.",
+                "If it has not updated after two hours, call the duty telephone.",
+            ],
+            "file.critical_changed" => [
+                "Ask the PC's user whether they changed this file.",
+                "If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.",
+                "Call the duty telephone at once and read out the PC's name above.",
+            ],
+            "probe.unreachable" => [
+                "Try the service on this PC and on another one in the same room.",
+                "If only this PC fails: check its cable or Wi-Fi, then restart it.",
+                "If others fail too, call the duty telephone.",
+            ],
+            "host.silent" => [
+                "Check that the PC is on and its network cable is plugged in.",
+                "If it is on, restart it.",
+                "If it is still silent after 10 minutes, call the duty telephone.",
+            ],
+            _ => ["Leave the PC on.", "Call the duty telephone for advice.", ""],
+        }
+    }
+
+    fn nothing_to_do(&self) -> &'static str {
+        "There is nothing more for you to do."
+    }
+
+    fn more(&self, count: i64) -> String {
+        format!("… and {count} more, see the details.")
+    }
+}
+
+fn file(evidence: &Params<'_>) -> (String, Vec<Fact>) {
+    if let Some(more) = evidence.number("/more") {
+        return (
+            format!("{more} more important files changed within a minute"),
+            Vec::new(),
+        );
+    }
+    let what = match evidence.code("/action") {
+        "created" => "A new file in an important folder",
+        "deleted" => "An important file was deleted",
+        "renamed" => "An important file was renamed",
+        "attributes" => "An important file's attributes changed",
+        _ => "An important file changed",
+    };
+    let program = evidence.path("/process/executable");
+    let program = match (program.is_empty(), evidence.number("/process/pid")) {
+        (false, Some(pid)) => format!("{program} (process {pid})"),
+        (false, None) => program,
+        (true, Some(pid)) => format!("process {pid}, gone before its name could be noted"),
+        (true, None) if evidence.code("/who_reason") == "catch_up" => {
+            "not known: it happened while the agent was not running".to_owned()
+        }
+        (true, None) => "not known".to_owned(),
+    };
+    let facts = facts([
+        ("Path", evidence.path("/path")),
+        ("Old name", evidence.path("/old_path")),
+        ("User", evidence.name("/process/user")),
+        ("Program", program),
+    ]);
+    (what.to_owned(), facts)
+}
+
+fn file_title(params: &Params<'_>) -> String {
+    let name = params.file_name();
+    match params.code("/action") {
+        "created" => format!("new file “{name}” in an important folder"),
+        "deleted" => format!("important file “{name}” was deleted"),
+        "renamed" => format!("important file was renamed to “{name}”"),
+        "attributes" => format!("attributes of important file “{name}” changed"),
+        _ => format!("important file “{name}” changed"),
+    }
+}
+
+fn product(evidence: &Params<'_>) -> Vec<Fact> {
+    let built = evidence.number("/definitions_built_ms").map(local_time);
+    facts([
+        ("Product", evidence.name("/product")),
+        ("Definitions", evidence.name("/definitions_version")),
+        ("Published", built.unwrap_or_default()),
+    ])
+}
+
+fn stale(params: &Params<'_>) -> String {
+    match params.number("/days") {
+        Some(days) => format!("its malware definitions are {days} days old"),
+        None => "its malware definitions are old".to_owned(),
+    }
+}
+
+fn failure(error: &str) -> String {
+    match error {
+        "timeout" => "no answer".to_owned(),
+        "refused" => "connection refused".to_owned(),
+        "no_such_name" => "no such name".to_owned(),
+        "tls" => "its certificate is not valid".to_owned(),
+        other => match other.strip_prefix("status_") {
+            Some(status) => format!("it answers with error {status}"),
+            None => other.to_owned(),
+        },
+    }
+}
+
+fn facts<const N: usize>(pairs: [(&'static str, String); N]) -> Vec<Fact> {
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| Fact { name, value }).collect()
+}

@@ -1,0 +1,31 @@
+//! When a mail is tried again, and when it is given up. Pure.
+
+use crate::registry::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+
+/// The pause after the first failure; each further one doubles it.
+const FIRST_PAUSE_MS: i64 = 60_000;
+/// The longest pause: a relay that comes back is found within the hour.
+const PAUSE_MAX_MS: i64 = 3_600_000;
+/// A mail older than this tells nobody anything: the dashboard has said it for two days.
+const GIVE_UP_AFTER_MS: i64 = 48 * 3_600_000;
+
+/// What becomes of a delivery after an attempt, and when it is due next.
+pub(super) fn next(row: &Delivery, attempt: &Attempt) -> (DeliveryState, i64) {
+    match attempt.outcome {
+        Outcome::Accepted => (DeliveryState::Sent, row.due_ms),
+        Outcome::Bounced => (DeliveryState::Failed, row.due_ms),
+        Outcome::Deferred | Outcome::Error => {
+            let due_ms = attempt.at_ms + pause_ms(row.attempts);
+            if due_ms - row.created_ms > GIVE_UP_AFTER_MS {
+                (DeliveryState::Failed, row.due_ms)
+            } else {
+                (DeliveryState::Due, due_ms)
+            }
+        }
+    }
+}
+
+fn pause_ms(attempts_before: i64) -> i64 {
+    let doublings = u32::try_from(attempts_before.clamp(0, 16)).unwrap_or(0);
+    (FIRST_PAUSE_MS << doublings).min(PAUSE_MAX_MS)
+}

@@ -1,0 +1,257 @@
+//! Mails in Vietnamese, for somebody who looks after an office's PCs beside their own work.
+
+use vong_proto::event::Severity;
+
+use super::letter::{Fact, Labels, Params, Words};
+use crate::registry::alert::{MailKind, Verdict};
+
+/// Vietnamese.
+pub(super) struct Vietnamese;
+
+impl Words for Vietnamese {
+    fn code(&self) -> &'static str {
+        "vi"
+    }
+
+    fn labels(&self) -> Labels {
+        Labels {
+            greeting: "Kính gửi anh/chị phụ trách máy tính của đơn vị,",
+            host: "Máy",
+            host_title: "Máy tính",
+            host_name: "Tên máy",
+            asset_number: "Mã tài sản",
+            place: "Nơi đặt",
+            unit: "Đơn vị",
+            seen_title: "Đã ghi nhận",
+            steps_title: "Việc cần làm",
+            phone: "Điện thoại trực",
+            link: "Xem chi tiết trên hệ thống",
+            ended_at: "Kết thúc lúc",
+            footer: "Thư được gửi tự động; giờ ghi trong thư là giờ Việt Nam.",
+        }
+    }
+
+    fn severity(&self, severity: Severity) -> &'static str {
+        match severity {
+            Severity::Critical => "Khẩn cấp",
+            Severity::High => "Cao",
+            Severity::Medium => "Trung bình",
+            Severity::Low => "Thấp",
+        }
+    }
+
+    fn title(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "antivirus.missing" => "chưa có phần mềm diệt vi-rút".to_owned(),
+            "antivirus.off" => "phần mềm diệt vi-rút đang tắt".to_owned(),
+            "antivirus.stale" => stale(params),
+            "file.critical_changed" if params.has("/more") => "nhiều tệp quan trọng bị thay đổi".to_owned(),
+            "file.critical_changed" => file_title(params),
+            "probe.unreachable" => format!("không kết nối được tới “{}”", params.name("/probe")),
+            "host.silent" => "mất liên lạc với hệ thống giám sát".to_owned(),
+            _ => "có dấu hiệu bất thường".to_owned(),
+        }
+    }
+
+    fn kind(&self, kind: MailKind) -> &'static str {
+        match kind {
+            MailKind::Opened | MailKind::Resolved => "",
+            MailKind::Update => "Diễn biến mới – ",
+            MailKind::Reminder => "Nhắc lại, chưa có người tiếp nhận – ",
+        }
+    }
+
+    fn ended(&self, verdict: Option<Verdict>) -> &'static str {
+        match verdict {
+            None => "Đã khắc phục",
+            Some(Verdict::True) => "Đã xử lý xong",
+            Some(Verdict::Benign) => "Đã đóng: không gây hại",
+            Some(Verdict::False) => "Đã đóng: cảnh báo nhầm",
+        }
+    }
+
+    fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
+        match rule {
+            "antivirus.missing" => (
+                "Không tìm thấy phần mềm diệt vi-rút nào trên máy".to_owned(),
+                Vec::new(),
+            ),
+            "antivirus.off" => ("Phần mềm diệt vi-rút không chạy".to_owned(), product(evidence)),
+            "antivirus.stale" => (sentence(&stale(evidence)), product(evidence)),
+            "file.critical_changed" => file(evidence),
+            "probe.unreachable" => (
+                format!("Không kết nối được tới “{}”", evidence.name("/probe")),
+                facts([
+                    ("Địa chỉ", evidence.path("/target")),
+                    ("Nguyên nhân", failure(&evidence.name("/error"))),
+                ]),
+            ),
+            "host.silent" => (
+                "Máy ngừng gửi tín hiệu mà không báo trước".to_owned(),
+                facts([(
+                    "Tín hiệu cuối",
+                    evidence
+                        .number("/last_seen_ms")
+                        .map(super::letter::local_time)
+                        .unwrap_or_default(),
+                )]),
+            ),
+            _ => ("Dấu hiệu bất thường".to_owned(), Vec::new()),
+        }
+    }
+
+    fn steps(&self, code: &str) -> [&'static str; 3] {
+        match code {
+            "antivirus.missing" => [
+                "Kiểm tra trên máy xem đã cài phần mềm diệt vi-rút chưa.",
+                "Nếu chưa có, cài phần mềm mà đơn vị được cấp, rồi khởi động lại máy.",
+                "Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, gọi điện thoại trực.",
+            ],
+            "antivirus.off" => [
+                "Mở phần mềm diệt vi-rút trên máy và bật lại tính năng bảo vệ.",
+                "Hỏi người dùng máy có tự tắt hay không.",
+                "Nếu không bật lại được hoặc không ai tắt: rút dây mạng, giữ nguyên máy đang bật và gọi ngay điện thoại trực.",
+            ],
+            "antivirus.stale" => [
+                "Kiểm tra máy có kết nối mạng bình thường không.",
+                "Mở phần mềm diệt vi-rút và chọn “Cập nhật”.",
+                "Nếu sau hai giờ vẫn chưa cập nhật được, gọi điện thoại trực.",
+            ],
+            "file.critical_changed" => [
+                "Hỏi người dùng máy có tự thay đổi tệp này không.",
+                "Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.",
+                "Gọi ngay điện thoại trực và đọc tên máy ghi ở trên.",
+            ],
+            "probe.unreachable" => [
+                "Thử mở dịch vụ này trên máy và trên một máy khác cùng phòng.",
+                "Nếu chỉ máy này lỗi: kiểm tra dây mạng hoặc Wi-Fi, rồi khởi động lại máy.",
+                "Nếu các máy khác cũng lỗi, gọi điện thoại trực.",
+            ],
+            "host.silent" => [
+                "Kiểm tra máy có đang bật và cắm dây mạng không.",
+                "Nếu máy đang bật, khởi động lại máy.",
+                "Sau 10 phút vẫn mất liên lạc, gọi điện thoại trực.",
+            ],
+            _ => ["Không tắt máy.", "Gọi điện thoại trực để được hướng dẫn.", ""],
+        }
+    }
+
+    fn nothing_to_do(&self) -> &'static str {
+        "Anh/chị không cần làm gì thêm."
+    }
+
+    fn more(&self, count: i64) -> String {
+        format!("… và {} dấu hiệu khác, xem trên hệ thống.", grouped(count))
+    }
+}
+
+fn file(evidence: &Params<'_>) -> (String, Vec<Fact>) {
+    if let Some(more) = evidence.number("/more") {
+        return (
+            format!("Thêm {} tệp quan trọng bị thay đổi trong một phút", grouped(more)),
+            Vec::new(),
+        );
+    }
+    let moved = facts([("Tên cũ", evidence.path("/old_path"))]);
+    let mut all = facts([("Đường dẫn", evidence.path("/path"))]);
+    all.extend(moved);
+    all.extend(who(evidence));
+    (sentence(file_action(evidence)), all)
+}
+
+fn file_title(params: &Params<'_>) -> String {
+    let name = params.file_name();
+    match params.code("/action") {
+        "created" => format!("có tệp mới “{name}” trong thư mục quan trọng"),
+        "deleted" => format!("tệp quan trọng “{name}” bị xóa"),
+        "renamed" => format!("tệp quan trọng bị đổi tên thành “{name}”"),
+        "attributes" => format!("thuộc tính của tệp quan trọng “{name}” bị thay đổi"),
+        _ => format!("tệp quan trọng “{name}” bị sửa đổi"),
+    }
+}
+
+fn file_action(params: &Params<'_>) -> &'static str {
+    match params.code("/action") {
+        "created" => "có tệp mới trong thư mục quan trọng",
+        "deleted" => "tệp quan trọng bị xóa",
+        "renamed" => "tệp quan trọng bị đổi tên",
+        "attributes" => "thuộc tính của tệp quan trọng bị thay đổi",
+        _ => "tệp quan trọng bị sửa đổi",
+    }
+}
+
+fn who(evidence: &Params<'_>) -> Vec<Fact> {
+    let program = evidence.path("/process/executable");
+    let pid = evidence.number("/process/pid");
+    let program = match (program.is_empty(), pid) {
+        (false, Some(pid)) => format!("{program} (tiến trình {pid})"),
+        (false, None) => program,
+        (true, Some(pid)) => format!("tiến trình {pid}, đã kết thúc trước khi kịp ghi nhận tên"),
+        (true, None) => match evidence.code("/who_reason") {
+            "catch_up" => "không rõ: tệp thay đổi khi phần mềm giám sát không chạy".to_owned(),
+            _ => "không xác định được".to_owned(),
+        },
+    };
+    facts([
+        ("Người dùng", evidence.name("/process/user")),
+        ("Chương trình thực hiện", program),
+    ])
+}
+
+fn product(evidence: &Params<'_>) -> Vec<Fact> {
+    let built = evidence
+        .number("/definitions_built_ms")
+        .map(super::letter::local_time);
+    facts([
+        ("Phần mềm", evidence.name("/product")),
+        ("Mẫu nhận diện mã độc", evidence.name("/definitions_version")),
+        ("Phát hành lúc", built.unwrap_or_default()),
+    ])
+}
+
+fn stale(params: &Params<'_>) -> String {
+    match params.number("/days") {
+        Some(days) => format!("mẫu nhận diện mã độc chậm cập nhật {} ngày", grouped(days)),
+        None => "mẫu nhận diện mã độc chậm cập nhật".to_owned(),
+    }
+}
+
+fn failure(error: &str) -> String {
+    match error {
+        "timeout" => "không có phản hồi".to_owned(),
+        "refused" => "kết nối bị từ chối".to_owned(),
+        "no_such_name" => "không tìm thấy tên máy chủ".to_owned(),
+        "unreachable" => "không có đường mạng tới máy chủ".to_owned(),
+        "tls" => "chứng thư bảo mật không hợp lệ".to_owned(),
+        other => match other.strip_prefix("status_") {
+            Some(status) => format!("dịch vụ báo lỗi {status}"),
+            None => other.to_owned(),
+        },
+    }
+}
+
+fn facts<const N: usize>(pairs: [(&'static str, String); N]) -> Vec<Fact> {
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| Fact { name, value }).collect()
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// 4.239, as numbers are written here.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}
