@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::delivery::{RelayError, SenderError};
 use crate::engine::secret::Secret;
 use crate::engine::supervisor::{self, EngineConfig, EngineHandle};
 use crate::entry::Fact;
@@ -34,7 +35,9 @@ use crate::stop;
 use crate::store::{Store, StoreAddress};
 
 mod folder;
+mod judge;
 mod show;
+mod tell;
 
 pub use folder::FolderError;
 
@@ -94,6 +97,12 @@ pub enum PipelineError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The mail relay cannot be used as configured.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+    /// The sender's address is none.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
     /// A secret's file cannot be read.
     #[error("cannot read {}, named by {key}", .path.display())]
     Secret {
@@ -321,6 +330,7 @@ impl Joints {
         self.start_store(store, &homes.journal);
         self.start_clock(&homes.journal);
         self.start_face(config, homes, store, listeners.web);
+        self.start_telling(config, homes)?;
         self.start_intake(config, homes, listeners.intake, revision)
     }
 

@@ -1,0 +1,189 @@
+//! The task that joins journal, rules and registry: reads facts, lets them be judged, keeps what follows.
+//!
+//! The registry's cursor, the rules' memory, findings and what is known of hosts commit in one
+//! transaction; only then may the journal erase what was read. Whatever fails, the task starts again from
+//! what was committed, and judges the same facts to the same findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::entry::{Entry, HostId};
+use crate::finding::FindingChange;
+use crate::journal::{Cursor, Journal, JournalError};
+use crate::live::{Live, Topic};
+use crate::metrics::Metrics;
+use crate::registry::{self, Registry, Transaction, finding, host_state, rule_state};
+use crate::rules::{HostChange, HostNews, MemoryError, Remembered, Rules};
+use crate::stop;
+
+/// The name of the registry's cursor.
+const CURSOR: &str = "rules";
+/// Read at once: enough to catch up quickly, little enough to commit within milliseconds.
+const ENTRIES_MAX: usize = 500;
+/// Read at once, packed.
+const BYTES_MAX: usize = 4 << 20;
+/// The cursor may lag by this much behind facts from which nothing followed: judging them again is
+/// harmless, and an idle fleet costs no write per fact.
+const CURSOR_LAG: Duration = Duration::from_secs(1);
+/// After a failure the task starts again this much later.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the task works with.
+pub(super) struct Judge {
+    pub(super) journal: Journal,
+    pub(super) registry: Registry,
+    pub(super) live: Live,
+    pub(super) metrics: Arc<Metrics>,
+    /// Tells the alert stage that findings have changed.
+    pub(super) findings_changed: Arc<Notify>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum JudgeError {
+    #[error("the journal cannot be read")]
+    Journal(#[from] JournalError),
+    #[error("the registry cannot be used")]
+    Registry(#[from] registry::Error),
+    #[error("the rules cannot go on from what they remember")]
+    Memory(#[from] MemoryError),
+}
+
+/// What follows from some entries.
+#[derive(Default)]
+struct Results {
+    findings: Vec<(FindingChange, i64)>,
+    memory: BTreeMap<(&'static str, String), Option<String>>,
+    hosts: Vec<HostChange>,
+}
+
+impl Judge {
+    /// Judges until told to stop.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.follow().await {
+                Ok(()) => return,
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    warn!(error, "facts wait to be judged");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FAILURE_PAUSE) => {}
+                () = stop::raised(&mut self.stop) => return,
+            }
+        }
+    }
+
+    /// Follows the journal from the committed cursor; returns when told to stop.
+    async fn follow(&mut self) -> Result<(), JudgeError> {
+        let mut committed = rule_state::cursor(&self.registry, CURSOR).await?;
+        let mut read = committed;
+        let mut committed_at = Instant::now();
+        let mut rules = Rules::restore(&rule_state::all(&self.registry).await?, committed)?;
+        let mut durable = self.journal.durable_position();
+        loop {
+            durable.mark_unchanged();
+            let entries = self.journal.read(read, ENTRIES_MAX, BYTES_MAX).await?;
+            let results = judged(&mut rules, &entries);
+            read = entries.last().map_or(read, |entry| entry.pos);
+            let lags = read > committed && committed_at.elapsed() >= CURSOR_LAG;
+            if !results.is_empty() || lags {
+                self.commit(&results, read).await?;
+                self.tell(&results);
+                self.journal.pass(Cursor::Rules, read).await?;
+                (committed, committed_at) = (read, Instant::now());
+            }
+            if !entries.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                _ = durable.changed() => {}
+                () = tokio::time::sleep(CURSOR_LAG), if read > committed => {}
+                () = stop::raised(&mut self.stop) => return Ok(()),
+            }
+        }
+    }
+
+    /// Keeps what follows, and how far the rules have read, together.
+    async fn commit(&self, results: &Results, pos: u64) -> Result<(), registry::Error> {
+        let mut tx = self.registry.begin().await?;
+        for (change, judged_ms) in &results.findings {
+            match change {
+                FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
+                FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
+            }
+        }
+        for ((rule, entity), state) in &results.memory {
+            rule_state::keep(&mut tx, rule, entity, state.as_deref()).await?;
+        }
+        for change in &results.hosts {
+            keep_news(&mut tx, change).await?;
+        }
+        rule_state::move_cursor(&mut tx, CURSOR, pos).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn tell(&self, results: &Results) {
+        for (change, _) in &results.findings {
+            match change {
+                FindingChange::Opened(_) => self.metrics.findings_opened.inc(),
+                FindingChange::Closed { .. } => self.metrics.findings_closed.inc(),
+            }
+        }
+        if !results.findings.is_empty() {
+            self.findings_changed.notify_one();
+        }
+        let hosts: BTreeSet<HostId> = results.hosts.iter().map(|change| change.host).collect();
+        for host in &hosts {
+            self.live.publish(Topic::Host(*host));
+        }
+        if !hosts.is_empty() {
+            self.live.publish(Topic::Overview);
+        }
+    }
+}
+
+impl Results {
+    fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.memory.is_empty() && self.hosts.is_empty()
+    }
+}
+
+fn judged(rules: &mut Rules, entries: &[Entry]) -> Results {
+    let mut results = Results::default();
+    for entry in entries {
+        let judgement = rules.judge(entry);
+        let findings = judgement.findings.into_iter();
+        results
+            .findings
+            .extend(findings.map(|change| (change, entry.received_ms)));
+        for Remembered { rule, entity, state } in judgement.memory {
+            results.memory.insert((rule, entity), state);
+        }
+        results.hosts.extend(judgement.hosts);
+    }
+    results
+}
+
+async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), registry::Error> {
+    let host = change.host;
+    match &change.news {
+        HostNews::Protection {
+            protection,
+            at_ms,
+            detail,
+        } => host_state::set_protection(tx, host, *protection, *at_ms, detail).await,
+        HostNews::Network { at_ms, detail } => host_state::set_network(tx, host, *at_ms, detail).await,
+        HostNews::State(state) => host_state::keep(tx, host, state).await,
+        HostNews::Outdated { noun, before_ms } => {
+            host_state::forget_before(tx, host, *noun, *before_ms).await
+        }
+    }
+}
