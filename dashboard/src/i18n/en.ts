@@ -96,7 +96,7 @@ export const en = {
   connection: {
     label: 'Connection',
     connected: 'Connected',
-    silent: 'Silent',
+    silent: 'Not connected',
     never: 'Never connected',
     seen: 'Seen in the last 24 hours',
     since: 'since {{time}}',
@@ -118,7 +118,7 @@ export const en = {
     openAlerts: 'Open alerts',
     noOpenAlerts: 'There are no open alerts.',
     problems: 'PCs that need attention',
-    silent: 'Silent',
+    silent: 'Not connected',
     off: 'Antivirus is off',
     missingAntivirus: 'No antivirus',
     stale: 'Definitions out of date',

@@ -102,7 +102,7 @@ export const vi = {
   connection: {
     label: 'Kết nối',
     connected: 'Đang kết nối',
-    silent: 'Mất liên lạc',
+    silent: 'Không kết nối',
     never: 'Chưa từng kết nối',
     seen: 'Có kết nối trong 24 giờ',
     since: 'từ {{time}}',
@@ -129,7 +129,7 @@ export const vi = {
     openAlerts: 'Cảnh báo đang mở',
     noOpenAlerts: 'Không có cảnh báo nào đang mở.',
     problems: 'Máy tính cần chú ý',
-    silent: 'Mất liên lạc',
+    silent: 'Không kết nối',
     off: 'Phòng, chống mã độc đang tắt',
     missingAntivirus: 'Không có phần mềm phòng, chống mã độc',
     stale: 'Mẫu nhận diện chậm cập nhật',

@@ -1,4 +1,5 @@
 /** The state of the fleet on one screen; every number leads to the list that it counts. */
+import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { overviewQuery } from '~/api/queries';
@@ -105,7 +106,7 @@ function OpenAlerts({ counts }: { counts: Overview['alerts_open'] }) {
           value={formatNumber(counts[severity], language)}
           tone={counts[severity] > 0 ? severity : undefined}
           to="/alerts"
-          search={{ severity, state: 'open' }}
+          search={{ severity }}
         />
       ))}
     </section>
@@ -193,9 +194,11 @@ function Integrity({ overview }: OverviewProps) {
         </dl>
       </div>
       <p className={classes.caption}>
-        {t('overview.perHour')} · {t('overview.total', shown(total))}
+        {t('overview.perHour')}
+        {bars.length > 0 && ` · ${t('overview.total', shown(total))}`}
       </p>
-      <Bars caption={t('overview.perHour')} bars={bars} />
+      {/* Without the store nobody knows: that is not zero events. */}
+      {bars.length === 0 ? <Text>{t('error.unavailable')}</Text> : <Bars caption={t('overview.perHour')} bars={bars} />}
     </Panel>
   );
 }

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The alerts that the asker may see: the gravest first, then the oldest. */
+        /** The alerts that the asker may see: the gravest first, and among equals the newest. */
         get: operations["list_alerts"];
         put?: never;
         post?: never;
@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One alert. */
+        /** One alert. Looking at it is audited. */
         get: operations["alert"];
         put?: never;
         post?: never;
@@ -304,6 +304,23 @@ export interface paths {
         get?: never;
         /** Changes one's own password; every other session of the user ends. */
         put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document. */
+        get: operations["openapi_document"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -946,7 +963,7 @@ export interface components {
             seen: number;
             /**
              * Format: int64
-             * @description Registered and not connected.
+             * @description Registered, heard of once, and not connected.
              */
             silent: number;
         };
@@ -1401,7 +1418,7 @@ export interface components {
             items: {
                 /**
                  * Format: int64
-                 * @description Alerts of this unit itself that are not resolved.
+                 * @description Alerts of these that are not resolved.
                  */
                 alerts_open: number;
                 /**
@@ -1415,7 +1432,7 @@ export interface components {
                 contact_name?: string | null;
                 /**
                  * Format: int64
-                 * @description Active hosts of this unit itself; those of units below it are counted there.
+                 * @description Active hosts, those of the units below it included.
                  */
                 hosts: number;
                 /**
@@ -1644,7 +1661,7 @@ export interface components {
         Unit: {
             /**
              * Format: int64
-             * @description Alerts of this unit itself that are not resolved.
+             * @description Alerts of these that are not resolved.
              */
             alerts_open: number;
             /**
@@ -1658,7 +1675,7 @@ export interface components {
             contact_name: string | null;
             /**
              * Format: int64
-             * @description Active hosts of this unit itself; those of units below it are counted there.
+             * @description Active hosts, those of the units below it included.
              */
             hosts: number;
             /**
@@ -1783,7 +1800,7 @@ export interface operations {
                 unit?: number;
                 /** @description Of this host. */
                 host?: number;
-                /** @description Part of the host's name, or the alert's number. */
+                /** @description Part of the host's name, asset number or place. */
                 search?: string;
                 /** @description `next_cursor` of the page before; absent for the first. */
                 cursor?: string;
@@ -1835,7 +1852,7 @@ export interface operations {
                 unit?: number;
                 /** @description Of this host. */
                 host?: number;
-                /** @description Part of the host's name, or the alert's number. */
+                /** @description Part of the host's name, asset number or place. */
                 search?: string;
             };
             header?: never;
@@ -2126,7 +2143,7 @@ export interface operations {
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
                 protection?: components["schemas"]["Protection"];
-                /** @description Whether events of it are missing. */
+                /** @description Only those that miss events. */
                 missing?: boolean;
                 /** @description The order. */
                 sort?: components["schemas"]["HostSort"];
@@ -2178,7 +2195,7 @@ export interface operations {
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
                 protection?: components["schemas"]["Protection"];
-                /** @description Whether events of it are missing. */
+                /** @description Only those that miss events. */
                 missing?: boolean;
                 /** @description The order. */
                 sort?: components["schemas"]["HostSort"];
@@ -2606,6 +2623,25 @@ export interface operations {
             };
         };
     };
+    openapi_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Params"];
+                };
+            };
+        };
+    };
     overview: {
         parameters: {
             query?: never;
@@ -2851,7 +2887,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/openmetrics-text": string;
+                    "text/plain; version=0.0.4": string;
                 };
             };
         };
