@@ -1,17 +1,278 @@
 //! Vọng's agent: the stages of an event's life on a PC, in reading order.
 //!
-//! `sensor` watches, `spool` keeps, `uplink` sends. They meet only here, joined by bounded channels.
+//! ```text
+//! sensor ──reports──▶ spool ──outbox──▶ uplink ══TLS══▶ collector
+//!    ▲                                    │
+//!    └───────── policy, rescans ──────────┘
+//! ```
+//! `sensor` watches, `spool` keeps, `uplink` sends. They know nothing of each other and meet only here,
+//! joined by bounded channels. What they hand over has modules of its own: `report` (a sensor to the spool),
+//! `state` (back again), `outbox` (the spool to the uplink), `policy` and `command` (the uplink to sensors).
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+use vong_proto::event::StopReason;
 
 pub mod cause;
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod outbox;
 pub mod paths;
 pub mod policy;
 pub mod report;
 pub mod sensor;
+pub mod service;
 pub mod spool;
 pub mod state;
 pub mod status;
 pub mod stop;
 pub mod uplink;
+
+use config::Config;
+use policy::{Policies, PolicyWatch};
+use report::Reports;
+use spool::{Spool, SpoolError};
+use status::{Status, StatusFile};
+use stop::Stop;
+use uplink::enrol::{EnrolError, Identity};
+use uplink::{Uplink, UplinkError};
+
+/// Sensors that have not ended by then are left behind: what they have not handed over was never promised.
+const SENSORS_LIMIT: Duration = Duration::from_secs(2);
+
+/// The uplink's own limit for its last events is 3 s.
+const UPLINK_LIMIT: Duration = Duration::from_secs(4);
+
+/// The last commit.
+const SPOOL_LIMIT: Duration = Duration::from_secs(3);
+
+/// An agent at work.
+#[derive(Debug)]
+pub struct Agent {
+    stop: Stop,
+    finish: Stop,
+    policy: PolicyWatch,
+    reports: Reports,
+    committed: watch::Receiver<[u64; 4]>,
+    sensors: Vec<JoinHandle<()>>,
+    uplink: JoinHandle<()>,
+    spool: JoinHandle<Result<(), SpoolError>>,
+    /// Held as long as the agent runs.
+    _lock: File,
+}
+
+/// Why an agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no identity.
+    #[error("this PC is not enrolled; run vong-agent enrol with a token from the collector's administrator")]
+    NotEnrolled,
+    /// The identity cannot be read.
+    #[error(transparent)]
+    Identity(#[from] EnrolError),
+    /// Another agent runs here.
+    #[error(
+        "another vong-agent already runs on {folder}; stop it first, or give this one its own data folder"
+    )]
+    Running {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use {path}")]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The spool cannot be opened.
+    #[error("cannot open the spool at {path}")]
+    Spool {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: SpoolError,
+    },
+    /// The presence sensor cannot say hello.
+    #[error("the agent's start cannot be kept")]
+    Hello(#[from] sensor::presence::PresenceError),
+    /// The uplink cannot start.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+}
+
+impl Agent {
+    /// Starts every stage: the spool, then the hello, the sensors, the uplink.
+    ///
+    /// # Errors
+    /// See [`StartError`]; whatever had started ends by itself.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let lock = lock(config)?;
+        let identity = Identity::load(&config.data)?.ok_or(StartError::NotEnrolled)?;
+        let address = config.collector.clone().unwrap_or(identity.collector);
+        let (reports, received) = Reports::channel();
+        let (outbox, desk) = outbox::outbox(reports.clone());
+        let committed = outbox.committed();
+        let spool = open_spool(config)?
+            .start(received, desk)
+            .map_err(spool_error(config))?;
+        let (policies, policy) = Policies::open(&config.data.policy());
+        let (rescans, rescans_waiting) = command::rescans();
+        let stop = Stop::new();
+        let finish = Stop::new();
+        sensor::presence::started(&reports, &config.data.spool())?;
+        let context = sensor::Context {
+            reports: reports.clone(),
+            state: config.data.spool(),
+            policy: policy.clone(),
+            stop: stop.clone(),
+            own_folders: vec![config.data.path().to_owned()],
+        };
+        let sensors = sensor::start(&context, rescans_waiting);
+        let uplink = Uplink {
+            status: StatusFile::new(config.data.status(), first_status(&address)),
+            address,
+            data: config.data.clone(),
+            outbox,
+            reports: reports.clone(),
+            policies,
+            rescans,
+            finish: finish.clone(),
+        };
+        let uplink = uplink.start()?;
+        Ok(Self {
+            stop,
+            finish,
+            policy,
+            reports,
+            committed,
+            sensors,
+            uplink,
+            spool,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until the spool has ended by itself, which it does only when it can no longer keep anything.
+    pub async fn broken(&self) {
+        let mut committed = self.committed.clone();
+        while committed.changed().await.is_ok() {}
+    }
+
+    /// Stops every stage in the order of an event's life, so that the goodbye is the last to be sent.
+    ///
+    /// # Errors
+    /// When the spool had failed.
+    pub fn stop(self, reason: StopReason) -> Result<(), SpoolError> {
+        info!(?reason, "stopping");
+        self.stop.request(reason);
+        self.policy.wake_all();
+        if !ended_within(SENSORS_LIMIT, self.sensors) {
+            warn!("a sensor does not end; it is left behind");
+        }
+        if let Err(error) = sensor::presence::stopping(&self.reports, reason) {
+            warn!(%error, "the goodbye cannot be kept");
+        }
+        self.finish.request(reason);
+        if !ended_within(UPLINK_LIMIT, vec![self.uplink]) {
+            warn!("the uplink does not end; what it has not sent is sent after the next start");
+        }
+        drop(self.reports);
+        result_within(SPOOL_LIMIT, self.spool)
+    }
+}
+
+/// Makes the data folder if need be, and holds it for this process as long as the returned file lives.
+///
+/// # Errors
+/// [`StartError::Running`] when another process holds it.
+pub fn lock(config: &Config) -> Result<File, StartError> {
+    let folder_error = |path: PathBuf| move |source| StartError::Folder { path, source };
+    let folder = config.data.path().to_owned();
+    vong_os::rights::make_private_folder(&folder).map_err(folder_error(folder.clone()))?;
+    let path = config.data.lock();
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.map_err(folder_error(path.clone()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Running { folder }),
+        Err(TryLockError::Error(source)) => Err(StartError::Folder { path, source }),
+    }
+}
+
+/// Whether an agent runs on this data folder.
+pub fn is_running(config: &Config) -> bool {
+    File::open(config.data.lock())
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+fn open_spool(config: &Config) -> Result<Spool, StartError> {
+    Spool::open(&config.data.spool(), config.spool_limit_bytes).map_err(spool_error(config))
+}
+
+fn spool_error(config: &Config) -> impl Fn(SpoolError) -> StartError {
+    let path = config.data.spool();
+    move |source| StartError::Spool {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn first_status(address: &str) -> Status {
+    Status {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_ms: clock::wall_ms(),
+        collector: address.to_owned(),
+        ..Status::default()
+    }
+}
+
+/// Whether all threads end in time.
+fn ended_within(limit: Duration, threads: Vec<JoinHandle<()>>) -> bool {
+    let (done, ended) = sync_channel(1);
+    thread::spawn(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                error!("a thread panicked");
+            }
+        }
+        // Whoever has given up waiting does not want to know.
+        let _ = done.try_send(());
+    });
+    !matches!(ended.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
+}
+
+/// What the spool's thread ended with; one that does not end has everything durable that it ever will.
+fn result_within(limit: Duration, spool: JoinHandle<Result<(), SpoolError>>) -> Result<(), SpoolError> {
+    let (done, ended) = sync_channel(1);
+    thread::spawn(move || {
+        let _ = done.try_send(spool.join());
+    });
+    match ended.recv_timeout(limit) {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => {
+            error!("the spool's thread panicked");
+            Ok(())
+        }
+        Err(_) => {
+            warn!("the spool does not end");
+            Ok(())
+        }
+    }
+}

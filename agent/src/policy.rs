@@ -109,6 +109,12 @@ impl PolicyWatch {
         let (current, _) = waited.unwrap_or_else(PoisonError::into_inner);
         current.generation
     }
+
+    /// Wakes everybody who waits for a change, though there is none: they shall see that the agent stops.
+    pub fn wake_all(&self) {
+        self.0.lock().generation += 1;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Policies {
@@ -183,12 +189,6 @@ impl Policies {
         };
         self.shared.replace(policy);
         Ok(())
-    }
-
-    /// Wakes everybody who waits for a change, though there is none: they shall see that the agent stops.
-    pub fn wake_all(&self) {
-        let current = self.shared.lock().policy.clone();
-        self.shared.replace((*current).clone());
     }
 }
 

@@ -8,7 +8,8 @@
 //! * `room`: what must go when the spool is full.
 //! * `tempo`: when to commit.
 //! * `keeper`: the spool at work, without its thread.
-//! * `file`, `ballast`: the rim.
+//! * `file`, `ballast`, `quarantine`: the rim.
+//! * `look`: how it looks from outside.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -25,11 +26,13 @@ mod ballast;
 mod file;
 mod keeper;
 mod lane;
+mod look;
 mod quarantine;
 mod room;
 mod tempo;
 
 pub use file::SpoolError;
+pub use look::{Contents, Unseen, look};
 pub use room::LIMIT_BYTES_MIN;
 
 use keeper::Keeper;
