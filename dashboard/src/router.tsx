@@ -29,6 +29,7 @@ import { SignInPage } from './pages/sign-in';
 import { alertFilters, alertSearch } from './pages/alerts.search';
 import { hostSearch } from './pages/host.search';
 import { hostsSearch } from './pages/hosts.search';
+import { adoptLanguage } from './i18n';
 import { flag, text, whole } from './util/search';
 
 const root = createRootRouteWithContext<{ queries: QueryClient }>()({
@@ -54,6 +55,7 @@ const signedIn = createRoute({
   beforeLoad: async ({ context, location }) => {
     try {
       const me = await context.queries.ensureQueryData(meQuery());
+      adoptLanguage(me.language);
       if (me.must_change_password && location.pathname !== '/first-password') throw redirect({ to: '/first-password' });
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {

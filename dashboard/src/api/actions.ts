@@ -1,4 +1,5 @@
 /** Everything the dashboard may change. */
+import type { Language } from '~/util/format';
 import { api, dataOf, rememberCsrf } from './client';
 import type { AlertDetail, Me, Verdict } from './types';
 
@@ -7,6 +8,11 @@ export async function signIn(credentials: { user: string; password: string }): P
   const me = await dataOf(api.POST('/api/v1/session', { body }));
   rememberCsrf(me.csrf);
   return me;
+}
+
+/** The language of this user's pages and mails from now on. */
+export async function rememberLanguage(language: Language): Promise<void> {
+  await dataOf(api.PUT('/api/v1/me/language', { body: { language } }));
 }
 
 export async function signOut(): Promise<void> {

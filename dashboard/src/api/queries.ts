@@ -3,7 +3,7 @@
  *
  * The first part of a key names what is shown (`alerts`, `host`, …); live news invalidates by it.
  */
-import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
 import { api, ApiError, dataOf, rememberCsrf } from './client';
 import type { AlertFilters, EventFilters, HostFilters } from './types';
 
@@ -21,18 +21,22 @@ export type Stop = 'signed-out' | 'password';
 
 function stopOf(error: unknown): Stop | undefined {
   if (!(error instanceof ApiError)) return undefined;
-  if (error.status === 401) return 'signed-out';
+  if (error.code === 'unauthenticated') return 'signed-out';
   return error.code === 'password_change_required' ? 'password' : undefined;
 }
 
 /** `onStop` is called when the collector wants the user to sign in again, or to set a password first. */
 export function createQueries(onStop: (why: Stop) => void = () => {}): QueryClient {
+  const look = (error: unknown) => {
+    const why = stopOf(error);
+    if (why !== undefined) onStop(why);
+  };
   return new QueryClient({
+    mutationCache: new MutationCache({ onError: look }),
     queryCache: new QueryCache({
       onError: (error, query) => {
-        const why = stopOf(error);
-        if (why === undefined || query.queryKey[0] === 'me') return;
-        onStop(why);
+        // Who one is, is asked by the router, which finds the way itself.
+        if (query.queryKey[0] !== 'me') look(error);
       },
     }),
     defaultOptions: {

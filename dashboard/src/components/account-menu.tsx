@@ -12,7 +12,7 @@ import { useDisclosure, useHotkeys } from '@mantine/hooks';
 import { useMutation, useQueryClient, useSuspenseQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { signOut } from '~/api/actions';
+import { rememberLanguage, signOut } from '~/api/actions';
 import { meQuery } from '~/api/queries';
 import { ChangePasswordForm } from '~/forms/change-password';
 import { useWords } from '~/i18n';
@@ -100,13 +100,14 @@ function Entry({ icon, label, onClick }: EntryProps) {
   );
 }
 
-/** Kept in this browser: they concern the screen, not the account. */
+/** The appearance concerns this screen; the language goes with the account. */
 function Preferences() {
   const { t } = useWords();
+  const remember = useMutation({ mutationFn: rememberLanguage });
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Stack gap={6} mt="sm">
-      <LanguageSwitch />
+      <LanguageSwitch onChosen={(language) => remember.mutate(language)} />
       <SegmentedControl
         aria-label={t('account.appearance')}
         size="xs"

@@ -8,14 +8,22 @@ const LANGUAGES: { value: Language; label: string }[] = [
   { value: 'en', label: 'English' },
 ];
 
-export function LanguageSwitch() {
+interface LanguageSwitchProps {
+  /** Told after the page has changed its language. */
+  readonly onChosen?: (language: Language) => void;
+}
+
+export function LanguageSwitch({ onChosen }: LanguageSwitchProps) {
   const { t, language } = useWords();
   return (
     <SegmentedControl
       aria-label={t('account.language')}
       size="xs"
       value={language}
-      onChange={(value) => changeLanguage(value as Language)}
+      onChange={(value) => {
+        changeLanguage(value as Language);
+        onChosen?.(value as Language);
+      }}
       data={LANGUAGES}
     />
   );

@@ -35,7 +35,7 @@ export function ChangePasswordForm({ onDone, onCancel }: ChangePasswordFormProps
     },
   });
   const failure = useErrorText(change.error);
-  const wrong = change.error instanceof ApiError && change.error.status < 500 && change.error.status > 0;
+  const wrong = change.error instanceof ApiError && change.error.code === 'wrong_password';
   return (
     <form onSubmit={form.onSubmit(({ current, next }) => change.mutate({ current, next }))} noValidate>
       <Stack gap="sm">

@@ -31,6 +31,11 @@ export function changeLanguage(language: Language): void {
   void i18n.changeLanguage(language);
 }
 
+/** Takes the account's language, unless this browser has a choice of its own. */
+export function adoptLanguage(language: string): void {
+  if (localStorage.getItem(STORED) === null && language === 'en') changeLanguage('en');
+}
+
 /** The words, and the language for dates and numbers. */
 export function useWords() {
   const { t, i18n: current } = useTranslation();
