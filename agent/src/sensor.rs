@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info};
 use vong_proto::event::{Blind, Body, Lane, Sensor, Unsupported};
 
+use crate::cause;
 use crate::clock;
 use crate::command::Rescan;
 use crate::policy::PolicyWatch;
@@ -20,6 +21,7 @@ use crate::stop::Stop;
 
 pub mod antivirus;
 pub mod files;
+pub mod network;
 pub mod presence;
 
 /// The first pause before a failed sensor starts again; it doubles with every failure in a row.
@@ -55,9 +57,14 @@ pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>
         let context = context.clone();
         move || antivirus::run(&context, &antivirus::Places::default())
     };
+    let network = {
+        let context = context.clone();
+        move || network::run(&context)
+    };
     vec![
         spawn(Sensor::Files, context, files),
         spawn(Sensor::Antivirus, context, antivirus),
+        spawn(Sensor::Network, context, network),
     ]
 }
 
@@ -89,7 +96,7 @@ where
         let reason = match catch_unwind(AssertUnwindSafe(&mut run)) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
-                error!(sensor = sensor.name(), error = %chain(&error), "sensor failed");
+                error!(sensor = sensor.name(), error = %cause::chain(&error), "sensor failed");
                 "failed"
             }
             Err(_) => {
@@ -122,18 +129,6 @@ fn say_blind(sensor: Sensor, context: &Context, since_ms: i64, reason: &str) -> 
         ..Report::default()
     };
     context.reports.send(report).is_ok()
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// An event of this moment.

@@ -1,0 +1,169 @@
+//! One question to one target, with a deadline, and what came of it.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use vong_os::echo::EchoSocket;
+use vong_proto::event::ProbeKind;
+use vong_proto::policy::Probe;
+
+mod dns;
+mod https;
+
+/// What came of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// An answer.
+    Answered {
+        /// How long it took, microseconds.
+        latency_us: u32,
+    },
+    /// No answer, or one that means "no".
+    Lost {
+        /// A code, such as `timeout`, `refused`, `no_such_name`, `tls`, `status_502`.
+        error: String,
+    },
+    /// This PC cannot ask.
+    Impossible {
+        /// A code of what is impossible.
+        what: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Why a question failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Code(String),
+    #[error(transparent)]
+    System(#[from] io::Error),
+    #[error("cannot ask: {0}")]
+    Impossible(&'static str),
+}
+
+impl Failure {
+    fn code(code: &str) -> Self {
+        Self::Code(code.to_owned())
+    }
+}
+
+/// What questions share.
+#[derive(Default)]
+pub(super) struct Attempts {
+    /// Made at the first HTTPS question: the system's roots take some hundred kilobytes.
+    tls: OnceLock<TlsConnector>,
+    sequence: AtomicU16,
+}
+
+impl Attempts {
+    /// Questions that trust these roots.
+    #[cfg(test)]
+    pub(super) fn trusting(roots: rustls::RootCertStore) -> Self {
+        Self {
+            tls: OnceLock::from(https::connector(roots)),
+            ..Self::default()
+        }
+    }
+
+    /// Asks once.
+    pub(super) async fn ask(&self, probe: &Probe) -> Outcome {
+        let deadline = Duration::from_millis(probe.timeout_ms.into());
+        let question = async {
+            match probe.kind {
+                ProbeKind::Icmp => self.icmp(&probe.target, deadline).await,
+                ProbeKind::Tcp => tcp(&probe.target).await,
+                ProbeKind::Dns => dns::ask(&probe.target, deadline).await,
+                ProbeKind::Https => https::ask(&probe.target, || self.tls()).await,
+            }
+        };
+        match timeout(deadline, question).await {
+            Ok(Ok(latency)) => Outcome::Answered {
+                latency_us: u32::try_from(latency.as_micros()).unwrap_or(u32::MAX),
+            },
+            Ok(Err(Failure::Impossible(what))) => Outcome::Impossible {
+                what: what.to_owned(),
+                why: "unprivileged".to_owned(),
+            },
+            Ok(Err(Failure::Code(error))) => Outcome::Lost { error },
+            Ok(Err(Failure::System(error))) => Outcome::Lost {
+                error: code_of(&error).to_owned(),
+            },
+            Err(_) => Outcome::Lost {
+                error: "timeout".to_owned(),
+            },
+        }
+    }
+
+    fn tls(&self) -> &TlsConnector {
+        self.tls.get_or_init(https::connector_with_system_roots)
+    }
+
+    async fn icmp(&self, target: &str, deadline: Duration) -> Result<Duration, Failure> {
+        let address = addresses(target, 0).await?[0].ip();
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        // Its own number tells our echoes from those of others on this PC, the sequence those of our probes.
+        let identifier = std::process::id() as u16;
+        tokio::task::spawn_blocking(move || echo(address, identifier, sequence, deadline))
+            .await
+            .map_err(io::Error::other)?
+    }
+}
+
+fn echo(address: IpAddr, identifier: u16, sequence: u16, deadline: Duration) -> Result<Duration, Failure> {
+    let socket = EchoSocket::open(address, identifier).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Failure::Impossible("icmp"),
+        _ => Failure::System(error),
+    })?;
+    Ok(socket.ask(sequence, deadline)?)
+}
+
+/// The time of a connection; that of the name lookup is the name service's.
+async fn tcp(target: &str) -> Result<Duration, Failure> {
+    let (host, port) = target
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+        .ok_or_else(|| Failure::code("bad_target"))?;
+    let addresses = addresses(host, port).await?;
+    let begun = Instant::now();
+    connect(&addresses).await?;
+    Ok(begun.elapsed())
+}
+
+async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    TcpStream::connect(addresses).await
+}
+
+/// The addresses of a host, at least one.
+async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|_| Failure::code("no_such_name"))?
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::code("no_such_name"));
+    }
+    Ok(found)
+}
+
+fn code_of(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "refused",
+        ErrorKind::TimedOut => "timeout",
+        ErrorKind::NetworkUnreachable => "network_unreachable",
+        ErrorKind::HostUnreachable => "host_unreachable",
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => "reset",
+        _ => "system",
+    }
+}
