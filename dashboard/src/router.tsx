@@ -3,7 +3,14 @@
  * that a link shows a colleague exactly what one sees. Loaders fetch, pages only read.
  */
 import type { QueryClient } from '@tanstack/react-query';
-import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  Outlet,
+  redirect,
+  type RouterHistory,
+} from '@tanstack/react-router';
 import { ApiError } from './api/client';
 import {
   alertQuery,
@@ -132,8 +139,15 @@ const tree = root.addChildren([
   signedIn.addChildren([firstPassword, shell.addChildren([overview, hosts, host, alerts, alert])]),
 ]);
 
-export function createAppRouter(queries: QueryClient) {
-  return createRouter({ routeTree: tree, context: { queries }, defaultPreload: 'intent', scrollRestoration: true });
+/** `history` is the browser's own unless a test brings another. */
+export function createAppRouter(queries: QueryClient, history?: RouterHistory) {
+  return createRouter({
+    routeTree: tree,
+    context: { queries },
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    ...(history === undefined ? {} : { history }),
+  });
 }
 
 declare module '@tanstack/react-router' {

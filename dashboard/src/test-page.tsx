@@ -8,11 +8,11 @@ import { createQueries } from './api/queries';
 import { i18n } from './i18n';
 import { cssVariables, theme } from './ui/theme';
 
-export function show(element: ReactElement) {
+export function show(element: ReactElement, queries = createQueries()) {
   return render(
     <I18nextProvider i18n={i18n}>
       <MantineProvider theme={theme} cssVariablesResolver={cssVariables} env="test">
-        <QueryClientProvider client={createQueries()}>{element}</QueryClientProvider>
+        <QueryClientProvider client={queries}>{element}</QueryClientProvider>
       </MantineProvider>
     </I18nextProvider>,
   );
