@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use self::commands::rescan;
+pub(crate) use self::events::shown_event;
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::live::Live;

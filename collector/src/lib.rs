@@ -5,6 +5,7 @@
 //! shows. Only `pipeline` knows them all. `engine` is the embedded ClickHouse, a child process.
 //! `entry` and `finding` are the words that stages exchange.
 
+pub mod admin;
 pub mod alert;
 pub mod api;
 pub mod clock;

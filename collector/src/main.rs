@@ -1,14 +1,15 @@
 //! The program `vong-collector`: arguments, what they start, the exit code; nothing else.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use vong_collector::admin::{self, AdminError};
 use vong_collector::config::{Config, LogConfig, LogFormat};
-use vong_collector::{engine, pipeline};
+use vong_collector::{api, engine, pipeline};
 
 /// Vọng's collector: receives, keeps, stores, judges, raises, tells, shows
 ///
@@ -33,6 +34,11 @@ enum Command {
     },
     /// Check the configuration and say what it comes to
     CheckConfig,
+    #[command(flatten)]
+    Admin(admin::Command),
+    /// Print the API's OpenAPI document
+    #[command(hide = true)]
+    Openapi,
     /// The embedded ClickHouse engine (started by `run`, not by hand)
     #[command(hide = true)]
     Engine(engine::EngineOptions),
@@ -54,7 +60,17 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    report(carry_out(arguments.command, config))
+    match carry_out(arguments.command, config) {
+        Err(error)
+            if error
+                .downcast_ref::<AdminError>()
+                .is_some_and(AdminError::is_usage) =>
+        {
+            complain(&error);
+            ExitCode::from(EXIT_USAGE)
+        }
+        outcome => report(outcome),
+    }
 }
 
 fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
@@ -69,6 +85,8 @@ fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
                 .block_on(pipeline::run(config, ready_file))
                 .context("the collector did not start")
         }
+        Command::Admin(command) => Ok(runtime.block_on(admin::run(command, &config))?),
+        Command::Openapi => Ok(std::io::stdout().write_all(api::openapi().as_bytes())?),
         Command::CheckConfig => {
             show(&config);
             Ok(())

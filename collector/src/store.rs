@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::watch;
 
-pub use query::{Cursor, HourCount, Timeline};
+pub use query::{Cursor, HourCount, Tail, Timeline};
 pub use row::{EventRow, RawBytes, SampleRow};
 
 mod batch;

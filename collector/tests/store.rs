@@ -15,7 +15,7 @@ use vong_collector::entry::{Fact, HostId};
 use vong_collector::journal::{Incoming, InsertPlan, Journal, LIMIT_BYTES_DEFAULT};
 use vong_collector::metrics::Metrics;
 use vong_collector::scope::Scope;
-use vong_collector::store::{Cursor, EventRow, Store, StoreAddress, Timeline};
+use vong_collector::store::{Cursor, EventRow, Store, StoreAddress, Tail, Timeline};
 use vong_proto::event::{
     AgentId, Body, BootId, Event, FileAction, FileEvent, Header, Lane, Origin, ProbeKind, ProbeSample,
     ProbeState, Reachability, Sensor, StreamId, Unsupported, Who,
@@ -370,7 +370,12 @@ async fn a_timeline_is_paged_filtered_and_searched() {
         "{blind:?}"
     );
     assert_eq!(
-        paths(&store.tail(all, (first[0].pos, first[0].i), 100).await.unwrap())[0],
+        paths(
+            &store
+                .tail(all, &Tail::default(), (first[0].pos, first[0].i), 100)
+                .await
+                .unwrap()
+        )[0],
         "/khác.txt"
     );
     let hours = store.events_per_hour(all, 0).await.unwrap();

@@ -5,7 +5,7 @@
 //! nothing.
 
 use serde_json::{Value, json};
-use vong_proto::policy::PolicyFault;
+use vong_proto::policy::{Policy, PolicyFault};
 
 use crate::registry::{self, Registry, policy, unit};
 
@@ -48,6 +48,15 @@ pub async fn check(registry: &Registry, unit: i64, draft: &Value) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Checks a document as if it stood alone, without what units above would add.
+///
+/// # Errors
+/// The first fault, with its place.
+pub fn check_alone(draft: &Value) -> Result<(), DraftError> {
+    known(&pattern(), draft, "")?;
+    Policy::from_json(&draft.to_string()).map(|_| ()).map_err(fault)
 }
 
 fn fault(fault: PolicyFault) -> DraftError {

@@ -289,6 +289,11 @@ async fn event(
     EventDetail::of(row).map(Json).ok_or_else(ApiError::not_found)
 }
 
+/// A stored event as the API shows it, for others who print JSON.
+pub(crate) fn shown_event(row: crate::store::EventRow) -> Option<serde_json::Value> {
+    EventRow::of(row).map(|event| json!(event))
+}
+
 /// What stands in an event's name: its journal position and its place in the batch.
 fn place(key: &str) -> Option<(u64, u32)> {
     let (pos, i) = key.split_once('-')?;

@@ -31,6 +31,15 @@ pub struct Timeline {
     pub after: Option<Cursor>,
 }
 
+/// Which events are followed; `Default` follows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// Only this host's.
+    pub host: Option<HostId>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+}
+
 /// A row's place in a list that shows the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -179,16 +188,33 @@ impl Store {
     pub async fn tail(
         &self,
         scope: &Scope,
+        tail: &Tail,
         (pos, i): (u64, u32),
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let mut conditions = Conditions::within(scope);
+        let mut conditions = Conditions::of_tail(scope, tail);
         // The first condition is what the index over positions understands.
         conditions.and(
             "pos >= {pos: UInt64} AND (pos, i) > ({pos: UInt64}, {i: UInt32})",
             [("pos", Value::Unsigned(pos)), ("i", Value::Unsigned(i.into()))],
         );
         self.events(conditions, "ORDER BY pos, i", limit).await
+    }
+
+    /// Events that became visible before this one, the latest first.
+    pub async fn before(
+        &self,
+        scope: &Scope,
+        tail: &Tail,
+        (pos, i): (u64, u32),
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let mut conditions = Conditions::of_tail(scope, tail);
+        conditions.and(
+            "pos <= {pos: UInt64} AND (pos, i) < ({pos: UInt64}, {i: UInt32})",
+            [("pos", Value::Unsigned(pos)), ("i", Value::Unsigned(i.into()))],
+        );
+        self.events(conditions, "ORDER BY pos DESC, i DESC", limit).await
     }
 
     /// The newest event: where [`Store::tail`] begins for those who want only what comes.
@@ -295,6 +321,17 @@ impl Conditions {
     fn of_host(scope: &Scope, host: HostId) -> Self {
         let mut conditions = Self::within(scope);
         conditions.and("host = {host: Int64}", [("host", Value::Signed(host.0))]);
+        conditions
+    }
+
+    fn of_tail(scope: &Scope, tail: &Tail) -> Self {
+        let mut conditions = Self::within(scope);
+        if let Some(host) = tail.host {
+            conditions.and("host = {host: Int64}", [("host", Value::Signed(host.0))]);
+        }
+        if let Some(kind) = &tail.kind {
+            conditions.and("kind = {kind: String}", [("kind", Value::Text(kind.clone()))]);
+        }
         conditions
     }
 
