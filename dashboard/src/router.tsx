@@ -16,6 +16,7 @@ import {
   alertQuery,
   alertsCountQuery,
   alertsQuery,
+  eventsQuery,
   hostQuery,
   hostsCountQuery,
   hostsQuery,
@@ -34,7 +35,7 @@ import { OverviewPage } from './pages/overview';
 import { FailedPage, MissingPage } from './pages/failed';
 import { SignInPage } from './pages/sign-in';
 import { alertFilters, alertSearch } from './pages/alerts.search';
-import { hostSearch } from './pages/host.search';
+import { eventFilters, hostSearch } from './pages/host.search';
 import { hostsSearch } from './pages/hosts.search';
 import { adoptLanguage } from './i18n';
 import { flag, text, whole } from './util/search';
@@ -107,9 +108,12 @@ const host = createRoute({
   component: HostPage,
   params: { parse: ({ id }) => ({ id: whole({ id }, 'id') ?? 0 }), stringify: ({ id }) => ({ id: String(id) }) },
   validateSearch: hostSearch,
-  loader: ({ context, params }) => {
+  loaderDeps: ({ search: { tab, ...search } }) => ({ tab, filters: eventFilters(search) }),
+  loader: ({ context, params, deps: { tab, filters } }) => {
     void context.queries.prefetchQuery(hostQuery(params.id));
     void context.queries.prefetchQuery(ledgerQuery(params.id));
+    if (tab === undefined || tab === 'timeline')
+      void context.queries.prefetchInfiniteQuery(eventsQuery(params.id, filters));
   },
 });
 

@@ -2,11 +2,11 @@
 import { Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { eventsQuery } from '~/api/queries';
-import type { EventFilters, EventRow } from '~/api/types';
+import type { EventRow } from '~/api/types';
 import { useList } from '~/hooks/use-list';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
-import { type HostSearch, KINDS, RANGES, startOf } from '~/pages/host.search';
+import { eventFilters, type HostSearch, KINDS, RANGES, startOf } from '~/pages/host.search';
 import { DataTable, More, Row, rowTarget, Waiting } from '~/ui/data-table';
 import { Choice, Filters, SearchField } from '~/ui/filters';
 import { IconClockHour4 } from '~/ui/icons';
@@ -27,7 +27,7 @@ interface TimelineProps {
 }
 
 export function Timeline({ host, search, onChange }: TimelineProps) {
-  const filters = filtersOf(search);
+  const filters = eventFilters(search);
   const query = useInfiniteQuery(eventsQuery(host, filters));
   const list = useList(query, (event) => event.key, filters);
   const filtered = search.kind !== undefined || search.text !== undefined || search.range !== undefined;
@@ -52,8 +52,6 @@ export function Timeline({ host, search, onChange }: TimelineProps) {
     </div>
   );
 }
-
-const filtersOf = ({ kind, text, from }: HostSearch): EventFilters => ({ kind, text, from_ms: from });
 
 interface TimelineFiltersProps {
   readonly search: HostSearch;

@@ -1,4 +1,5 @@
 /** What the URL of one PC's page may say: the tab, the timeline's filters, the open event. */
+import type { EventFilters } from '~/api/types';
 import { choice, text, whole } from '~/util/search';
 
 export const TABS = ['timeline', 'state', 'ledger'] as const;
@@ -45,6 +46,11 @@ export function hostSearch(search: Record<string, unknown>): HostSearch {
     from,
     event: text(search, 'event'),
   };
+}
+
+/** The question behind the timeline. */
+export function eventFilters({ kind, text: words, from }: HostSearch): EventFilters {
+  return { kind, text: words, from_ms: from };
 }
 
 /** The start of a range, seen from `now`. */
