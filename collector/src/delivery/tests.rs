@@ -1,1 +1,576 @@
-//! tests
+//! What a reader gets: rendered mails, hostile ones included, and the way through a real mail server.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vong_proto::event::Severity;
+
+use super::*;
+use crate::config::{MailConfig, MailTls};
+use crate::finding::Category;
+use crate::registry::alert;
+use crate::registry::alert::{Alert, AlertState, MailKind, Verdict};
+use crate::registry::delivery::{Content, HostCard, NewDelivery, SeenFinding};
+use crate::registry::harness::{SqliteRegistry, a_host, a_unit, sqlite};
+
+/// 23/11/2026 16:05:12 in Vietnam.
+const SEEN_MS: i64 = 1_795_424_712_000;
+
+fn file_evidence(path: &str) -> Value {
+    json!({
+        "path": path,
+        "action": "modified",
+        "process": {"pid": 4242, "executable": "/usr/bin/soffice", "user": "lan"},
+    })
+}
+
+fn content(code: &str, evidence: Value) -> Content {
+    Content {
+        language: "vi".to_owned(),
+        category: Category::Files,
+        severity: Severity::Critical,
+        title_code: code.to_owned(),
+        title_params: evidence.clone(),
+        host: HostCard {
+            id: 7,
+            name: "KT-01".to_owned(),
+            asset_number: "TS-0042".to_owned(),
+            place: "Nhà B, tầng 2".to_owned(),
+            unit: "UBND xã Đông Hà".to_owned(),
+        },
+        opened_ms: SEEN_MS,
+        resolved_ms: None,
+        resolved_by: None,
+        verdict: None,
+        findings: vec![SeenFinding {
+            rule: code.to_owned(),
+            severity: Severity::Critical,
+            opened_ms: SEEN_MS,
+            closed_ms: None,
+            evidence,
+        }],
+        findings_total: 1,
+        findings_open: 1,
+        phone: "0256 3822 113".to_owned(),
+    }
+}
+
+fn row(kind: MailKind, content: Content) -> Delivery {
+    Delivery {
+        id: 3,
+        alert_id: 12,
+        channel: "mail".to_owned(),
+        recipient: "it@xadongha.example".to_owned(),
+        kind,
+        state: DeliveryState::Due,
+        due_ms: SEEN_MS,
+        created_ms: SEEN_MS,
+        sent_ms: None,
+        message_id: "<1@soc.example>".to_owned(),
+        thread: "<1@soc.example>".to_owned(),
+        content,
+        attempts: 0,
+    }
+}
+
+fn sender() -> Sender {
+    Sender::new(
+        "canhbao@soc.example",
+        "Trung tâm ATTT tỉnh",
+        "https://soc.example/",
+    )
+    .expect("an address")
+}
+
+fn written(row: &Delivery) -> letter::Letter {
+    letter::write(row, "Trung tâm ATTT tỉnh", "https://soc.example/")
+}
+
+#[test]
+fn a_mail_says_which_pc_what_when_who_and_what_to_do() {
+    let evidence = file_evidence("/srv/hồ sơ/báo cáo.docx");
+    let letter = written(&row(MailKind::Opened, content("file.critical_changed", evidence)));
+    assert_eq!(
+        letter.subject,
+        "[Khẩn cấp] Máy KT-01: tệp quan trọng “báo cáo.docx” bị sửa đổi – UBND xã Đông Hà"
+    );
+    let expected = "\
+Kính gửi anh/chị phụ trách máy tính của đơn vị,
+
+[Khẩn cấp] Máy KT-01: tệp quan trọng “báo cáo.docx” bị sửa đổi.
+
+MÁY TÍNH
+  Tên máy: KT-01
+  Mã tài sản: TS-0042
+  Nơi đặt: Nhà B, tầng 2
+  Đơn vị: UBND xã Đông Hà
+
+ĐÃ GHI NHẬN
+  • 23/11/2026 16:05:12 – Tệp quan trọng bị sửa đổi
+      Đường dẫn: /srv/hồ sơ/báo cáo.docx
+      Người dùng: lan
+      Chương trình thực hiện: /usr/bin/soffice (tiến trình 4242)
+
+VIỆC CẦN LÀM
+  1. Hỏi người dùng máy có tự thay đổi tệp này không.
+  2. Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.
+  3. Gọi ngay điện thoại trực và đọc tên máy ghi ở trên.
+
+Điện thoại trực: 0256 3822 113
+
+Xem chi tiết trên hệ thống: https://soc.example/alerts/12
+
+-- 
+Trung tâm ATTT tỉnh – Thư được gửi tự động; giờ ghi trong thư là giờ Việt Nam.
+";
+    assert_eq!(
+        email::text(&letter).expect("text").trim_end(),
+        expected.trim_end()
+    );
+    let html = email::html(&letter).expect("html");
+    for part in ["lang=\"vi\"", "báo cáo.docx", "KT-01", "TS-0042", "0256 3822 113"] {
+        assert!(html.contains(part), "{part} is missing");
+    }
+    assert!(html.contains("href=\"https://soc.example/alerts/12\""));
+}
+
+#[test]
+fn each_rule_has_its_own_words_in_both_languages() {
+    let check = |code: &str, evidence: Value, vietnamese: &str, english: &str| {
+        let mut content = content(code, evidence);
+        content.severity = Severity::High;
+        let subject = written(&row(MailKind::Opened, content.clone())).subject;
+        assert_eq!(
+            subject,
+            format!("[Cao] Máy KT-01: {vietnamese} – UBND xã Đông Hà")
+        );
+        content.language = "en".to_owned();
+        let letter = written(&row(MailKind::Opened, content));
+        assert_eq!(
+            letter.subject,
+            format!("[High] PC KT-01: {english} – UBND xã Đông Hà")
+        );
+        assert!((1..=3).contains(&letter.steps.len()));
+        email::text(&letter).expect("text");
+        email::html(&letter).expect("html");
+    };
+    check(
+        "antivirus.missing",
+        json!({}),
+        "chưa có phần mềm diệt vi-rút",
+        "there is no antivirus",
+    );
+    check(
+        "antivirus.off",
+        json!({"product": "ClamAV"}),
+        "phần mềm diệt vi-rút đang tắt",
+        "antivirus is off",
+    );
+    check(
+        "antivirus.stale",
+        json!({"days": 1_234, "product": "ClamAV"}),
+        "mẫu nhận diện mã độc chậm cập nhật 1.234 ngày",
+        "its malware definitions are 1234 days old",
+    );
+    check(
+        "probe.unreachable",
+        json!({"probe": "Cổng dịch vụ công", "target": "dichvucong.example:443", "error": "timeout"}),
+        "không kết nối được tới “Cổng dịch vụ công”",
+        "cannot reach “Cổng dịch vụ công”",
+    );
+    check(
+        "host.silent",
+        json!({"last_seen_ms": SEEN_MS, "reason": "dead"}),
+        "mất liên lạc với hệ thống giám sát",
+        "has stopped reporting",
+    );
+    check(
+        "file.critical_changed",
+        json!({"more": 150}),
+        "nhiều tệp quan trọng bị thay đổi",
+        "many important files changed",
+    );
+}
+
+#[test]
+fn later_mails_say_what_they_are_and_join_the_thread() {
+    let mut row = row(MailKind::Reminder, content("antivirus.off", json!({})));
+    assert!(
+        written(&row)
+            .subject
+            .starts_with("[Khẩn cấp] Nhắc lại, chưa có người tiếp nhận – Máy KT-01")
+    );
+    row.kind = MailKind::Update;
+    assert!(
+        written(&row)
+            .subject
+            .starts_with("[Khẩn cấp] Diễn biến mới – Máy KT-01")
+    );
+    row.kind = MailKind::Resolved;
+    row.content.findings[0].closed_ms = Some(SEEN_MS + 60_000);
+    let letter = written(&row);
+    assert!(letter.subject.starts_with("[Đã khắc phục] Máy KT-01"));
+    assert_eq!(letter.steps, ["Anh/chị không cần làm gì thêm."]);
+    assert_eq!(
+        letter.seen[0].facts.last().expect("an end").value,
+        "23/11/2026 16:06:12"
+    );
+    row.content.verdict = Some(Verdict::False);
+    assert!(written(&row).subject.starts_with("[Đã đóng: cảnh báo nhầm]"));
+    row.message_id = "<2@soc.example>".to_owned();
+    let mail = raw(&row);
+    assert!(mail.contains("\r\nReferences: <1@soc.example>\r\n"), "{mail}");
+    assert!(mail.contains("\r\nIn-Reply-To: <1@soc.example>\r\n"), "{mail}");
+}
+
+fn raw(row: &Delivery) -> String {
+    let message = email::compose(row, &sender()).expect("a mail");
+    String::from_utf8(message.formatted()).expect("ASCII")
+}
+
+#[test]
+fn headers_come_from_the_row_and_robots_stay_silent() {
+    let row = row(MailKind::Opened, content("antivirus.off", json!({})));
+    let mail = raw(&row);
+    for header in [
+        "Message-ID: <1@soc.example>\r\n",
+        "Date: Mon, 23 Nov 2026 09:05:12 +0000\r\n",
+        "List-Id: <alerts.soc.example>\r\n",
+        "Auto-Submitted: auto-generated\r\n",
+        "To: it@xadongha.example\r\n",
+    ] {
+        assert!(mail.contains(header), "{header} is missing in {mail}");
+    }
+    assert!(!mail.contains("References:"));
+    let boundary_free = |mail: String| {
+        let mut lines: Vec<String> = mail.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.contains("boundary") && !line.starts_with("--"));
+        lines
+    };
+    assert_eq!(
+        boundary_free(raw(&row)),
+        boundary_free(mail),
+        "a retry is the same mail"
+    );
+}
+
+#[test]
+fn a_recipient_that_is_none_is_named() {
+    let mut row = row(MailKind::Opened, content("antivirus.off", json!({})));
+    row.recipient = "không có".to_owned();
+    assert!(email::compose(&row, &sender()).is_err());
+}
+
+#[test]
+fn hostile_text_is_harmless_everywhere() {
+    let hostile = "a\r\nBcc: victim@x.example\r\n\r\n<script>alert(1)</script></mj-text><mj-raw><img src=x onerror=y>\u{202e}cod.exe&{{7*7}}\0";
+    let mut content = content("file.critical_changed", file_evidence(hostile));
+    content.host.name = hostile.to_owned();
+    content.host.place = hostile.to_owned();
+    content.host.unit = hostile.to_owned();
+    let row = row(MailKind::Opened, content);
+    let mail = raw(&row);
+    let headers = mail.split("\r\n\r\n").next().expect("headers");
+    assert!(!headers.lines().any(|line| line.starts_with("Bcc:")), "{headers}");
+    let letter = written(&row);
+    assert_harmless(&letter);
+    assert!(email::html(&letter).expect("html").contains("&#60;script&#62;"));
+}
+
+/// No line of the text is of the evidence's making, and no element of the HTML.
+fn assert_harmless(letter: &letter::Letter) {
+    assert!(letter.subject.chars().count() <= 140);
+    let text = email::text(letter).expect("text");
+    let html = email::html(letter).expect("html");
+    for shown in [&letter.subject, &text, &html] {
+        let bad = |c: char| {
+            (c.is_control() && c != '\n' && c != '\r' && c != '\t') || ('\u{202a}'..='\u{202e}').contains(&c)
+        };
+        assert!(!shown.contains(bad), "{shown:?}");
+    }
+    assert!(!letter.subject.contains(['\r', '\n']));
+    assert!(!text.lines().any(|line| line.starts_with("Bcc")), "{text}");
+    assert!(
+        !html.contains("<script") && !html.contains("<img") && !html.contains("<mj-"),
+        "{html}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn no_text_breaks_a_mail(path in "\\PC{0,60}|[<>&\"'/\\\\{}\\-!\\[\\]=;%#\\x00-\\x1f]{0,40}|(<!--|-->|<!\\[CDATA\\[|]]>|</?mj-[a-z]+>|&#x?[0-9a-f]+;|<script>){0,5}", name in "\\PC{0,40}") {
+        let mut content = content("file.critical_changed", file_evidence(&path));
+        content.host.name = name;
+        let row = row(MailKind::Opened, content);
+        assert_harmless(&written(&row));
+        email::compose(&row, &sender()).expect("a mail");
+    }
+}
+
+#[test]
+fn retries_pause_longer_and_end_after_two_days() {
+    let attempt = |outcome, at_ms| Attempt {
+        at_ms,
+        outcome,
+        detail: String::new(),
+        duration_ms: 1,
+    };
+    let mut row = row(MailKind::Opened, content("antivirus.off", json!({})));
+    let mut now_ms = SEEN_MS;
+    let mut pauses = Vec::new();
+    loop {
+        let (state, due_ms) = retry::next(&row, &attempt(Outcome::Deferred, now_ms));
+        row.attempts += 1;
+        if state == DeliveryState::Failed {
+            break;
+        }
+        pauses.push((due_ms - now_ms) / 60_000);
+        now_ms = due_ms;
+    }
+    assert_eq!(pauses[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+    assert!(now_ms - SEEN_MS > 46 * 3_600_000 && now_ms - SEEN_MS <= 48 * 3_600_000);
+    assert_eq!(
+        retry::next(&row, &attempt(Outcome::Bounced, now_ms)).0,
+        DeliveryState::Failed
+    );
+    assert_eq!(
+        retry::next(&row, &attempt(Outcome::Accepted, now_ms)).0,
+        DeliveryState::Sent
+    );
+}
+
+/// The mail server of the development tools, as a process of its own.
+struct Sink {
+    child: Child,
+    access: Value,
+    folder: TempDir,
+}
+
+impl Sink {
+    fn start(switches: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/dev/smtp_sink.py");
+        let mut child = Command::new(python())
+            .arg(script)
+            .arg("--directory")
+            .arg(folder.path())
+            .args(switches)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the mail server of packaging/dev starts");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("piped");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("it says where it listens");
+        let access = serde_json::from_str(&line).expect("JSON");
+        Self {
+            child,
+            access,
+            folder,
+        }
+    }
+
+    fn config(&self, tls: MailTls) -> MailConfig {
+        let text = |name: &str| self.access[name].as_str().unwrap_or_default().to_owned();
+        MailConfig {
+            host: text("host"),
+            port: self.access["port"]
+                .as_u64()
+                .and_then(|port| port.try_into().ok())
+                .expect("a port"),
+            tls,
+            user: text("user"),
+            ca_file: self.access["ca"].as_str().map(PathBuf::from),
+            from: "canhbao@soc.example".to_owned(),
+            ..MailConfig::default()
+        }
+    }
+
+    fn relay(&self, tls: MailTls) -> Relay {
+        let password = self.access["password"].as_str().map(str::to_owned);
+        Relay::open(&self.config(tls), password).expect("a relay")
+    }
+
+    fn mails(&self) -> Vec<String> {
+        let index = std::fs::read_to_string(self.folder.path().join("index.jsonl")).unwrap_or_default();
+        let file = |line: &str| {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            self.folder.path().join(line["file"].as_str().expect("a file"))
+        };
+        index
+            .lines()
+            .map(|line| std::fs::read_to_string(file(line)).expect("a mail"))
+            .collect()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        // It keeps nothing that a clean end would save.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The Python that has aiosmtpd: made by `packaging/dev/test`.
+fn python() -> PathBuf {
+    if let Some(chosen) = std::env::var_os("VONG_SINK_PYTHON") {
+        return chosen.into();
+    }
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home);
+    cache
+        .expect("HOME or XDG_CACHE_HOME is set")
+        .join("vong/venv/bin/python")
+}
+
+fn message() -> lettre::Message {
+    let row = row(MailKind::Opened, content("antivirus.off", json!({})));
+    email::compose(&row, &sender()).expect("a mail")
+}
+
+#[tokio::test]
+async fn a_mail_is_accepted_over_starttls_and_over_implicit_tls() {
+    for (switches, tls) in [
+        (&[][..], MailTls::Starttls),
+        (&["--implicit-tls"], MailTls::Implicit),
+    ] {
+        let sink = Sink::start(switches);
+        let (outcome, detail) = sink.relay(tls).send(message()).await;
+        assert_eq!(outcome, Outcome::Accepted, "{detail}");
+        assert!(sink.mails()[0].contains("Message-ID: <1@soc.example>"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_safe_gets_no_mail() {
+    let check = async |sink: &Sink, config: MailConfig, password: &str, what: &str| {
+        let relay = Relay::open(&config, Some(password.to_owned())).expect("a relay");
+        let (outcome, detail) = relay.send(message()).await;
+        assert_eq!(outcome, Outcome::Error, "{what}: {detail}");
+        assert_eq!(sink.mails(), [""; 0], "{what}");
+    };
+    let sink = Sink::start(&[]);
+    let password = sink.access["password"].as_str().expect("a password").to_owned();
+    check(&sink, sink.config(MailTls::Starttls), "wrong", "a bad password").await;
+    let unknown = MailConfig {
+        ca_file: None,
+        ..sink.config(MailTls::Starttls)
+    };
+    check(&sink, unknown, &password, "an unknown authority").await;
+    let plain = Sink::start(&["--no-tls"]);
+    let password = plain.access["password"].as_str().expect("a password").to_owned();
+    check(&plain, plain.config(MailTls::Starttls), &password, "no TLS").await;
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let sink = Sink::start(&["--refuse", "550"]);
+    assert_eq!(
+        sink.relay(MailTls::Starttls).send(message()).await.0,
+        Outcome::Bounced
+    );
+    let sink = Sink::start(&["--tempfail", "1"]);
+    let relay = sink.relay(MailTls::Starttls);
+    let (outcome, detail) = relay.send(message()).await;
+    assert_eq!(outcome, Outcome::Deferred);
+    assert!(detail.contains("451"), "{detail}");
+    assert_eq!(relay.send(message()).await.0, Outcome::Accepted);
+}
+
+/// A registry with one delivery that is due.
+async fn with_a_delivery(registry: &Registry) -> i64 {
+    let unit = a_unit(registry, None, "Xã", "").await;
+    let host = a_host(registry, unit, "KT-01").await;
+    let alert = Alert {
+        id: 0,
+        category: Category::Files,
+        host,
+        severity: Severity::Critical,
+        state: AlertState::Open,
+        verdict: None,
+        assignee: None,
+        opened_ms: SEEN_MS,
+        updated_ms: SEEN_MS,
+        acknowledged_ms: None,
+        resolved_ms: None,
+        resolved_by: None,
+        findings: 1,
+        open_findings: 1,
+        title_code: "antivirus.off".to_owned(),
+        title_params: json!({}),
+        mail: None,
+        mailed_ms: None,
+        mailed_severity: None,
+    };
+    let mut tx = registry.begin().await.expect("begin");
+    let alert_id = alert::insert(&mut tx, &alert).await.expect("an alert");
+    let new = NewDelivery {
+        alert_id,
+        recipient: "it@xadongha.example".to_owned(),
+        kind: MailKind::Opened,
+        message_id: "<1@soc.example>".to_owned(),
+        content: content("antivirus.off", json!({})),
+    };
+    delivery::insert(&mut tx, &new, now_ms())
+        .await
+        .expect("a delivery");
+    tx.commit().await.expect("commit");
+    alert_id
+}
+
+fn stage(sqlite: &SqliteRegistry, relay: Relay) -> Deliveries {
+    Deliveries {
+        registry: sqlite.registry.clone(),
+        relay,
+        sender: sender(),
+        live: Live::default(),
+        metrics: Arc::default(),
+        letters_written: Arc::default(),
+        stop: watch::channel(false).1,
+    }
+}
+
+#[tokio::test]
+async fn every_attempt_is_a_row() {
+    let sqlite = sqlite().await;
+    let alert_id = with_a_delivery(&sqlite.registry).await;
+    let sink = Sink::start(&["--tempfail", "1"]);
+    let stage = stage(&sqlite, sink.relay(MailTls::Starttls));
+    assert_eq!(stage.look().await.expect("a look"), 1);
+    assert_eq!(stage.look().await.expect("a look"), 0, "it waits for its time");
+    let row = delivery::of_alert(&sqlite.registry, alert_id)
+        .await
+        .expect("rows")
+        .remove(0);
+    assert_eq!((row.state, row.attempts), (DeliveryState::Due, 1));
+
+    let (outcome, attempts) = {
+        let attempt = attempt(&stage.relay, &stage.sender, &row).await;
+        stage.keep(&row, &attempt).await.expect("kept");
+        (
+            attempt.outcome,
+            delivery::attempts(&sqlite.registry, row.id)
+                .await
+                .expect("attempts"),
+        )
+    };
+    assert_eq!(outcome, Outcome::Accepted);
+    assert_eq!(
+        attempts.iter().map(|a| a.outcome).collect::<Vec<_>>(),
+        [Outcome::Deferred, Outcome::Accepted]
+    );
+    let row = delivery::of_alert(&sqlite.registry, alert_id)
+        .await
+        .expect("rows")
+        .remove(0);
+    assert_eq!(row.state, DeliveryState::Sent);
+    assert!(row.sent_ms.is_some());
+    assert_eq!(sink.mails().len(), 1);
+}
