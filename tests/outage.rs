@@ -135,9 +135,7 @@ fn visible(stack: &Stack) -> anyhow::Result<HashMap<String, Vec<String>>> {
     let mut seen: HashMap<String, Vec<String>> = HashMap::new();
     for line in String::from_utf8(said.stdout)?.lines() {
         let event: Value = serde_json::from_str(line)?;
-        let path = event["path_hex"]
-            .as_str()
-            .or(event["file"]["path"]["hex"].as_str());
+        let path = event["file"]["path_hex"].as_str();
         let (Some(path), Some(hash)) = (path, event["file"]["sha256"].as_str()) else {
             continue;
         };

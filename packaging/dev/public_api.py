@@ -22,7 +22,11 @@ class Api:
         # Loopback needs no proxy, whatever the environment says.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
         self.csrf = ""
-        self.csrf = self.send("POST", "/session", {"name": name, "password": password})["csrf"]
+        me = self.send("POST", "/session", {"name": name, "password": password})
+        self.csrf = me["csrf"]
+        if me["must_change_password"]:
+            # A password that was given is good for one thing: choosing another.
+            self.send("PUT", "/me/password", {"current": password, "new": f"{password}, chosen"})
 
     def get(self, path: str) -> Any:
         return self.send("GET", path)

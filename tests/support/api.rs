@@ -43,7 +43,18 @@ impl Api {
             .as_str()
             .context("the answer holds the CSRF token")?
             .to_owned();
+        if answer.body["must_change_password"] == true {
+            api.choose_password(password)?;
+        }
         Ok(api)
+    }
+
+    /// A password that was given is good for one thing: choosing another.
+    fn choose_password(&self, given: &str) -> anyhow::Result<()> {
+        let chosen = json!({ "current": given, "new": format!("{given}, chosen") });
+        let answer = self.send(Method::PUT, "/me/password", Some(&chosen))?;
+        ensure!(answer.status == 204, "choosing a password: {answer:?}");
+        Ok(())
     }
 
     /// Reads; anything but success is an error.
