@@ -124,6 +124,7 @@ impl Agent {
         let (reports, received) = Reports::channel();
         let (outbox, desk) = outbox::outbox(reports.clone());
         let committed = outbox.committed();
+        let last_sign_ms = sensor::presence::last_sign_ms(&config.data.spool());
         let spool = open_spool(config)?
             .start(received, desk)
             .map_err(spool_error(config))?;
@@ -131,7 +132,7 @@ impl Agent {
         let (rescans, rescans_waiting) = command::rescans();
         let stop = Stop::new();
         let finish = Stop::new();
-        sensor::presence::started(&reports, &config.data.spool())?;
+        sensor::presence::started(&reports, &config.data.spool(), last_sign_ms)?;
         let context = sensor::Context {
             reports: reports.clone(),
             state: config.data.spool(),

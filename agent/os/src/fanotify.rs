@@ -76,6 +76,25 @@ pub struct FolderHandle<'a> {
     pub bytes: &'a [u8],
 }
 
+impl FolderHandle<'_> {
+    /// The handle as one string of bytes, the same for the same folder.
+    pub fn key(&self) -> Vec<u8> {
+        let mut key = self.filesystem.0.to_ne_bytes().to_vec();
+        key.extend(self.kind.to_ne_bytes());
+        key.extend(self.bytes);
+        key
+    }
+}
+
+/// The [key](FolderHandle::key) that events about entries of the folder at `path` will carry.
+///
+/// # Errors
+/// The system's; `Unsupported` when its file system has no handles.
+pub fn key_of(path: &Path) -> io::Result<Vec<u8>> {
+    let folder = File::open(path)?;
+    wire::key_of(&folder, filesystem_of(&folder)?)
+}
+
 /// A file system's identity, as `statfs` and events give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FilesystemId(pub u64);

@@ -236,14 +236,16 @@ impl Files {
                     self.tasks.pop_front();
                 }
             }
-            Task::Compare(comparison) => match comparison.advance(&mut self.looker, &self.inbox)? {
-                Progress::More => {}
-                Progress::Later(pause) => return Ok(pause.min(LOOK_UP)),
-                Progress::Done(unreadable) => {
-                    self.tasks.pop_front();
-                    self.say_unreadable(&unreadable);
+            Task::Compare(comparison) => {
+                match comparison.advance(&mut self.looker, &self.inbox, &self.source)? {
+                    Progress::More => {}
+                    Progress::Later(pause) => return Ok(pause.min(LOOK_UP)),
+                    Progress::Done(unreadable) => {
+                        self.tasks.pop_front();
+                        self.say_unreadable(&unreadable);
+                    }
                 }
-            },
+            }
         }
         Ok(Duration::ZERO)
     }

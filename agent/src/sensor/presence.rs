@@ -40,12 +40,25 @@ pub enum PresenceError {
     Spool(#[from] SpoolStopped),
 }
 
+/// When a run that ended without a goodbye was certainly still alive: its spool was written to. To be asked
+/// before the spool is opened again, which writes to it.
+pub fn last_sign_ms(spool: &Path) -> Option<i64> {
+    let mut log = spool.as_os_str().to_owned();
+    log.push("-wal");
+    [spool, Path::new(&log)]
+        .into_iter()
+        .filter_map(|file| std::fs::metadata(file).ok()?.modified().ok())
+        .filter_map(|time| time.duration_since(UNIX_EPOCH).ok())
+        .filter_map(|time| i64::try_from(time.as_millis()).ok())
+        .max()
+}
+
 /// Says hello, and since when nothing was watched. To be called once, before any other sensor starts;
-/// `spool` is the file that memory is in.
+/// `spool` is the file that memory is in, `last_sign_ms` the [`last_sign_ms`] before it was opened.
 ///
 /// # Errors
 /// When memory cannot be read, or the hello is not durable in time.
-pub fn started(reports: &Reports, spool: &Path) -> Result<(), PresenceError> {
+pub fn started(reports: &Reports, spool: &Path, last_sign_ms: Option<i64>) -> Result<(), PresenceError> {
     let last = StateReader::open(spool)?
         .get(Sensor::Presence, KEY)?
         .and_then(|value| serde_json::from_slice::<Run>(&value).ok());
@@ -58,7 +71,7 @@ pub fn started(reports: &Reports, spool: &Path) -> Result<(), PresenceError> {
         ..since_last(last.as_ref(), &boot)
     };
     let mut events = vec![event_now(Lane::State, Body::Presence(Presence::Started(start)))];
-    if let Some(since_ms) = last.map(|last| last.ended_ms.unwrap_or_else(|| last_written_ms(spool))) {
+    if let Some(since_ms) = last.and_then(|last| last.ended_ms.or(last_sign_ms)) {
         events.push(event_now(Lane::State, Body::Blind(stopped_since(since_ms))));
     }
     let run = Run { boot, ended_ms: None };
@@ -97,19 +110,6 @@ fn stopped_since(since_ms: i64) -> Blind {
         until_ms,
         reason: "agent_stopped".to_owned(),
     }
-}
-
-/// When a run without a goodbye was certainly alive: its spool was written to.
-fn last_written_ms(spool: &Path) -> i64 {
-    let mut log = spool.as_os_str().to_owned();
-    log.push("-wal");
-    [spool, Path::new(&log)]
-        .into_iter()
-        .filter_map(|file| std::fs::metadata(file).ok()?.modified().ok())
-        .filter_map(|time| time.duration_since(UNIX_EPOCH).ok())
-        .filter_map(|time| i64::try_from(time.as_millis()).ok())
-        .max()
-        .unwrap_or_else(clock::wall_ms)
 }
 
 fn report(events: Vec<crate::report::NewEvent>, run: &Run) -> Report {

@@ -126,6 +126,35 @@ pub(super) fn open_handle(mount: &File, handle: FolderHandle<'_>) -> io::Result<
     }
 }
 
+pub(super) fn key_of(folder: &File, filesystem: FilesystemId) -> io::Result<Vec<u8>> {
+    let mut raw = RawHandle {
+        length: HANDLE_BYTES_MAX as u32,
+        kind: 0,
+        bytes: [0; HANDLE_BYTES_MAX],
+    };
+    let mut mount = 0;
+    // SAFETY: `raw` is laid out as `struct file_handle` with room for `length` bytes, the path is empty and
+    // ends in NUL, the descriptor is open, and both places outlive the call.
+    let result = unsafe {
+        libc::name_to_handle_at(
+            folder.as_raw_fd(),
+            c"".as_ptr(),
+            (&raw mut raw).cast(),
+            &raw mut mount,
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let handle = FolderHandle {
+        filesystem,
+        kind: raw.kind,
+        bytes: raw.bytes.get(..raw.length as usize).ok_or_else(unreadable)?,
+    };
+    Ok(handle.key())
+}
+
 fn unreadable() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "unreadable fanotify event")
 }

@@ -13,6 +13,8 @@ use super::listener::Listener;
 use super::watch::{WatchSet, Watched};
 use super::{Hearing, Limit};
 
+#[path = "linux/folders.rs"]
+mod folders;
 #[path = "linux/marks.rs"]
 mod marks;
 #[path = "linux/mounts.rs"]
@@ -72,6 +74,13 @@ impl Source {
             }),
         }
         limits
+    }
+
+    /// Learns a watched folder before anything happens in it.
+    pub(super) fn learn(&self, folder: &[u8]) {
+        if let Ok(marks) = &self.marks {
+            marks.learn(folder);
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use vong_os::file::Kind;
+
+use super::imp::Source;
 use super::inbox::Inbox;
 use super::known::root_key;
 use super::look::{Looker, is_unchanged};
@@ -83,16 +86,23 @@ impl Comparison {
     }
 
     /// Does one piece.
-    pub(super) fn advance(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<Progress, MemoryError> {
+    pub(super) fn advance(
+        &mut self,
+        looker: &mut Looker,
+        inbox: &Inbox,
+        source: &Source,
+    ) -> Result<Progress, MemoryError> {
         let until = Instant::now() + PIECE;
         while !self.walked && self.doubts.len() < DOUBTS_MAX && Instant::now() < until {
-            self.step(looker, inbox)?;
+            self.step(looker, inbox, source)?;
         }
         self.settle_doubts(looker, inbox)?;
         match self.doubts.front() {
             Some((due, _)) if self.walked || self.doubts.len() >= DOUBTS_MAX => {
                 Ok(Progress::Later(due.saturating_duration_since(Instant::now())))
             }
+            // A first look reads every file: it leaves half of the time to others.
+            _ if !self.walked && self.absorb => Ok(Progress::Later(PIECE)),
             _ if !self.walked => Ok(Progress::More),
             _ => {
                 if let Some(stamp) = self.finish.take() {
@@ -104,12 +114,15 @@ impl Comparison {
         }
     }
 
-    fn step(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
+    fn step(&mut self, looker: &mut Looker, inbox: &Inbox, source: &Source) -> Result<(), MemoryError> {
         let watches = &looker.watches;
         let root = &self.root;
         let admits = |path: &[u8]| watches.find(path).is_some_and(|watched| watched.root == *root);
         match self.recheck.next(&looker.memory, admits)? {
             Some(Found::Present { path, facts, known }) => {
+                if facts.kind == Kind::Folder {
+                    source.learn(&path);
+                }
                 let heard = self.is_heard(facts.ctime_ns) || inbox.holds(&path);
                 if !heard && !is_unchanged(known.as_ref(), &facts) {
                     looker.met(&path, self.absorb)?;

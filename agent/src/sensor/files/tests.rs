@@ -442,6 +442,32 @@ fn a_renamed_folder_keeps_what_is_known_of_its_inside() {
 }
 
 #[test]
+fn whoever_removes_a_whole_tree_is_named() {
+    if !vong_os::host::is_privileged() {
+        return;
+    }
+    let mut stage = Stage::new(Hearing::Best);
+    let mut shell = Shell::new();
+    shell.run(&format!(
+        "cd '{}'; mkdir -p before/deep; printf 1 > before/deep/file",
+        stage.path("")
+    ));
+    stage.start();
+    shell.run("mkdir -p after/deep; printf 1 > after/deep/file");
+    stage.wait_for(FileAction::Created, "after/deep/file");
+    shell.run("rm -r before after");
+    for name in ["before/deep/file", "after/deep/file", "before", "after"] {
+        let deleted = stage.wait_for(FileAction::Deleted, name);
+        assert_eq!(deleted.origin, Origin::RealTime, "{deleted:#?}");
+        assert!(
+            matches!(deleted.who, Who::Exact(_) | Who::Exited { .. }),
+            "{deleted:#?}"
+        );
+    }
+    stage.stop();
+}
+
+#[test]
 fn a_folder_that_appears_later_is_watched_from_then_on() {
     on_both(|hearing| {
         let mut stage = Stage::new(hearing);

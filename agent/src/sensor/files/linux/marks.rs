@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,15 +20,14 @@ use vong_proto::event::{Process, Who};
 
 use super::super::inbox::{Inbox, Lost};
 use super::super::queue::{Change, Touch, What};
-use super::super::watch::{WatchSet, Watched, join};
+use super::super::watch::{WatchSet, Watched, is_within, join};
+use super::folders::Folders;
 use super::mounts::mounts_within;
 use super::{Limit, is_folder};
 use crate::clock;
 
 /// The reader looks up at least this often to see whether it shall end.
 const LOOK_UP: Duration = Duration::from_millis(500);
-/// So many folders are remembered, some 200 bytes each; then all are forgotten and learnt again.
-const FOLDERS_MAX: usize = 8_192;
 
 /// The marks and their reader.
 #[derive(Debug)]
@@ -44,6 +43,7 @@ struct Shared {
     armed: Mutex<Arc<Armed>>,
     /// Grows with every arming, so that the reader sees without a lock that nothing has changed.
     generation: AtomicU64,
+    folders: Mutex<Folders>,
     closing: AtomicBool,
 }
 
@@ -61,6 +61,7 @@ impl Marks {
             group: Group::open()?,
             armed: Mutex::default(),
             generation: AtomicU64::new(0),
+            folders: Mutex::default(),
             closing: AtomicBool::new(false),
         });
         let reader = Reader::new(Arc::clone(&shared), inbox);
@@ -96,6 +97,12 @@ impl Marks {
         self.shared.replace(armed);
         self.forget_all_but(&needed);
         (unmarked, limits)
+    }
+
+    /// Learns a folder before anything happens in it: of a whole tree that is removed, the events can be
+    /// read only when the folders that they name are gone, and nobody could say any more which they were.
+    pub(super) fn learn(&self, folder: &[u8]) {
+        self.shared.folders().learn(folder);
     }
 
     fn mark_root(&mut self, root: &Watched, mounts: &mut Vec<Mount>) -> io::Result<()> {
@@ -143,6 +150,10 @@ impl Shared {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    fn folders(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn armed(&self) -> Arc<Armed> {
         Arc::clone(&self.armed.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -161,8 +172,6 @@ struct Desk {
     generation: u64,
     processes: Processes,
     own_pid: u32,
-    /// The path of each folder that concerns a watch, `None` for the others.
-    folders: HashMap<Vec<u8>, Option<Vec<u8>>>,
     /// The last moment when the queue was seen empty.
     complete_ms: i64,
 }
@@ -177,7 +186,6 @@ impl Reader {
                 generation: 0,
                 processes: Processes::default(),
                 own_pid: std::process::id(),
-                folders: HashMap::new(),
                 complete_ms: clock::wall_ms(),
             },
         }
@@ -203,8 +211,8 @@ impl Reader {
             }
         }
         self.desk.catch_up_with(&self.shared);
-        let desk = &mut self.desk;
-        self.shared.group.read(buffer, |event| desk.take(&event))?;
+        let (desk, shared) = (&mut self.desk, &self.shared);
+        shared.group.read(buffer, |event| desk.take(&event, shared))?;
         Ok(())
     }
 }
@@ -215,7 +223,7 @@ impl Desk {
         if generation != self.generation {
             self.generation = generation;
             self.armed = shared.armed();
-            self.folders.clear();
+            shared.folders().clear();
         }
     }
 
@@ -226,20 +234,25 @@ impl Desk {
         });
     }
 
-    fn take(&mut self, event: &Event<'_>) {
+    fn take(&mut self, event: &Event<'_>, shared: &Shared) {
         if event.overflow {
             self.lose(clock::wall_ms());
+            // Among what is lost may be the renaming of a folder.
+            shared.folders().clear();
             return;
         }
         if event.pid == self.own_pid {
             return;
         }
-        if event.folder && event.place_before.is_some() {
-            // Every path below the renamed folder has changed.
-            self.folders.clear();
+        let path_before = event
+            .place_before
+            .and_then(|place| self.watched_path(place, shared));
+        if event.folder
+            && let Some(before) = event.place_before
+        {
+            self.follow_rename(before, path_before.as_deref(), shared);
         }
-        let path = event.place.and_then(|place| self.watched_path(place));
-        let path_before = event.place_before.and_then(|place| self.watched_path(place));
+        let path = event.place.and_then(|place| self.watched_path(place, shared));
         let (path, what) = match (path, path_before, event.place_before.is_some()) {
             (Some(path), Some(from), _) => (path, What::Renamed { from }),
             (Some(path), None, true) => match event.place_before.and_then(|place| self.any_path(place)) {
@@ -247,7 +260,7 @@ impl Desk {
                 None => (path, What::Touched(arrived(event.folder))),
             },
             (None, Some(from), _) => (from, What::Gone),
-            (Some(path), None, false) => return self.leave_plain(event, path),
+            (Some(path), None, false) => return self.leave_plain(event, path, shared),
             (None, None, _) => return,
         };
         let who = self.who(event);
@@ -256,13 +269,16 @@ impl Desk {
 
     /// Leaves an event that is no rename. Of one that says "made" and "removed" at once the order is lost;
     /// whether something is there tells which came last.
-    fn leave_plain(&mut self, event: &Event<'_>, path: Vec<u8>) {
+    fn leave_plain(&mut self, event: &Event<'_>, path: Vec<u8>, shared: &Shared) {
         let who = self.who(event);
         let touch = Touch {
             created: event.created,
             written: event.written,
             ..Touch::default()
         };
+        if event.folder && event.created {
+            shared.folders().learn(&path);
+        }
         let is_touched = event.created || event.written || event.attributes;
         let is_there = !event.deleted || vong_os::file::look(&path_of(&path)).is_ok();
         if event.deleted && is_there {
@@ -308,9 +324,28 @@ impl Desk {
         }
     }
 
+    /// Forgets the paths that a folder's new name has changed.
+    fn follow_rename(&self, before: Place<'_>, path_before: Option<&[u8]>, shared: &Shared) {
+        let elsewhere = match path_before {
+            Some(_) => None,
+            None => self.any_path(before),
+        };
+        let leads_to_a_watch = elsewhere.as_deref().is_some_and(|path| {
+            self.armed
+                .watches
+                .iter()
+                .any(|watched| is_within(path, &watched.root))
+        });
+        match path_before {
+            Some(path) => shared.folders().forget_below(path),
+            None if leads_to_a_watch => shared.folders().clear(),
+            None => shared.folders().forget_others(),
+        }
+    }
+
     /// The path of a place, if it falls under a watch.
-    fn watched_path(&mut self, place: Place<'_>) -> Option<Vec<u8>> {
-        let folder = self.folder(place.folder)?;
+    fn watched_path(&self, place: Place<'_>, shared: &Shared) -> Option<Vec<u8>> {
+        let folder = self.folder(place.folder, shared)?;
         let path = entry(&folder, place.name);
         self.armed.watches.find(&path)?;
         Some(path)
@@ -323,18 +358,15 @@ impl Desk {
     }
 
     /// The path of a folder, if it concerns a watch.
-    fn folder(&mut self, handle: FolderHandle<'_>) -> Option<Vec<u8>> {
-        let key = folder_key(handle);
-        if let Some(known) = self.folders.get(&key) {
-            return known.clone();
+    fn folder(&self, handle: FolderHandle<'_>, shared: &Shared) -> Option<Vec<u8>> {
+        let key = handle.key();
+        if let Some(known) = shared.folders().get(&key) {
+            return known;
         }
         let path = self
             .paths_of(handle)
             .find(|path| self.armed.watches.concerns(path));
-        if self.folders.len() >= FOLDERS_MAX {
-            self.folders.clear();
-        }
-        self.folders.insert(key, path.clone());
+        shared.folders().insert(key, path.clone());
         path
     }
 
@@ -364,11 +396,4 @@ fn entry(folder: &[u8], name: &[u8]) -> Vec<u8> {
     } else {
         join(folder, name)
     }
-}
-
-fn folder_key(handle: FolderHandle<'_>) -> Vec<u8> {
-    let mut key = handle.filesystem.0.to_ne_bytes().to_vec();
-    key.extend(handle.kind.to_ne_bytes());
-    key.extend(handle.bytes);
-    key
 }
