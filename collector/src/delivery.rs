@@ -28,6 +28,8 @@ mod letter;
 mod relay;
 mod retry;
 mod shown;
+#[cfg(test)]
+pub(crate) mod sink;
 mod vietnamese;
 
 pub use email::{Sender, SenderError};

@@ -1,14 +1,10 @@
 //! What a reader gets: rendered mails, hostile ones included, and the way through a real mail server.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use vong_proto::event::Severity;
 
+use super::sink::Sink;
 use super::*;
 use crate::config::{MailConfig, MailTls};
 use crate::finding::Category;
@@ -344,92 +340,6 @@ fn retries_pause_longer_and_end_after_two_days() {
     );
 }
 
-/// The mail server of the development tools, as a process of its own.
-struct Sink {
-    child: Child,
-    access: Value,
-    folder: TempDir,
-}
-
-impl Sink {
-    fn start(switches: &[&str]) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/dev/smtp_sink.py");
-        let mut child = Command::new(python())
-            .arg(script)
-            .arg("--directory")
-            .arg(folder.path())
-            .args(switches)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the mail server of packaging/dev starts");
-        let mut line = String::new();
-        let output = child.stdout.take().expect("piped");
-        BufReader::new(output)
-            .read_line(&mut line)
-            .expect("it says where it listens");
-        let access = serde_json::from_str(&line).expect("JSON");
-        Self {
-            child,
-            access,
-            folder,
-        }
-    }
-
-    fn config(&self, tls: MailTls) -> MailConfig {
-        let text = |name: &str| self.access[name].as_str().unwrap_or_default().to_owned();
-        MailConfig {
-            host: text("host"),
-            port: self.access["port"]
-                .as_u64()
-                .and_then(|port| port.try_into().ok())
-                .expect("a port"),
-            tls,
-            user: text("user"),
-            ca_file: self.access["ca"].as_str().map(PathBuf::from),
-            from: "canhbao@soc.example".to_owned(),
-            ..MailConfig::default()
-        }
-    }
-
-    fn relay(&self, tls: MailTls) -> Relay {
-        let password = self.access["password"].as_str().map(str::to_owned);
-        Relay::open(&self.config(tls), password).expect("a relay")
-    }
-
-    fn mails(&self) -> Vec<String> {
-        let index = std::fs::read_to_string(self.folder.path().join("index.jsonl")).unwrap_or_default();
-        let file = |line: &str| {
-            let line: Value = serde_json::from_str(line).expect("JSON");
-            self.folder.path().join(line["file"].as_str().expect("a file"))
-        };
-        index
-            .lines()
-            .map(|line| std::fs::read_to_string(file(line)).expect("a mail"))
-            .collect()
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        // It keeps nothing that a clean end would save.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The Python that has aiosmtpd: made by `packaging/dev/test`.
-fn python() -> PathBuf {
-    if let Some(chosen) = std::env::var_os("VONG_SINK_PYTHON") {
-        return chosen.into();
-    }
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home);
-    cache
-        .expect("HOME or XDG_CACHE_HOME is set")
-        .join("vong/venv/bin/python")
-}
-
 fn message() -> lettre::Message {
     let row = row(MailKind::Opened, content("antivirus.off", json!({})));
     email::compose(&row, &sender()).expect("a mail")
@@ -457,7 +367,7 @@ async fn what_is_not_safe_gets_no_mail() {
         assert_eq!(sink.mails(), [""; 0], "{what}");
     };
     let sink = Sink::start(&[]);
-    let password = sink.access["password"].as_str().expect("a password").to_owned();
+    let password = sink.access()["password"].as_str().expect("a password").to_owned();
     check(&sink, sink.config(MailTls::Starttls), "wrong", "a bad password").await;
     let unknown = MailConfig {
         ca_file: None,
@@ -465,7 +375,10 @@ async fn what_is_not_safe_gets_no_mail() {
     };
     check(&sink, unknown, &password, "an unknown authority").await;
     let plain = Sink::start(&["--no-tls"]);
-    let password = plain.access["password"].as_str().expect("a password").to_owned();
+    let password = plain.access()["password"]
+        .as_str()
+        .expect("a password")
+        .to_owned();
     check(&plain, plain.config(MailTls::Starttls), &password, "no TLS").await;
 }
 

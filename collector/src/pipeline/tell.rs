@@ -78,3 +78,6 @@ fn mail_password(mail: &MailConfig) -> Result<Option<String>, PipelineError> {
         Err(_) => secret_from(mail.password_file.as_deref(), "mail.password_file"),
     }
 }
+
+#[cfg(test)]
+mod tests;
