@@ -32,7 +32,7 @@ const IDLE_CONNECTION_LIFE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A question could not be answered.
-    #[error("the store does not answer")]
+    #[error("the store cannot answer")]
     Query(#[source] Box<Error>),
     /// The tables could not be brought up to date.
     #[error("cannot bring the store's tables up to date (step {step})")]

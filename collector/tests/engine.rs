@@ -5,6 +5,7 @@
 #[path = "support/engine.rs"]
 mod support;
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clickhouse::error::Error;
@@ -12,7 +13,7 @@ use clickhouse::{Client, Compression, Row};
 use serde::{Deserialize, Serialize};
 use support::{DEADLINE, RunningEngine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use vong_collector::engine::supervisor::{self, EngineStatus, StartError};
+use vong_collector::engine::supervisor::{self, EngineConfig, EngineStatus, StartError};
 
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 struct Reading {
@@ -187,10 +188,7 @@ async fn only_the_right_key_opens() {
 #[tokio::test]
 async fn a_plain_get_reads_and_only_reads() {
     let engine = RunningEngine::start().await;
-    let key = format!(
-        "X-ClickHouse-User: vong\r\nX-ClickHouse-Key: {}\r\n",
-        engine.handle.secret().expose()
-    );
+    let key = key_headers(&engine);
     let answer = raw_get(&engine, "/?query=SELECT+7+AS+x+FORMAT+JSONEachRow", &key).await;
     assert!(
         answer.starts_with("HTTP/1.1 200") && answer.contains("{\"x\":7}"),
@@ -295,36 +293,24 @@ async fn a_start_that_fails_says_why() {
     let text = engine.folder.path().join("text.so");
     std::fs::write(&text, "no library").unwrap();
     let other = "/lib/x86_64-linux-gnu/libc.so.6".into();
+    let broken = engine.folder.path().join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::write(broken.join("data"), "no folder").unwrap();
+    let with_library = |library: PathBuf| EngineConfig {
+        library,
+        ..right.clone()
+    };
+    let with_data = |data: PathBuf| EngineConfig {
+        data,
+        ..right.clone()
+    };
     for (config, expected) in [
         (right.clone(), "in use by another engine"),
-        (
-            supervisor::EngineConfig {
-                library: "/no/such/libchdb.so".into(),
-                ..right.clone()
-            },
-            "/no/such/libchdb.so",
-        ),
-        (
-            supervisor::EngineConfig {
-                library: text,
-                ..right.clone()
-            },
-            "text.so",
-        ),
-        (
-            supervisor::EngineConfig {
-                library: other,
-                ..right.clone()
-            },
-            "chdb_connect, chdb_close_conn",
-        ),
-        (
-            supervisor::EngineConfig {
-                data: "/proc/no".into(),
-                ..right.clone()
-            },
-            "/proc/no",
-        ),
+        (with_library("/no/such/libchdb.so".into()), "/no/such/libchdb.so"),
+        (with_library(text), "text.so"),
+        (with_library(other), "chdb_connect, chdb_close_conn"),
+        (with_data("/proc/no".into()), "/proc/no"),
+        (with_data(broken), "restore the folder from a backup"),
     ] {
         match supervisor::start(config).await {
             Err(StartError::Ended { last_words, .. }) => {
@@ -333,7 +319,7 @@ async fn a_start_that_fails_says_why() {
             other => panic!("{other:?} instead of {expected}"),
         }
     }
-    let no_program = supervisor::EngineConfig {
+    let no_program = EngineConfig {
         program: "/no/such/program".into(),
         ..right
     };
@@ -343,13 +329,60 @@ async fn a_start_that_fails_says_why() {
     ));
 }
 
-/// What `curl` would see.
+#[tokio::test]
+async fn hostile_requests_change_nothing() {
+    let engine = RunningEngine::start().await;
+    create_table(&engine.client()).await;
+    let key = key_headers(&engine);
+    let insert = "/?query=INSERT+INTO+reading+FORMAT+CSV";
+    for (method, target, body, code) in [
+        (
+            "POST",
+            format!("{insert}&decompress=1"),
+            "no frame, but long enough for a header",
+            "236",
+        ),
+        ("POST", format!("{insert}&decompress=1"), "short", "236"),
+        ("POST", "/?path=/etc".to_owned(), "SELECT 1", "115"),
+        ("POST", "/".to_owned(), "SELECT 1; DROP TABLE reading", "62"),
+        ("GET", insert.to_owned(), "", "392"),
+        ("POST", "/?query=%FF".to_owned(), "", "62"),
+    ] {
+        let headers = format!("{key}Content-Length: {}\r\n", body.len());
+        let answer = raw(&engine, method, &target, &headers, body).await;
+        assert!(
+            answer.contains(&format!("exception-code: {code}\r\n")),
+            "{target}: {answer}"
+        );
+    }
+    let long = "x".repeat(2 << 20);
+    let headers = format!("{key}Content-Length: {}\r\n", long.len());
+    assert!(
+        raw(&engine, "POST", "/", &headers, &long)
+            .await
+            .contains("exception-code: 396")
+    );
+    assert_eq!(count(&engine.client()).await, 0);
+}
+
+fn key_headers(engine: &RunningEngine) -> String {
+    let secret = engine.handle.secret().expose();
+    format!("X-ClickHouse-User: vong\r\nX-ClickHouse-Key: {secret}\r\n")
+}
+
 async fn raw_get(engine: &RunningEngine, target: &str, headers: &str) -> String {
+    raw(engine, "GET", target, headers, "").await
+}
+
+/// What `curl` would see.
+async fn raw(engine: &RunningEngine, method: &str, target: &str, headers: &str, body: &str) -> String {
     let address = engine.handle.url().replace("http://", "");
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n{headers}\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    answer
+    let request =
+        format!("{method} {target} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n{headers}\r\n{body}");
+    // A server that refuses early closes early.
+    let _ = connection.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = connection.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
 }

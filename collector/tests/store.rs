@@ -275,112 +275,156 @@ async fn a_row_that_is_refused_is_set_aside_alone() {
     world.stop_writer().await;
 }
 
-#[tokio::test]
-async fn a_timeline_is_paged_filtered_and_searched() {
-    let mut world = World::new().await;
-    let names = [
-        "/Báo cáo/một.txt",
-        "/Ba\u{301}o ca\u{301}o/hai.txt",
-        "/100%_\\'\t\n/ba.txt",
-        "/Hồ sơ/bốn.txt",
-    ];
-    world
-        .append(
-            1,
-            Lane::Events,
-            names.iter().map(|name| file(name, "demo")).collect(),
-        )
-        .await;
-    world
-        .append(2, Lane::Events, vec![file("/khác.txt", "demo")])
-        .await;
-    world
-        .append(1, Lane::State, vec![unsupported("first"), unsupported("last")])
-        .await;
-    world
-        .append(
-            1,
-            Lane::State,
-            vec![
-                probe("a", Reachability::Reachable),
-                probe("b", Reachability::Unknown),
-            ],
-        )
-        .await;
-    world
-        .append(1, Lane::Urgent, vec![probe("a", Reachability::Unreachable)])
-        .await;
-    world.start_writer();
-    world.wait_until_all_is_visible().await;
-    let (store, all, host) = (&world.store, &Scope::ALL, Some(HostId(1)));
+/// The files of host 1 in [`World::with_story`], the oldest first.
+const NAMES: [&str; 4] = [
+    "/Báo cáo/một.txt",
+    "/Ba\u{301}o ca\u{301}o/hai.txt",
+    "/100%_\\'\t\n/ba.txt",
+    "/Hồ sơ/bốn.txt",
+];
 
-    let files = Timeline {
-        host,
+fn files_of_host_1() -> Timeline {
+    Timeline {
+        host: Some(HostId(1)),
         kind: Some("file".to_owned()),
         ..Timeline::default()
-    };
-    let first = store.timeline(all, &files, 3).await.unwrap();
-    assert_eq!(paths(&first), [names[3], names[2], names[1]]);
+    }
+}
+
+impl World {
+    /// Some events of two hosts, visible.
+    async fn with_story() -> Self {
+        let mut world = Self::new().await;
+        let files = NAMES.iter().map(|name| file(name, "demo")).collect();
+        world.append(1, Lane::Events, files).await;
+        world
+            .append(2, Lane::Events, vec![file("/khác.txt", "demo")])
+            .await;
+        let blind = vec![unsupported("first"), unsupported("last")];
+        world.append(1, Lane::State, blind).await;
+        let probes = vec![
+            probe("a", Reachability::Reachable),
+            probe("b", Reachability::Unknown),
+        ];
+        world.append(1, Lane::State, probes).await;
+        // Lane 0 is numbered on its own: this one happened before the two above, and came after them.
+        world
+            .append(1, Lane::Urgent, vec![probe("a", Reachability::Unreachable)])
+            .await;
+        world.start_writer();
+        world.wait_until_all_is_visible().await;
+        world
+    }
+
+    async fn listed(&self, timeline: &Timeline, limit: u32) -> Vec<EventRow> {
+        self.store.timeline(&Scope::ALL, timeline, limit).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_timeline_is_paged_newest_first() {
+    let world = World::with_story().await;
+    let first = world.listed(&files_of_host_1(), 3).await;
+    assert_eq!(paths(&first), [NAMES[3], NAMES[2], NAMES[1]]);
     let next = Timeline {
         after: first.last().map(Cursor::of),
-        ..files.clone()
+        ..files_of_host_1()
     };
-    assert_eq!(paths(&store.timeline(all, &next, 3).await.unwrap()), [names[0]]);
+    assert_eq!(paths(&world.listed(&next, 3).await), [NAMES[0]]);
+    let between = Timeline {
+        from_ms: Some(NOW_MS + 2),
+        to_ms: Some(NOW_MS + 4),
+        ..files_of_host_1()
+    };
+    assert_eq!(paths(&world.listed(&between, 10).await), [NAMES[2], NAMES[1]]);
+    let found = world
+        .store
+        .event(&Scope::ALL, first[0].pos, first[0].i)
+        .await
+        .unwrap();
+    assert_eq!(found.as_ref(), Some(&first[0]));
+}
 
+#[tokio::test]
+async fn a_search_finds_letters_however_they_are_written() {
+    let world = World::with_story().await;
     for (text, expected) in [
-        ("BÁO CÁO", vec![names[1], names[0]]),
-        ("bao cao/mot", vec![names[0]]),
-        ("0%_\\'\t", vec![names[2]]),
-        ("%", vec![names[2]]),
+        ("BÁO CÁO", vec![NAMES[1], NAMES[0]]),
+        ("bao cao/mot", vec![NAMES[0]]),
+        ("0%_\\'\t", vec![NAMES[2]]),
+        ("%", vec![NAMES[2]]),
         ("nothing like it", vec![]),
     ] {
         let search = Timeline {
             text: Some(text.to_owned()),
-            ..files.clone()
+            ..files_of_host_1()
         };
-        assert_eq!(
-            paths(&store.timeline(all, &search, 10).await.unwrap()),
-            expected,
-            "{text}"
-        );
+        assert_eq!(paths(&world.listed(&search, 10).await), expected, "{text}");
     }
-    let from_second = Timeline {
-        from_ms: Some(NOW_MS + 2),
-        to_ms: Some(NOW_MS + 4),
-        ..files
-    };
-    assert_eq!(
-        paths(&store.timeline(all, &from_second, 10).await.unwrap()),
-        [names[2], names[1]]
-    );
+}
 
-    let found = store.event(all, first[0].pos, first[0].i).await.unwrap();
-    assert_eq!(found.as_ref(), Some(&first[0]));
-    let probes = store.latest_probes(all, HostId(1)).await.unwrap();
-    assert_eq!(
-        probes
-            .iter()
-            .map(|row| (row.probe_name.as_str(), row.probe_state.as_str()))
-            .collect::<Vec<_>>(),
-        [("a", "reachable"), ("b", "unknown")]
-    );
-    let blind = store.latest_unsupported(all, HostId(1)).await.unwrap();
+#[tokio::test]
+async fn the_state_of_a_host_is_what_happened_last() {
+    let world = World::with_story().await;
+    let probes = world.store.latest_probes(&Scope::ALL, HostId(1)).await.unwrap();
+    let states: Vec<_> = probes
+        .iter()
+        .map(|row| (row.probe_name.as_str(), row.probe_state.as_str()))
+        .collect();
+    assert_eq!(states, [("a", "reachable"), ("b", "unknown")]);
+    let blind = world
+        .store
+        .latest_unsupported(&Scope::ALL, HostId(1))
+        .await
+        .unwrap();
     assert!(
         matches!(blind.as_slice(), [row] if row.detail.contains("last")),
         "{blind:?}"
     );
+    let latest = world.store.latest(&Scope::ALL, HostId(2), "file").await.unwrap();
+    assert_eq!(paths(latest.as_slice()), ["/khác.txt"]);
     assert_eq!(
-        paths(
-            &store
-                .tail(all, &Tail::default(), (first[0].pos, first[0].i), 100)
-                .await
-                .unwrap()
-        )[0],
-        "/khác.txt"
+        world
+            .store
+            .latest(&Scope::ALL, HostId(2), "antivirus")
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_tail_follows_in_the_order_of_arrival() {
+    let world = World::with_story().await;
+    let (store, all) = (&world.store, &Scope::ALL);
+    let everything = store.tail(all, &Tail::default(), (0, 0), 100).await.unwrap();
+    assert_eq!(everything.len(), 10);
+    assert!(everything.is_sorted_by_key(|row| (row.pos, row.i)));
+    let place = |row: &EventRow| (row.pos, row.i);
+    assert_eq!(store.newest().await.unwrap(), place(&everything[9]));
+    let later = store
+        .tail(all, &Tail::default(), place(&everything[3]), 1)
+        .await
+        .unwrap();
+    assert_eq!(paths(&later), ["/khác.txt"]);
+    let of_host_2 = Tail {
+        host: Some(HostId(2)),
+        ..Tail::default()
+    };
+    assert_eq!(
+        paths(&store.tail(all, &of_host_2, (0, 0), 100).await.unwrap()),
+        ["/khác.txt"]
+    );
+    let before = store
+        .before(all, &Tail::default(), place(&everything[9]), 2)
+        .await
+        .unwrap();
+    assert_eq!(
+        before.iter().map(place).collect::<Vec<_>>(),
+        [place(&everything[8]), place(&everything[7])]
     );
     let hours = store.events_per_hour(all, 0).await.unwrap();
     assert_eq!(hours.iter().map(|hour| hour.events).sum::<u64>(), 10);
-    world.stop_writer().await;
 }
 
 #[tokio::test]
