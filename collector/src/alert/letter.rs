@@ -110,13 +110,12 @@ fn seen(row: &FindingRow) -> SeenFinding {
 }
 
 /// The contact of the unit, or of the nearest unit above that has one; for what is critical also the
-/// duty analysts. Nobody is written to twice.
+/// duty analysts, and they alone where no unit names anybody. Nobody is written to twice.
 fn recipients(units: &HashMap<i64, Unit>, unit: i64, severity: Severity, duty: &[String]) -> Vec<String> {
-    let contact = ancestry(units, unit)
-        .map(|unit| unit.contact_email.trim())
-        .find(|mail| !mail.is_empty());
+    let contacts = ancestry(units, unit).map(|unit| unit.contact_email.trim());
+    let contact = contacts.into_iter().find(|mail| !mail.is_empty());
     let mut recipients: Vec<String> = contact.map(str::to_owned).into_iter().collect();
-    if severity == Severity::Critical {
+    if severity == Severity::Critical || recipients.is_empty() {
         for analyst in duty {
             if !recipients.iter().any(|known| known.eq_ignore_ascii_case(analyst)) {
                 recipients.push(analyst.clone());

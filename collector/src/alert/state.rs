@@ -61,8 +61,13 @@ pub(super) fn finding_added(
     vec![line(Action::FindingAdded, about(row), now_ms)]
 }
 
-/// A finding takes up an alert that has ended. Whoever took it before may be gone: it is open again.
+/// A finding takes up an alert that has ended. Whoever took it before may be gone: it is open again. What
+/// a person has ended and still goes on is news; what ended by itself and comes back is flapping.
 pub(super) fn reopened(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) -> Vec<HistoryLine> {
+    if alert.resolved_by.is_some() {
+        alert.mailed_ms = None;
+        alert.mailed_severity = None;
+    }
     alert.state = AlertState::Open;
     alert.verdict = None;
     alert.assignee = None;
@@ -84,7 +89,7 @@ pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -
         alert.state = AlertState::Resolved;
         alert.resolved_ms = Some(now_ms);
         alert.resolved_by = None;
-        alert.mail = alert.mailed_ms.map(|_| PlannedMail {
+        alert.mail = alert.mailed_severity.map(|_| PlannedMail {
             kind: MailKind::Resolved,
             due_ms: now_ms,
         });
@@ -101,7 +106,8 @@ pub(super) fn mailed(
     now_ms: i64,
 ) -> Vec<HistoryLine> {
     alert.mailed_ms = Some(now_ms);
-    alert.mailed_severity = Some(alert.severity);
+    // After the last mail of an alert its readers take it to be over.
+    alert.mailed_severity = Some(alert.severity).filter(|_| kind != MailKind::Resolved);
     let waits = alert.state == AlertState::Open && alert.severity >= Severity::High;
     alert.mail = waits.then_some(PlannedMail {
         kind: MailKind::Reminder,
@@ -135,7 +141,7 @@ fn plan(alert: &mut Alert, now_ms: i64) {
         },
         Some(mailed_ms) => PlannedMail {
             kind: MailKind::Update,
-            due_ms: if Some(alert.severity) > alert.mailed_severity {
+            due_ms: if alert.mailed_severity.is_some_and(|known| alert.severity > known) {
                 soon_ms
             } else {
                 soon_ms.max(mailed_ms + BETWEEN_MAILS_MS)

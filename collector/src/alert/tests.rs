@@ -144,6 +144,29 @@ fn what_comes_back_soon_is_the_same_alert() {
 }
 
 #[test]
+fn flapping_ends_in_silence() {
+    let (mut alert, _) = state::opened(&row(Severity::High), true, NOW_MS);
+    mail_now(&mut alert, NOW_MS);
+    state::finding_closed(&mut alert, &row(Severity::High), NOW_MS + MINUTE);
+    mail_now(&mut alert, NOW_MS + MINUTE);
+    state::reopened(&mut alert, &row(Severity::High), true, NOW_MS + 2 * MINUTE);
+    assert_eq!(due(&alert), Some((MailKind::Update, MINUTE + BETWEEN_MAILS_MS)));
+    state::finding_closed(&mut alert, &row(Severity::High), NOW_MS + 3 * MINUTE);
+    assert_eq!(due(&alert), None, "its readers take it to be over already");
+}
+
+#[test]
+fn what_a_person_has_ended_and_goes_on_is_news() {
+    let (mut alert, _) = state::opened(&row(Severity::Critical), true, NOW_MS);
+    mail_now(&mut alert, NOW_MS);
+    alert.state = AlertState::Resolved;
+    alert.resolved_by = Some("lan".to_owned());
+    alert.open_findings = 0;
+    state::reopened(&mut alert, &row(Severity::Critical), true, NOW_MS + MINUTE);
+    assert_eq!(due(&alert), Some((MailKind::Opened, MINUTE)));
+}
+
+#[test]
 fn history_pages_nobody() {
     let fresh = row(Severity::High);
     assert!(tells(&fresh, false));
@@ -214,7 +237,7 @@ proptest! {
             prop_assert_eq!(alert.state == AlertState::Resolved, alert.open_findings == 0);
             prop_assert!(alert.severity >= before.severity);
             let ends = alert.mail.is_some_and(|mail| mail.kind == MailKind::Resolved);
-            prop_assert!(!ends || (alert.state == AlertState::Resolved && alert.mailed_ms.is_some()));
+            prop_assert!(!ends || (alert.state == AlertState::Resolved && alert.mailed_severity.is_some()));
             if let Some(mail) = alert.mail.filter(|mail| mail.kind == MailKind::Opened) {
                 prop_assert!(mail.due_ms - now_ms <= first_wait_ms(Severity::Low));
             }

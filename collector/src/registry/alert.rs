@@ -53,7 +53,7 @@ pub struct Alert {
     pub mail: Option<PlannedMail>,
     /// When the last mail about it was written.
     pub mailed_ms: Option<i64>,
-    /// How grave it was then.
+    /// How grave its readers take it to be; `None` when they know of none, or that it is over.
     pub mailed_severity: Option<Severity>,
 }
 
@@ -389,7 +389,7 @@ pub async fn resolve(
     alert.resolved_ms = Some(now_ms);
     alert.resolved_by = Some(actor.to_owned());
     alert.updated_ms = now_ms;
-    alert.mail = alert.mailed_ms.map(|_| PlannedMail {
+    alert.mail = alert.mailed_severity.map(|_| PlannedMail {
         kind: MailKind::Resolved,
         due_ms: now_ms,
     });

@@ -49,14 +49,16 @@ fn from_row(row: &AnyRow) -> Result<FindingRow> {
     })
 }
 
-/// Keeps a new finding; one that is already there stays as it is.
+/// Keeps a new finding; one that is already there stays as it is. A host that this registry does not know
+/// (it was restored from a backup, the journal was not) has nobody to tell, and must not stop the others.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn open(tx: &mut Transaction, finding: &Finding, judged_ms: i64) -> Result<()> {
     sqlx::query(
         "INSERT INTO findings (id, rule, category, host_id, key, severity, opened_pos, opened_ms, judged_ms, \
-         evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING",
+         evidence) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
+         WHERE EXISTS (SELECT 1 FROM hosts WHERE id = $4) ON CONFLICT (id) DO NOTHING",
     )
     .bind(finding.id.clone())
     .bind(finding.rule.clone())

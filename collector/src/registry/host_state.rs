@@ -63,14 +63,14 @@ pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<HostState>
         .collect()
 }
 
-/// Keeps what was seen, unless something newer is known.
+/// Keeps what was seen, unless something newer is known, or the host is not.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn keep(tx: &mut Transaction, host: HostId, state: &HostState) -> Result<()> {
     sqlx::query(
-        "INSERT INTO host_states (host_id, noun, key, at_ms, detail) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (host_id, noun, key) DO UPDATE SET at_ms = excluded.at_ms, detail = excluded.detail \
+        "INSERT INTO host_states (host_id, noun, key, at_ms, detail) SELECT $1, $2, $3, $4, $5 \
+         WHERE EXISTS (SELECT 1 FROM hosts WHERE id = $1) ON CONFLICT (host_id, noun, key) DO UPDATE SET at_ms = excluded.at_ms, detail = excluded.detail \
          WHERE host_states.at_ms <= excluded.at_ms",
     )
     .bind(host.0)

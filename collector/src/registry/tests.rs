@@ -858,7 +858,18 @@ async fn hostile_text_is_kept_and_stops_nothing(registry: Registry) {
         ..a_finding(host, "f1")
     };
     finding::open(&mut tx, &finding, 1).await.unwrap();
-    let kept = finding::unsettled(&mut tx, 1).await.unwrap();
+    finding::open(&mut tx, &a_finding(HostId(999), "of nobody"), 1)
+        .await
+        .unwrap();
+    let state = HostState {
+        noun: Noun::Blind,
+        key: "k".to_owned(),
+        at_ms: 1,
+        detail: json!({}),
+    };
+    host_state::keep(&mut tx, HostId(999), &state).await.unwrap();
+    let kept = finding::unsettled(&mut tx, 10).await.unwrap();
+    assert_eq!(kept.len(), 1, "unknown hosts stop nothing");
     assert_eq!(kept[0].finding.key, "/srv/\u{fffd}\u{202e}\n");
     assert_eq!(kept[0].finding.evidence, finding.evidence);
     tx.commit().await.unwrap();
