@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::watch;
 
+pub use crate::engine::secret::Secret;
 pub use query::{Cursor, HourCount, Tail, Timeline};
 pub use row::{EventRow, RawBytes, SampleRow};
 
@@ -70,7 +71,7 @@ pub struct StoreAddress {
     /// The user.
     pub user: String,
     /// The password.
-    pub password: crate::engine::secret::Secret,
+    pub password: Secret,
 }
 
 /// The events and samples in ClickHouse.

@@ -12,10 +12,9 @@ use tokio::time::sleep;
 use super::{AdminError, find, open, print};
 use crate::api::shown_event;
 use crate::config::Config;
-use crate::engine::secret::Secret;
 use crate::ready;
 use crate::scope::Scope;
-use crate::store::{EventRow, Store, StoreAddress, Tail};
+use crate::store::{EventRow, Secret, Store, StoreAddress, Tail};
 
 /// Rows asked for at once.
 const PAGE: u32 = 1_000;

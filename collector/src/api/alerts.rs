@@ -13,7 +13,7 @@ use super::extract::{Asked, Key, Sent};
 use super::guard::{Right, Viewer};
 use super::page::{Count, Page, PageQuery};
 use super::units::{UnitRef, subtree};
-use super::word::{AlertState, Category, Phrase, Severity, Verdict, count, said};
+use super::word::{AlertState, Category, Phrase, Severity, Verdict, count, searched};
 use super::{Api, trail};
 use crate::clock::now_ms;
 use crate::entry::HostId;
@@ -339,6 +339,6 @@ async fn asked(api: &Api, filter: AlertFilter) -> Result<alert_list::AlertFilter
         category: filter.category.map(Into::into),
         units: subtree(api, filter.unit).await?,
         host: filter.host.map(HostId),
-        search: filter.search.and_then(said),
+        search: searched(filter.search),
     })
 }

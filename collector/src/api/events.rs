@@ -13,7 +13,7 @@ use super::extract::{Asked, Key};
 use super::guard::Viewer;
 use super::hosts::{ProbeKind, Reachability, visible_host};
 use super::page::{Page, PageQuery};
-use super::word::{Params, Phrase, Severity, Text, said};
+use super::word::{Params, Phrase, Severity, Text, searched};
 use super::{Api, trail};
 use crate::store::{Cursor, Timeline};
 
@@ -240,7 +240,7 @@ async fn host_events(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<EventRow>>, ApiError> {
     let host = visible_host(&api, &viewer, id).await?.host.id;
-    let text = filter.text.and_then(said);
+    let text = searched(filter.text);
     if let Some(text) = &text {
         let detail = json!({ "text": text.chars().take(AUDITED_CHARACTERS_MAX).collect::<String>() });
         trail::seen(&api, &viewer, "events.searched", &format!("host/{id}"), detail).await?;

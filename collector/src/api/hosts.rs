@@ -14,7 +14,7 @@ use super::guard::Viewer;
 use super::ledger::Missing;
 use super::page::{Count, Page, PageQuery};
 use super::units::{UnitRef, subtree};
-use super::word::{HostKind, HostStatus, Protection, Severity, count, said};
+use super::word::{HostKind, HostStatus, Protection, Severity, count, said, searched};
 use super::{Api, trail};
 use crate::entry::HostId;
 use crate::registry::host_list::{self, ListedHost};
@@ -263,7 +263,7 @@ pub(super) async fn visible_host(api: &Api, viewer: &Viewer, id: i64) -> Result<
 
 async fn asked(api: &Api, filter: HostFilter, missing: &Missing) -> Result<host_list::HostFilter, ApiError> {
     Ok(host_list::HostFilter {
-        search: filter.search.and_then(said),
+        search: searched(filter.search),
         units: subtree(api, filter.unit).await?,
         connection: filter.connection.map(Into::into),
         protection: filter.protection.map(Into::into),

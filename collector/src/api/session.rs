@@ -18,6 +18,7 @@ use super::units::UnitRef;
 use super::word::Role;
 use super::{Api, throttle};
 use crate::clock::now_ms;
+use crate::registry::fold::storable;
 use crate::registry::user::User;
 use crate::registry::{audit, session, unit, user};
 
@@ -91,7 +92,10 @@ async fn sign_in(
     Sent(request): Sent<SignInRequest>,
 ) -> Result<(AppendHeaders<[(HeaderName, HeaderValue); 1]>, Json<Me>), ApiError> {
     from_our_pages(&api, &headers)?;
-    let name: String = request.name.trim().chars().take(NAME_CHARACTERS_MAX).collect();
+    let name: String = storable(request.name.trim())
+        .chars()
+        .take(NAME_CHARACTERS_MAX)
+        .collect();
     let Some(user) = admitted(&api, &name, request.password, &address).await? else {
         return Err(ApiError::new(ErrorCode::BadCredentials));
     };

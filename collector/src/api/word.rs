@@ -13,6 +13,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use vong_proto::event;
 
 use crate::finding;
+use crate::registry::fold::storable;
 use crate::registry::{alert, host, unit, user};
 
 /// Named values that fill a text or describe a thing.
@@ -82,6 +83,11 @@ impl Text {
 /// Text that is empty when there is nothing to say.
 pub(super) fn said(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
+}
+
+/// Text to search for, as databases take it: one reads no further than a NUL, the other refuses it.
+pub(super) fn searched(text: Option<String>) -> Option<String> {
+    text.map(|text| storable(text.trim())).and_then(said)
 }
 
 /// A count, which no database makes negative.
