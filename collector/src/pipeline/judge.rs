@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::entry::{Entry, HostId};
+use crate::entry::{Entry, Fact, HostId};
 use crate::finding::FindingChange;
 use crate::journal::{Cursor, Journal, JournalError};
 use crate::live::{Live, Topic};
@@ -60,6 +60,8 @@ struct Results {
     findings: Vec<(FindingChange, i64)>,
     memory: BTreeMap<(&'static str, String), Option<String>>,
     hosts: Vec<HostChange>,
+    /// Hosts that have come or gone: the dashboard is told, and nothing else follows from it here.
+    moved: BTreeSet<HostId>,
 }
 
 impl Judge {
@@ -140,7 +142,8 @@ impl Judge {
         if !results.findings.is_empty() {
             self.findings_changed.notify_one();
         }
-        let hosts: BTreeSet<HostId> = results.hosts.iter().map(|change| change.host).collect();
+        let changed = results.hosts.iter().map(|change| change.host);
+        let hosts: BTreeSet<HostId> = changed.chain(results.moved.iter().copied()).collect();
         for host in &hosts {
             self.live.publish(Topic::Host(*host));
         }
@@ -152,7 +155,7 @@ impl Judge {
 
 impl Results {
     fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.memory.is_empty() && self.hosts.is_empty()
+        self.findings.is_empty() && self.memory.is_empty() && self.hosts.is_empty() && self.moved.is_empty()
     }
 }
 
@@ -168,6 +171,11 @@ fn judged(rules: &mut Rules, entries: &[Entry]) -> Results {
             results.memory.insert((rule, entity), state);
         }
         results.hosts.extend(judgement.hosts);
+        match &entry.fact {
+            Fact::Connected(connected) => _ = results.moved.insert(connected.host),
+            Fact::Disconnected { host, .. } => _ = results.moved.insert(*host),
+            Fact::Events(_) | Fact::Tick | Fact::Started => {}
+        }
     }
     results
 }
