@@ -63,6 +63,9 @@ use watch::{WatchSet, Watched};
 const LOOK_UP: Duration = Duration::from_millis(500);
 /// Watched folders are looked at this often: a replaced or new one needs new marks.
 const ROOTS_INTERVAL: Duration = Duration::from_secs(1);
+/// After a loss every tree is compared, but not more often: a storm that fills the queue again and again
+/// shall not be answered with a storm of reading.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
 /// So many changes are looked at before what they gave is handed over.
 const CHANGES_AT_ONCE: usize = 128;
 /// So many roots of earlier policies are looked up at once.
@@ -142,12 +145,10 @@ pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> 
         tasks: VecDeque::new(),
         roots: HashMap::new(),
         roots_due: Instant::now(),
+        recovery_due: Instant::now(),
         said: HashMap::new(),
     };
-    let result = files.watch(commands);
-    // Whoever waits to leave a change must go before the source's threads can be joined.
-    files.inbox.close();
-    result.map_err(FilesError::from)
+    Ok(files.watch(commands)?)
 }
 
 /// The sensor at work.
@@ -164,6 +165,7 @@ struct Files {
     /// What stood at each watch's path when it was last looked at.
     roots: HashMap<String, Option<Identity>>,
     roots_due: Instant,
+    recovery_due: Instant,
     said: HashMap<String, String>,
 }
 
@@ -191,9 +193,7 @@ impl Files {
         while !self.stop.requested() {
             self.follow_policy()?;
             self.follow_roots()?;
-            if let Some(lost) = self.inbox.take_lost() {
-                self.recover(lost);
-            }
+            self.recover_if_due();
             for rescan in commands.try_iter() {
                 self.rescan(&rescan);
             }
@@ -364,9 +364,20 @@ impl Files {
         let Some(root) = self.looker.watches.find(&top).map(|watched| watched.root.clone()) else {
             return;
         };
+        self.source.settle();
         let comparison = Comparison::new(top, root, heard_since_ns);
         // Small and new: it goes before the long ones.
         self.tasks.push_front(Task::Compare(Box::new(comparison)));
+    }
+
+    fn recover_if_due(&mut self) {
+        if Instant::now() < self.recovery_due {
+            return;
+        }
+        if let Some(lost) = self.inbox.take_lost() {
+            self.recovery_due = Instant::now() + RECOVERY_INTERVAL;
+            self.recover(lost);
+        }
     }
 
     /// Compares every tree after the system has lost events, and says for how long nothing was heard.
@@ -384,7 +395,7 @@ impl Files {
                     scope: root.clone(),
                     since_ms: lost.since_ms,
                     until_ms: lost.until_ms,
-                    reason: "queue_overflow".to_owned(),
+                    reason: lost.reason.to_owned(),
                 }),
             ));
             self.compare_again(&name, root, heard_since_ns);

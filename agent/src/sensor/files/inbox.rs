@@ -23,12 +23,16 @@ pub(super) struct Inbox {
 struct State {
     queue: Queue,
     lost: Option<Lost>,
+    /// Nobody waits, though the inbox may be full.
+    admits_all: bool,
     closed: bool,
 }
 
-/// The system has lost events.
+/// Events have been lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lost {
+    /// Why: `queue_overflow`, `watch_limit` or `source_failed`.
+    pub(super) reason: &'static str,
     /// The last moment when certainly none was missing, by the wall clock.
     pub(super) since_ms: i64,
     /// When it was noticed.
@@ -38,7 +42,7 @@ pub(super) struct Lost {
 impl Inbox {
     /// Leaves a change; waits while the inbox is full. Whether anybody will look at it.
     pub(super) fn push(&self, change: Change) -> bool {
-        let full = |state: &mut State| state.queue.len() >= CHANGES_MAX && !state.closed;
+        let full = |state: &mut State| state.queue.len() >= CHANGES_MAX && !state.admits_all && !state.closed;
         let mut state = self
             .made_room
             .wait_while(self.lock(), full)
@@ -59,8 +63,6 @@ impl Inbox {
             .lost
             .map_or(lost.since_ms, |before| before.since_ms.min(lost.since_ms));
         state.lost = Some(Lost { since_ms, ..lost });
-        drop(state);
-        self.arrived.notify_one();
     }
 
     /// Takes the news of a loss.
@@ -88,7 +90,7 @@ impl Inbox {
             let now = Instant::now();
             let left = until.saturating_duration_since(now);
             let due_in = state.queue.due_in(now).unwrap_or(left).min(left);
-            if due_in.is_zero() || state.lost.is_some() {
+            if due_in.is_zero() {
                 return;
             }
             state = self
@@ -97,6 +99,12 @@ impl Inbox {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+    }
+
+    /// Lets everybody in for a moment, so that one who waits here can answer a question.
+    pub(super) fn admit_all(&self, admits_all: bool) {
+        self.lock().admits_all = admits_all;
+        self.made_room.notify_all();
     }
 
     /// Lets everybody go who waits to leave a change.

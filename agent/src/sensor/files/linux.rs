@@ -65,7 +65,7 @@ impl Source {
         };
         match listener {
             Ok(mut listener) => {
-                limits.extend(listener.arm(&unmarked));
+                limits.extend(listener.arm(&unmarked, &self.inbox));
                 self.listener = Some(listener);
             }
             Err(why) => limits.push(Limit {
@@ -76,11 +76,25 @@ impl Source {
         limits
     }
 
+    /// Returns when changes in every folder that has been heard of are heard of too.
+    pub(super) fn settle(&mut self) {
+        if let Some(listener) = &mut self.listener {
+            listener.settle(&self.inbox);
+        }
+    }
+
     /// Learns a watched folder before anything happens in it.
     pub(super) fn learn(&self, folder: &[u8]) {
         if let Ok(marks) = &self.marks {
             marks.learn(folder);
         }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // Whoever waits to leave a change must go before the reader can be joined.
+        self.inbox.close();
     }
 }
 

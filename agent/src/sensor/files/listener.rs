@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tracing::debug;
 use vong_os::file::{Kind, bytes_of, look, path_of};
 use vong_proto::event::Who;
 
@@ -48,7 +49,15 @@ impl Listener {
     }
 
     /// Listens to these roots and to no others; the answer is what cannot be heard.
-    pub(super) fn arm(&mut self, roots: &[&Watched]) -> Vec<Limit> {
+    pub(super) fn arm(&mut self, roots: &[&Watched], inbox: &Inbox) -> Vec<Limit> {
+        // The watcher cannot answer while it waits to leave a change, so for this moment nobody waits.
+        inbox.admit_all(true);
+        let limits = self.arm_now(roots);
+        inbox.admit_all(false);
+        limits
+    }
+
+    fn arm_now(&mut self, roots: &[&Watched]) -> Vec<Limit> {
         let places: Vec<(PathBuf, RecursiveMode)> = roots.iter().map(|root| place(root)).collect();
         let watcher = &mut self.watcher;
         self.listening_to.retain(|(path, inode)| {
@@ -77,6 +86,18 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Returns when the watcher has done everything that what it has heard so far asks of it, such as
+    /// listening to a new folder: it answers after that, on the same thread.
+    pub(super) fn settle(&mut self, inbox: &Inbox) {
+        inbox.admit_all(true);
+        if let Err(error) = self.watcher.configure(notify::Config::default()) {
+            debug!(%error, "the watcher does not answer");
+        }
+        inbox.admit_all(false);
+    }
+}
+
 fn inode_of(path: &Path) -> Option<u64> {
     look(path).ok().map(|facts| facts.inode)
 }
@@ -100,7 +121,7 @@ fn reason(error: &notify::Error) -> String {
 
 fn take(event: notify::Result<Event>, inbox: &Inbox, complete_ms: i64) {
     match event {
-        Ok(event) if event.need_rescan() => lose(inbox, complete_ms),
+        Ok(event) if event.need_rescan() => lose(inbox, complete_ms, "queue_overflow"),
         Ok(event) => {
             if let Some((path, what, folder)) = translate(&event) {
                 inbox.push(Change {
@@ -113,13 +134,18 @@ fn take(event: notify::Result<Event>, inbox: &Inbox, complete_ms: i64) {
                 });
             }
         }
+        // A new folder could not be listened to.
+        Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => {
+            lose(inbox, complete_ms, "watch_limit");
+        }
         // Whatever it is, something may have been missed.
-        Err(_) => lose(inbox, complete_ms),
+        Err(_) => lose(inbox, complete_ms, "source_failed"),
     }
 }
 
-fn lose(inbox: &Inbox, complete_ms: i64) {
+fn lose(inbox: &Inbox, complete_ms: i64, reason: &'static str) {
     inbox.lose(Lost {
+        reason,
         since_ms: complete_ms,
         until_ms: clock::wall_ms(),
     });

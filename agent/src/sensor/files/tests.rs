@@ -1,10 +1,9 @@
 //! The whole sensor on real folders, with a spool of a few lines: a shell changes files, the oracle is what
 //! the shell was told to do.
 //!
-//! Every story runs twice: as root with fanotify on a file system of its own (/dev/shm, where no compiler
-//! disturbs), and through inotify as everybody.
+//! Every story runs twice: through inotify as everybody, and with fanotify where there is privilege.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -12,13 +11,18 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use proptest::prelude::*;
 use rusqlite::{Connection, params};
+use sha2::Digest as _;
+use sha2::Sha256;
 use tempfile::TempDir;
 use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Severity, StopReason, Who};
 use vong_proto::policy::{Policy, Watch};
+use vong_proto::session::PolicyDocument;
 
 use super::*;
 use crate::command::rescans;
+use crate::policy::Policies;
 use crate::report::{NewEvent, Report, Reports};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -132,6 +136,7 @@ struct Stage {
 
 struct Running {
     stop: Stop,
+    policies: Policies,
     rescans: SyncSender<Rescan>,
     sensor: JoinHandle<()>,
     spool: JoinHandle<()>,
@@ -139,10 +144,8 @@ struct Running {
 
 impl Stage {
     fn new(hearing: Hearing) -> Self {
-        let place = match hearing {
-            Hearing::Best => Path::new("/dev/shm").to_owned(),
-            Hearing::Unprivileged => std::env::temp_dir(),
-        };
+        // A file system in memory: thousands of files cost little, and no compiler disturbs.
+        let place = Path::new("/dev/shm");
         let folder = tempfile::tempdir_in(place).expect("a folder");
         let mut stage = Self {
             hearing,
@@ -173,10 +176,12 @@ impl Stage {
         let file = self.memory.path().join("spool.db");
         let spool = spool(&file, received, Arc::clone(&self.given), Arc::clone(&self.gate));
         let stop = Stop::new();
+        let (mut policies, policy) = Policies::open(&self.memory.path().join("policy.json"));
+        policies.apply(&document(&self.policy)).expect("a good policy");
         let context = Context {
             reports,
             state: file,
-            policy: PolicyWatch::fixed(self.policy.clone()),
+            policy,
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
         };
@@ -185,6 +190,7 @@ impl Stage {
         let sensor = thread::spawn(move || run(&context, &commands, hearing).expect("it runs"));
         self.running = Some(Running {
             stop,
+            policies,
             rescans: orders,
             sensor,
             spool,
@@ -201,14 +207,12 @@ impl Stage {
             .iter()
             .map(|watch| root_key(&spelt_by_system(&watch.path)))
             .collect();
-        let begun = Instant::now();
-        while !roots
-            .iter()
-            .all(|key| reader.get(Sensor::Files, key).expect("readable").is_some())
-        {
-            assert!(begun.elapsed() < DEADLINE, "no first look");
-            thread::yield_now();
-        }
+        self.wait("first look", |_| {
+            roots
+                .iter()
+                .all(|key| reader.get(Sensor::Files, key).expect("readable").is_some())
+                .then_some(())
+        });
     }
 
     fn stop(&mut self) {
@@ -216,6 +220,13 @@ impl Stage {
         running.stop.request(StopReason::ServiceStop);
         running.sensor.join().expect("no panic");
         running.spool.join().expect("no panic");
+    }
+
+    /// Puts the stage's policy into force while the sensor runs.
+    fn apply_policy(&mut self) {
+        let document = document(&self.policy);
+        let running = self.running.as_mut().expect("it runs");
+        running.policies.apply(&document).expect("a good policy");
     }
 
     fn rescan(&self) {
@@ -236,6 +247,18 @@ impl Stage {
             let left = left.unwrap_or_else(|| panic!("no {what} among {}", summary(&events)));
             events = self.given.arrived.wait_timeout(events, left).expect("no panic").0;
         }
+    }
+
+    /// Waits until nothing is remembered below a folder that is not watched any more.
+    fn wait_for_forgetting(&self, name: &str) {
+        let reader = StateReader::open(&self.memory.path().join("spool.db")).expect("memory");
+        let root = self.path(name).into_bytes();
+        self.wait("forgetting", |_| {
+            [root_key(&root), known::key_of(&root)]
+                .iter()
+                .all(|key| reader.get(Sensor::Files, key).expect("readable").is_none())
+                .then_some(())
+        });
     }
 
     /// Waits until so many paths have had an event.
@@ -261,6 +284,15 @@ impl Stage {
 
     fn forget(&self) {
         self.given.events.lock().expect("no panic").clear();
+    }
+}
+
+fn document(policy: &Policy) -> PolicyDocument {
+    let document = policy.to_json();
+    PolicyDocument {
+        version: 1,
+        hash: hex::encode(Sha256::digest(document.as_bytes())),
+        document,
     }
 }
 
@@ -498,6 +530,45 @@ fn a_folder_that_appears_later_is_watched_from_then_on() {
 }
 
 #[test]
+fn a_new_policy_takes_over_without_a_gap_and_without_false_news() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!(
+            "cd '{}'; mkdir one two; printf 1 > one/a; printf 2 > two/b",
+            stage.path("")
+        ));
+        stage.policy.files.watches[0].path = stage.path("one");
+        stage.policy.files.watches[0].exclude = vec!["a".to_owned()];
+        stage.start();
+
+        stage.policy.files.watches[0].exclude.clear();
+        stage.policy.files.watches.push(Watch {
+            name: "second".to_owned(),
+            path: stage.path("two"),
+            severity: None,
+            exclude: Vec::new(),
+        });
+        stage.apply_policy();
+        shell.run("printf 3 > one/during");
+        stage.wait_for_first_look();
+        shell.run("printf 4 > two/b");
+        assert_eq!(stage.wait_for(FileAction::Modified, "two/b").watch, "second");
+        stage.wait_for(FileAction::Created, "one/during");
+        shell.run("printf 5 > one/a");
+        stage.wait_for(FileAction::Modified, "one/a");
+
+        stage.policy.files.watches.pop();
+        stage.apply_policy();
+        stage.wait_for_forgetting("two");
+        shell.run("printf 6 > two/c; printf 7 > one/last");
+        stage.wait_for(FileAction::Created, "one/last");
+        assert_eq!(stage.files().len(), 4, "{:#?}", stage.files());
+        stage.stop();
+    });
+}
+
+#[test]
 fn a_grave_change_takes_the_urgent_lane() {
     let mut stage = Stage::new(Hearing::Unprivileged);
     stage.policy.files.watches[0].severity = Some(Severity::Critical);
@@ -543,7 +614,7 @@ fn an_overflow_is_said_and_what_it_swallowed_is_found() {
         let closed = closed.lock().expect("no panic");
         // More than everything between the kernel and the closed spool can hold.
         shell.run(&format!(
-            "cd '{}'; i=0; while [ $i -lt 50000 ]; do echo $i > f$i; i=$((i+1)); done",
+            "cd '{}'; i=0; while [ $i -lt 40000 ]; do echo $i > f$i; i=$((i+1)); done",
             stage.path("")
         ));
         drop(closed);
@@ -553,7 +624,7 @@ fn an_overflow_is_said_and_what_it_swallowed_is_found() {
                 .any(|event| matches!(&event.body, Body::Blind(blind) if blind.reason == "queue_overflow"))
                 .then_some(())
         });
-        stage.wait_for_paths(50_000);
+        stage.wait_for_paths(40_000);
         stage.stop();
         let caught_up = stage
             .files()
@@ -562,4 +633,103 @@ fn an_overflow_is_said_and_what_it_swallowed_is_found() {
             .count();
         assert!(caught_up > 0, "nothing was swallowed");
     });
+}
+
+/// A tree of a few files: names from which some are folders of others, contents of one byte.
+fn any_tree() -> impl Strategy<Value = BTreeMap<String, u8>> {
+    let name = prop_oneof![
+        Just("a"),
+        Just("a-b"),
+        Just("a.c"),
+        Just("hồ"),
+        Just("ho\u{302}\u{300}")
+    ];
+    let path = (name.clone(), name).prop_map(|(folder, file)| format!("{folder}/{file}"));
+    prop::collection::btree_map(path, 0_u8..3, 0..12)
+}
+
+fn plant(folder: &Path, tree: &BTreeMap<String, u8>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        std::fs::remove_dir_all(entry.expect("an entry").path()).expect("removed");
+    }
+    for (path, content) in tree {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, [*content]).expect("written");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever a tree was and is, a comparison reports exactly the files that differ.
+    #[test]
+    fn a_comparison_finds_the_difference(before in any_tree(), after in any_tree()) {
+        let folder = tempfile::tempdir_in("/dev/shm").expect("a folder");
+        let root = bytes_of(folder.path()).to_vec();
+        let memory = tempfile::tempdir_in("/dev/shm").expect("a folder");
+        let file = memory.path().join("spool.db");
+        let (reports, received) = Reports::channel();
+        let given = Arc::new(Given::default());
+        let spool = spool(&file, received, Arc::clone(&given), Arc::default());
+        let mut looker = Looker::new(Memory::new(StateReader::open(&file).expect("memory"), reports));
+        let watch = Watch { name: "watch".to_owned(), path: String::new(), severity: None, exclude: Vec::new() };
+        looker.watches = Arc::new(WatchSet::new(vec![Watched::new(&watch, root.clone())], Vec::new()));
+        looker.bytes_max = 1 << 20;
+
+        plant(folder.path(), &before);
+        compare_all(&mut looker, Comparison::first(root.clone(), i64::MAX, Vec::new()));
+        plant(folder.path(), &after);
+        compare_all(&mut looker, Comparison::new(root, Vec::from(bytes_of(folder.path())), i64::MAX));
+        drop(looker);
+        spool.join().expect("no panic");
+
+        let found: HashSet<(FileAction, Vec<u8>)> = files_of(&given.events.lock().expect("no panic"))
+            .into_iter()
+            .filter(|event| event.meta.as_ref().is_none_or(|meta| matches!(meta.digest, Digest::Sha256(_))))
+            .filter(|event| depth(&event.path) == depth(bytes_of(folder.path())) + 2)
+            .map(|event| (event.action, event.path))
+            .collect();
+        let expected = difference(folder.path(), &before, &after);
+        prop_assert_eq!(found, expected);
+    }
+}
+
+fn depth(path: &[u8]) -> usize {
+    path.iter().filter(|byte| **byte == b'/').count()
+}
+
+fn compare_all(looker: &mut Looker, mut comparison: Comparison) {
+    let inbox = Arc::new(Inbox::default());
+    let source = imp::Source::open(Hearing::Unprivileged, Arc::clone(&inbox));
+    loop {
+        match comparison.advance(looker, &inbox, &source).expect("readable") {
+            Progress::Done(unreadable) => break assert!(unreadable.is_empty()),
+            Progress::More => {}
+            Progress::Later(pause) => inbox.wait(pause),
+        }
+    }
+    looker.memory.settle().expect("kept");
+}
+
+/// A rewritten file has new times even where its content is the same.
+fn difference(
+    folder: &Path,
+    before: &BTreeMap<String, u8>,
+    after: &BTreeMap<String, u8>,
+) -> HashSet<(FileAction, Vec<u8>)> {
+    let path = |name: &String| bytes_of(&folder.join(name)).to_vec();
+    let gone = before
+        .keys()
+        .filter(|name| !after.contains_key(*name))
+        .map(|name| (FileAction::Deleted, path(name)));
+    let there = after.iter().map(|(name, content)| {
+        let action = match before.get(name) {
+            None => FileAction::Created,
+            Some(earlier) if earlier == content => FileAction::Attributes,
+            Some(_) => FileAction::Modified,
+        };
+        (action, path(name))
+    });
+    gone.chain(there).collect()
 }

@@ -146,8 +146,11 @@ impl Drop for Marks {
 
 impl Shared {
     fn replace(&self, armed: Armed) {
+        // With the folders held, nobody can remember one by what was armed before.
+        let mut folders = self.folders();
         *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(armed);
         self.generation.fetch_add(1, Ordering::Release);
+        folders.clear();
     }
 
     fn folders(&self) -> MutexGuard<'_, Folders> {
@@ -196,8 +199,7 @@ impl Reader {
         while !self.shared.closing.load(Ordering::Relaxed) {
             if let Err(error) = self.read_once(&mut buffer) {
                 warn!(%error, "cannot read file events");
-                let now_ms = clock::wall_ms();
-                self.desk.lose(now_ms);
+                self.desk.lose("source_failed");
                 thread::sleep(LOOK_UP);
             }
         }
@@ -223,20 +225,20 @@ impl Desk {
         if generation != self.generation {
             self.generation = generation;
             self.armed = shared.armed();
-            shared.folders().clear();
         }
     }
 
-    fn lose(&mut self, now_ms: i64) {
+    fn lose(&self, reason: &'static str) {
         self.inbox.lose(Lost {
+            reason,
             since_ms: self.complete_ms,
-            until_ms: now_ms,
+            until_ms: clock::wall_ms(),
         });
     }
 
     fn take(&mut self, event: &Event<'_>, shared: &Shared) {
         if event.overflow {
-            self.lose(clock::wall_ms());
+            self.lose("queue_overflow");
             // Among what is lost may be the renaming of a folder.
             shared.folders().clear();
             return;
@@ -366,7 +368,10 @@ impl Desk {
         let path = self
             .paths_of(handle)
             .find(|path| self.armed.watches.concerns(path));
-        shared.folders().insert(key, path.clone());
+        let mut folders = shared.folders();
+        if shared.generation.load(Ordering::Acquire) == self.generation {
+            folders.insert(key, path.clone());
+        }
         path
     }
 
