@@ -112,7 +112,7 @@ impl Alerts {
         for row in &findings {
             let changed = self.take_up(&mut tx, row, now_ms, &mut look).await?;
             finding::settle(&mut tx, row, changed).await?;
-            look.changed.insert(changed);
+            look.changed.extend(changed);
         }
         self.write_letters(&mut tx, now_ms, &mut look).await?;
         tx.commit().await?;
@@ -133,23 +133,26 @@ impl Alerts {
         }
     }
 
-    /// Lets one finding have its effect; returns the alert that it belongs to.
+    /// Lets one finding have its effect; returns the alert that it belongs to, if it is an alert's business.
     async fn take_up(
         &self,
         tx: &mut Transaction,
         row: &FindingRow,
         now_ms: i64,
         look: &mut Look,
-    ) -> registry::Result<i64> {
+    ) -> registry::Result<Option<i64>> {
         let known = match row.alert_id {
             Some(id) => alert::locked(tx, id).await?,
             None => None,
         };
         if let Some(mut known) = known {
             let lines = state::finding_closed(&mut known, row, now_ms);
-            return written(tx, &known, &lines).await;
+            return written(tx, &known, &lines).await.map(Some);
         }
-        let tells = group::tells(row, self.is_always_on(row).await?);
+        if !group::concerns(row, self.is_always_on(row).await?) {
+            return Ok(None);
+        }
+        let tells = group::tells(row);
         let latest = alert::latest_of(tx, row.finding.host, row.finding.category).await?;
         let (mut alert, mut lines) = match group::place(latest, now_ms) {
             Place::Join(mut alert) => {
@@ -170,7 +173,7 @@ impl Alerts {
         if row.closed_ms.is_some() {
             lines.extend(state::finding_closed(&mut alert, row, now_ms));
         }
-        written(tx, &alert, &lines).await
+        written(tx, &alert, &lines).await.map(Some)
     }
 
     async fn is_always_on(&self, row: &FindingRow) -> registry::Result<bool> {

@@ -38,11 +38,16 @@ fn ended_within(alert: &Alert, now_ms: i64) -> bool {
         .is_some_and(|resolved_ms| now_ms - resolved_ms <= REOPEN_WITHIN_MS)
 }
 
-/// Whether somebody is to be told of a finding. What is over, or was known to the PC for a day before
-/// we heard of it, is not; nor is the silence of a PC that people switch off.
-pub(super) fn tells(row: &FindingRow, host_is_always_on: bool) -> bool {
+/// Whether a finding is an alert's business. The silence of a PC that people switch off is not: every
+/// evening would raise thousands. It stays a finding, and the list of hosts shows who is silent.
+pub(super) fn concerns(row: &FindingRow, host_is_always_on: bool) -> bool {
+    row.finding.category != Category::Presence || host_is_always_on
+}
+
+/// Whether somebody is to be told of a finding: not if it is over, or was known to the PC for a day before
+/// we heard of it.
+pub(super) fn tells(row: &FindingRow) -> bool {
     let over = row.closed_ms.is_some();
     let late = row.judged_ms - row.finding.opened_ms > NEWS_FOR_MS;
-    let expected = row.finding.category == Category::Presence && !host_is_always_on;
-    !over && !late && !expected
+    !over && !late
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use vong_proto::event::Severity;
 
-use super::group::{Place, REOPEN_WITHIN_MS, place, tells};
+use super::group::{Place, REOPEN_WITHIN_MS, concerns, place, tells};
 use super::state::{BETWEEN_MAILS_MS, REPEAT_AFTER_MS, first_wait_ms};
 use super::*;
 use crate::entry::HostId;
@@ -169,21 +169,26 @@ fn what_a_person_has_ended_and_goes_on_is_news() {
 #[test]
 fn history_pages_nobody() {
     let fresh = row(Severity::High);
-    assert!(tells(&fresh, false));
+    assert!(tells(&fresh));
     let over = FindingRow {
         closed_ms: Some(NOW_MS),
         ..fresh.clone()
     };
-    assert!(!tells(&over, true));
+    assert!(!tells(&over));
     let late = FindingRow {
         judged_ms: NOW_MS + 24 * HOUR + 1,
         ..fresh.clone()
     };
-    assert!(!tells(&late, true));
-    let mut silent = fresh;
+    assert!(!tells(&late));
+}
+
+#[test]
+fn silence_is_an_alert_only_of_what_is_always_on() {
+    let mut silent = row(Severity::Low);
+    assert!(concerns(&silent, false));
     silent.finding.category = Category::Presence;
-    assert!(!tells(&silent, false));
-    assert!(tells(&silent, true));
+    assert!(!concerns(&silent, false));
+    assert!(concerns(&silent, true));
 }
 
 #[derive(Clone, Debug)]

@@ -8,8 +8,10 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, MultiPart};
 use lettre::{Address, address::AddressError};
 use mrml::prelude::render::RenderOptions;
+use vong_proto::event::Severity;
 
 use super::letter::{self, Letter};
+use crate::registry::alert::MailKind;
 use crate::registry::delivery::Delivery;
 
 /// Who mails come from.
@@ -105,7 +107,8 @@ fn date(row: &Delivery) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(row.created_ms).unwrap_or(0))
 }
 
-/// Threads the mails about one alert, lets programs file them, and keeps absence notes from answering.
+/// Threads the mails about one alert, lets programs file them, and keeps absence notes from answering;
+/// what is critical stands out in an inbox.
 fn with_headers(builder: MessageBuilder, row: &Delivery, sender: &Sender) -> MessageBuilder {
     let raw =
         |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
@@ -113,6 +116,12 @@ fn with_headers(builder: MessageBuilder, row: &Delivery, sender: &Sender) -> Mes
         .raw_header(raw("List-Id", format!("<alerts.{}>", sender.domain())))
         .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()))
         .raw_header(raw("X-Auto-Response-Suppress", "All".to_owned()));
+    let urgent = row.content.severity == Severity::Critical && row.kind != MailKind::Resolved;
+    let builder = if urgent {
+        builder.raw_header(raw("Importance", "high".to_owned()))
+    } else {
+        builder
+    };
     if row.thread == row.message_id {
         return builder;
     }

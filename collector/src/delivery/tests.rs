@@ -142,7 +142,7 @@ fn each_rule_has_its_own_words_in_both_languages() {
         let subject = written(&row(MailKind::Opened, content.clone())).subject;
         assert_eq!(
             subject,
-            format!("[Cao] Máy KT-01: {vietnamese} – UBND xã Đông Hà")
+            format!("[Mức cao] Máy KT-01: {vietnamese} – UBND xã Đông Hà")
         );
         content.language = "en".to_owned();
         let letter = written(&row(MailKind::Opened, content));
@@ -237,6 +237,7 @@ fn headers_come_from_the_row_and_robots_stay_silent() {
         "Date: Mon, 23 Nov 2026 09:05:12 +0000\r\n",
         "List-Id: <alerts.soc.example>\r\n",
         "Auto-Submitted: auto-generated\r\n",
+        "Importance: high\r\n",
         "To: it@xadongha.example\r\n",
     ] {
         assert!(mail.contains(header), "{header} is missing in {mail}");

@@ -34,9 +34,9 @@ impl Words for Vietnamese {
     fn severity(&self, severity: Severity) -> &'static str {
         match severity {
             Severity::Critical => "Khẩn cấp",
-            Severity::High => "Cao",
-            Severity::Medium => "Trung bình",
-            Severity::Low => "Thấp",
+            Severity::High => "Mức cao",
+            Severity::Medium => "Mức trung bình",
+            Severity::Low => "Mức thấp",
         }
     }
 

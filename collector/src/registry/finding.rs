@@ -104,11 +104,12 @@ pub async fn unsettled(tx: &mut Transaction, limit: i64) -> Result<Vec<FindingRo
         .collect()
 }
 
-/// The alert stage has seen a finding as it is in `row`. If it was closed meanwhile, it stays unsettled.
+/// The alert stage has seen a finding as it is in `row`, and raised nothing or this alert. If it was
+/// closed meanwhile, it stays unsettled.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn settle(tx: &mut Transaction, row: &FindingRow, alert_id: i64) -> Result<()> {
+pub async fn settle(tx: &mut Transaction, row: &FindingRow, alert_id: Option<i64>) -> Result<()> {
     sqlx::query(
         "UPDATE findings SET alert_id = $2, \
          settled = CASE WHEN COALESCE(closed_ms, -1) = $3 THEN 1 ELSE 0 END WHERE id = $1",

@@ -573,13 +573,13 @@ async fn a_finding_is_settled_only_as_it_was_seen(registry: Registry) {
     assert_eq!(seen[0].finding, a_finding(host, "f1"));
     finding::close(&mut tx, "f1", 80).await.unwrap();
     finding::close(&mut tx, "f1", 90).await.unwrap();
-    finding::settle(&mut tx, &seen[0], alert_id).await.unwrap();
+    finding::settle(&mut tx, &seen[0], Some(alert_id)).await.unwrap();
     let again = finding::unsettled(&mut tx, 10).await.unwrap();
     assert_eq!(
         (again[0].alert_id, again[0].closed_ms),
         (Some(alert_id), Some(80))
     );
-    finding::settle(&mut tx, &again[0], alert_id).await.unwrap();
+    finding::settle(&mut tx, &again[0], Some(alert_id)).await.unwrap();
     assert_eq!(finding::unsettled(&mut tx, 10).await.unwrap(), []);
     tx.commit().await.unwrap();
     assert_eq!(finding::of_alert(&registry, alert_id, 10).await.unwrap().len(), 1);
@@ -618,7 +618,7 @@ async fn people_take_and_end_alerts(registry: Registry) {
         .unwrap();
     finding::open(&mut tx, &a_finding(host, "f1"), 71).await.unwrap();
     let seen = finding::unsettled(&mut tx, 10).await.unwrap();
-    finding::settle(&mut tx, &seen[0], id).await.unwrap();
+    finding::settle(&mut tx, &seen[0], Some(id)).await.unwrap();
     assert_eq!(alert::due(&mut tx, 74, 10).await.unwrap(), [0i64; 0]);
     assert_eq!(alert::due(&mut tx, 75, 10).await.unwrap(), [id]);
     let mut mailed = alert::latest_of(&mut tx, host, Category::Files)

@@ -2,7 +2,7 @@
 //!
 //! Nobody is blamed for the collector's own absence: everyone who was connected when it ended gets the
 //! full time again from its start. Whether silence matters (a server) or not (a laptop asleep) is not
-//! known here; the finding is of low severity, and the alert stage mails it for hosts that are always on.
+//! known here; the finding is of low severity, and the alert stage raises it for hosts that are always on.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
