@@ -177,7 +177,7 @@ fn history_pages_nobody() {
     assert!(!tells(&over));
     let late = FindingRow {
         judged_ms: NOW_MS + 24 * HOUR + 1,
-        ..fresh.clone()
+        ..fresh
     };
     assert!(!tells(&late));
 }
