@@ -30,6 +30,9 @@ const MASK: u64 = libc::FAN_CREATE
 
 /// One read takes at most this much: some 600 events, so that a burst is fetched in few calls.
 pub const BUFFER_BYTES: usize = 64 * 1024;
+/// No event is longer: two names of 255 bytes, their handles, a pidfd. The kernel fills a buffer until the next
+/// event does not fit.
+const EVENT_BYTES_MAX: usize = 1_024;
 
 /// One event; several things that one process did to one name may have become one event.
 #[derive(Debug)]
@@ -169,15 +172,19 @@ impl Group {
         }
     }
 
-    /// Reads what is there, without waiting, and hands each event over; how many there were.
+    /// Reads what is there, without waiting, and hands each event over; whether that was everything.
     ///
     /// # Errors
     /// The system's; `InvalidData` when the kernel speaks another version.
-    pub fn read(&self, buffer: &mut Vec<u8>, mut each: impl FnMut(Event<'_>)) -> io::Result<usize> {
+    pub fn read(&self, buffer: &mut Vec<u8>, mut each: impl FnMut(Event<'_>)) -> io::Result<bool> {
         buffer.resize(BUFFER_BYTES, 0);
         match rustix::io::read(&self.fd, &mut buffer[..]) {
-            Ok(length) => wire::events(&buffer[..length], &mut each),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
+            Ok(length) => {
+                wire::events(&buffer[..length], &mut each)?;
+                Ok(length + EVENT_BYTES_MAX <= BUFFER_BYTES)
+            }
+            Err(rustix::io::Errno::AGAIN) => Ok(true),
+            Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

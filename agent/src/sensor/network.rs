@@ -29,11 +29,11 @@ use attempt::{Attempts, Outcome};
 use tracker::Tracker;
 
 /// Connections are looked at this often: some hundred microseconds each time.
-const LINKS_INTERVAL: Duration = Duration::from_secs(5);
+const LINKS_INTERVAL: Duration = Duration::from_secs(10);
 /// How the PC is connected is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
 /// A new policy is noticed within this time.
-const LOOK_UP: Duration = Duration::from_millis(500);
+const LOOK_UP: Duration = Duration::from_secs(1);
 /// First attempts are spread over this time at most, so that PCs that start together do not ask together.
 const SPREAD_MAX: Duration = Duration::from_secs(10);
 /// So many questions may block in the system at once; more wait for their turn within their deadline.

@@ -22,6 +22,9 @@ mod mounts;
 
 use marks::Marks;
 
+/// The agent lacks the right to ask who.
+const UNPRIVILEGED: &str = "unprivileged";
+
 /// Whoever tells of changes.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -35,7 +38,7 @@ impl Source {
     pub(super) fn open(hearing: Hearing, inbox: Arc<Inbox>) -> Source {
         let marks = match hearing {
             Hearing::Best => Marks::open(Arc::clone(&inbox)).map_err(|error| reason(&error)),
-            Hearing::Unprivileged => Err("unprivileged".to_owned()),
+            Hearing::Unprivileged => Err(UNPRIVILEGED.to_owned()),
         };
         Source {
             inbox,
@@ -53,7 +56,7 @@ impl Source {
             .collect();
         let (unmarked, mut limits) = match &mut self.marks {
             Ok(marks) => marks.arm(watches, &roots),
-            Err(reason) => (roots, vec![Limit::who(reason)]),
+            Err(reason) => (roots.into_iter().cloned().collect(), vec![Limit::who(reason)]),
         };
         if unmarked.is_empty() {
             self.listener = None;
@@ -61,7 +64,7 @@ impl Source {
         }
         let listener = match self.listener.take() {
             Some(listener) => Ok(listener),
-            None => Listener::open(Arc::clone(&self.inbox)),
+            None => Listener::open(Arc::clone(&self.inbox), self.why_nobody()),
         };
         match listener {
             Ok(mut listener) => {
@@ -74,6 +77,14 @@ impl Source {
             }),
         }
         limits
+    }
+
+    /// Why the listener cannot name anybody.
+    fn why_nobody(&self) -> &'static str {
+        match &self.marks {
+            Err(reason) if reason == UNPRIVILEGED => UNPRIVILEGED,
+            Ok(_) | Err(_) => "not_reported",
+        }
     }
 
     /// Returns when changes in every folder that has been heard of are heard of too.
@@ -105,7 +116,7 @@ fn is_folder(path: &[u8]) -> bool {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "unprivileged".to_owned(),
+        io::ErrorKind::PermissionDenied => UNPRIVILEGED.to_owned(),
         _ => error.to_string(),
     }
 }

@@ -34,11 +34,12 @@ impl std::fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Opens a watcher that listens to nothing yet, or says why there is none.
-    pub(super) fn open(inbox: Arc<Inbox>) -> Result<Listener, String> {
+    /// Opens a watcher that listens to nothing yet, or says why there is none. `why_nobody` stands in every
+    /// event in place of who did it.
+    pub(super) fn open(inbox: Arc<Inbox>, why_nobody: &'static str) -> Result<Listener, String> {
         let mut complete_ms = clock::wall_ms();
         let handler = move |event: notify::Result<Event>| {
-            take(event, &inbox, complete_ms);
+            take(event, &inbox, why_nobody, complete_ms);
             complete_ms = clock::wall_ms();
         };
         let watcher = notify::recommended_watcher(handler).map_err(|error| error.to_string())?;
@@ -49,7 +50,7 @@ impl Listener {
     }
 
     /// Listens to these roots and to no others; the answer is what cannot be heard.
-    pub(super) fn arm(&mut self, roots: &[&Watched], inbox: &Inbox) -> Vec<Limit> {
+    pub(super) fn arm(&mut self, roots: &[Watched], inbox: &Inbox) -> Vec<Limit> {
         // The watcher cannot answer while it waits to leave a change, so for this moment nobody waits.
         inbox.admit_all(true);
         let limits = self.arm_now(roots);
@@ -57,8 +58,8 @@ impl Listener {
         limits
     }
 
-    fn arm_now(&mut self, roots: &[&Watched]) -> Vec<Limit> {
-        let places: Vec<(PathBuf, RecursiveMode)> = roots.iter().map(|root| place(root)).collect();
+    fn arm_now(&mut self, roots: &[Watched]) -> Vec<Limit> {
+        let places: Vec<(PathBuf, RecursiveMode)> = roots.iter().map(place).collect();
         let watcher = &mut self.watcher;
         self.listening_to.retain(|(path, inode)| {
             let keep = places.iter().any(|(place, _)| place == path) && inode_of(path) == Some(*inode);
@@ -119,7 +120,7 @@ fn reason(error: &notify::Error) -> String {
     }
 }
 
-fn take(event: notify::Result<Event>, inbox: &Inbox, complete_ms: i64) {
+fn take(event: notify::Result<Event>, inbox: &Inbox, why_nobody: &str, complete_ms: i64) {
     match event {
         Ok(event) if event.need_rescan() => lose(inbox, complete_ms, "queue_overflow"),
         Ok(event) => {
@@ -128,7 +129,7 @@ fn take(event: notify::Result<Event>, inbox: &Inbox, complete_ms: i64) {
                     path,
                     what,
                     folder,
-                    who: Who::Unavailable("unprivileged".to_owned()),
+                    who: Who::Unavailable(why_nobody.to_owned()),
                     wall_ms: clock::wall_ms(),
                     mono_ms: clock::mono_ms(),
                 });

@@ -42,6 +42,11 @@ impl Watched {
         }
     }
 
+    /// The same watch with another root.
+    pub(super) fn moved_to(&self, root: Vec<u8>) -> Self {
+        Self { root, ..self.clone() }
+    }
+
     fn passes_over(&self, path: &[u8]) -> bool {
         let below = path.get(self.root.len()..).unwrap_or_default();
         below

@@ -75,22 +75,24 @@ impl Marks {
         })
     }
 
-    /// Marks what the roots stand on. The answer is the roots that refuse, and what that means.
-    pub(super) fn arm<'a>(
-        &mut self,
-        watches: &Arc<WatchSet>,
-        roots: &[&'a Watched],
-    ) -> (Vec<&'a Watched>, Vec<Limit>) {
+    /// Marks what the roots stand on. The answer is what refuses (roots, or mounts below them), and what that
+    /// means.
+    pub(super) fn arm(&mut self, watches: &Arc<WatchSet>, roots: &[&Watched]) -> (Vec<Watched>, Vec<Limit>) {
         let mut armed = Armed {
             watches: Arc::clone(watches),
             mounts: Vec::new(),
         };
         let (mut unmarked, mut limits) = (Vec::new(), Vec::new());
         for root in roots {
-            if let Err(error) = self.mark_root(root, &mut armed.mounts) {
-                warn!(watch = %root.name, %error, "the file system does not tell who changes files");
-                limits.push(Limit::who_of(&root.name, &error.to_string()));
-                unmarked.push(*root);
+            for point in mounts_within(&root.root) {
+                match self.mark(&point) {
+                    Ok(mount) => armed.mounts.push(mount),
+                    Err(error) => {
+                        warn!(watch = %root.name, %error, "a file system does not tell who changes files");
+                        limits.push(Limit::who_of(&root.name, &error.to_string()));
+                        unmarked.push(root.moved_to(point));
+                    }
+                }
             }
         }
         let needed: HashSet<FilesystemId> = armed.mounts.iter().map(Mount::filesystem).collect();
@@ -105,19 +107,16 @@ impl Marks {
         self.shared.folders().learn(folder);
     }
 
-    fn mark_root(&mut self, root: &Watched, mounts: &mut Vec<Mount>) -> io::Result<()> {
-        for point in mounts_within(&root.root) {
-            let path = path_of(&point);
-            let folder = match path.parent() {
-                Some(parent) if !is_folder(&point) => parent.to_owned(),
-                _ => path,
-            };
-            let mount = Mount::of(&folder)?;
-            self.shared.group.watch_filesystem(&folder)?;
-            self.marked.entry(mount.filesystem()).or_insert(folder);
-            mounts.push(mount);
-        }
-        Ok(())
+    fn mark(&mut self, point: &[u8]) -> io::Result<Mount> {
+        let path = path_of(point);
+        let folder = match path.parent() {
+            Some(parent) if !is_folder(point) => parent.to_owned(),
+            _ => path,
+        };
+        let mount = Mount::of(&folder)?;
+        self.shared.group.watch_filesystem(&folder)?;
+        self.marked.entry(mount.filesystem()).or_insert(folder);
+        Ok(mount)
     }
 
     fn forget_all_but(&mut self, needed: &HashSet<FilesystemId>) {
@@ -206,15 +205,17 @@ impl Reader {
     }
 
     fn read_once(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        if !self.shared.group.wait(Duration::ZERO)? {
-            self.desk.complete_ms = clock::wall_ms();
-            if !self.shared.group.wait(LOOK_UP)? {
-                return Ok(());
-            }
+        let is_woken = self.shared.group.wait(LOOK_UP)?;
+        let now_ms = clock::wall_ms();
+        if !is_woken {
+            self.desk.complete_ms = now_ms;
+            return Ok(());
         }
         self.desk.catch_up_with(&self.shared);
         let (desk, shared) = (&mut self.desk, &self.shared);
-        shared.group.read(buffer, |event| desk.take(&event, shared))?;
+        if shared.group.read(buffer, |event| desk.take(&event, shared))? {
+            self.desk.complete_ms = now_ms;
+        }
         Ok(())
     }
 }
