@@ -87,6 +87,20 @@ async fn a_registry_of_another_form_is_refused() {
     assert!(matches!(Registry::open("mysql://x").await, Err(Error::Url)));
 }
 
+#[tokio::test]
+async fn a_folder_may_have_a_vietnamese_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dữ liệu của sở");
+    std::fs::create_dir(&path).unwrap();
+    let file = path.join("registry.db");
+    let registry = Registry::open(&format!("sqlite://{}?mode=rwc", file.display()))
+        .await
+        .unwrap();
+    registry.ping().await.unwrap();
+    registry.close().await;
+    assert!(file.exists());
+}
+
 async fn units_form_a_tree_with_rolled_up_numbers(registry: Registry) {
     let province = a_unit(&registry, None, "Tỉnh", "").await;
     let commune = a_unit(&registry, Some(province), "Xã Đông", "").await;
