@@ -33,7 +33,7 @@ pub use letter::Letters;
 /// So many findings are taken up in one transaction: enough for a storm, short enough for the registry's
 /// other writers.
 const FINDINGS_PER_LOOK: i64 = 200;
-/// So many alerts get their mails in one transaction.
+/// So many alerts get their mails, or their ends, in one transaction.
 const LETTERS_PER_LOOK: i64 = 50;
 /// Looked for work at least this often. What is urgent wakes the stage; this finds what others changed,
 /// such as an alert that somebody has ended in the dashboard.
@@ -114,6 +114,7 @@ impl Alerts {
             finding::settle(&mut tx, row, changed).await?;
             look.changed.extend(changed);
         }
+        end_of_retired(&mut tx, now_ms, &mut look).await?;
         self.write_letters(&mut tx, now_ms, &mut look).await?;
         tx.commit().await?;
         self.tell(&look);
@@ -212,6 +213,18 @@ impl Alerts {
         }
         Ok(())
     }
+}
+
+/// Ends what is going on about hosts that people have retired.
+async fn end_of_retired(tx: &mut Transaction, now_ms: i64, look: &mut Look) -> registry::Result<()> {
+    for id in alert::of_retired_hosts(tx, LETTERS_PER_LOOK).await? {
+        if let Some(mut alert) = alert::locked(tx, id).await? {
+            let lines = state::host_retired(&mut alert, now_ms);
+            written(tx, &alert, &lines).await?;
+            look.changed.insert(id);
+        }
+    }
+    Ok(())
 }
 
 /// Writes an alert and the lines of its history.

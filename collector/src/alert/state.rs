@@ -98,6 +98,20 @@ pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -
     lines
 }
 
+/// The host no longer belongs here: nobody will mend it, and nobody is to be reminded of it.
+pub(super) fn host_retired(alert: &mut Alert, now_ms: i64) -> Vec<HistoryLine> {
+    alert.state = AlertState::Resolved;
+    alert.resolved_ms = Some(now_ms);
+    alert.resolved_by = None;
+    alert.updated_ms = now_ms;
+    alert.mail = None;
+    vec![line(
+        Action::Resolved,
+        json!({ "reason": "host_retired" }),
+        now_ms,
+    )]
+}
+
 /// Mails of a kind were written to these recipients.
 pub(super) fn mailed(
     alert: &mut Alert,

@@ -462,6 +462,24 @@ async fn the_end_that_a_person_gives_is_told_too() {
 }
 
 #[tokio::test]
+async fn nobody_is_reminded_of_a_retired_pc() {
+    let office = Office::open().await;
+    office.finds("f1", Severity::Critical).await;
+    office.look().await;
+    let mut tx = office.sqlite.registry.begin().await.expect("begin");
+    let retired = host::HostEdit {
+        status: Some(host::HostStatus::Retired),
+        ..host::HostEdit::default()
+    };
+    host::edit(&mut tx, office.host, &retired).await.expect("retired");
+    tx.commit().await.expect("commit");
+    office.look().await;
+    let alert = office.alerts().await.remove(0);
+    assert_eq!((alert.state, alert.mail), (AlertState::Resolved, None));
+    assert_eq!(office.mails(alert.id).await.len(), 2, "only the first mails");
+}
+
+#[tokio::test]
 async fn without_a_relay_alerts_are_still_raised() {
     let mut office = Office::open().await;
     office.stage.letters = None;

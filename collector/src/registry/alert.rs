@@ -227,6 +227,19 @@ pub async fn due(tx: &mut Transaction, now_ms: i64, limit: i64) -> Result<Vec<i6
         .await?)
 }
 
+/// The alerts that are going on about hosts that no longer belong here.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_retired_hosts(tx: &mut Transaction, limit: i64) -> Result<Vec<i64>> {
+    let statement = "SELECT a.id FROM alerts a JOIN hosts h ON h.id = a.host_id \
+         WHERE a.state <> 'resolved' AND h.status = 'retired' ORDER BY a.id LIMIT $1";
+    Ok(sqlx::query_scalar(statement)
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?)
+}
+
 /// When the next mail is due; `None` when none is planned.
 ///
 /// # Errors

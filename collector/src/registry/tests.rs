@@ -635,6 +635,7 @@ async fn people_take_and_end_alerts(registry: Registry) {
     finding::settle(&mut tx, &seen[0], Some(id)).await.unwrap();
     assert_eq!(alert::due(&mut tx, 74, 10).await.unwrap(), [0i64; 0]);
     assert_eq!(alert::due(&mut tx, 75, 10).await.unwrap(), [id]);
+    assert_eq!(alert::of_retired_hosts(&mut tx, 10).await.unwrap(), [0i64; 0]);
     let mut mailed = alert::latest_of(&mut tx, host, Category::Files)
         .await
         .unwrap()
