@@ -66,6 +66,8 @@ const ROOTS_INTERVAL: Duration = Duration::from_secs(1);
 /// After a loss every tree is compared, but not more often: a storm that fills the queue again and again
 /// shall not be answered with a storm of reading.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
+/// A tree in which not every change is heard of is compared this often.
+const DEAF_INTERVAL: Duration = Duration::from_secs(120);
 /// So many changes are looked at before what they gave is handed over.
 const CHANGES_AT_ONCE: usize = 128;
 /// So many roots of earlier policies are looked up at once.
@@ -86,6 +88,8 @@ pub enum Hearing {
 struct Limit {
     what: String,
     why: String,
+    /// A root in which not every change is heard of.
+    deaf: Option<Vec<u8>>,
 }
 
 impl Limit {
@@ -94,6 +98,7 @@ impl Limit {
         Self {
             what: "who".to_owned(),
             why: why.to_owned(),
+            deaf: None,
         }
     }
 
@@ -102,6 +107,16 @@ impl Limit {
         Self {
             what: format!("who:{watch}"),
             why: why.to_owned(),
+            deaf: None,
+        }
+    }
+
+    /// Changes below a root are found only by comparing.
+    fn real_time(root: &Watched, why: &str) -> Self {
+        Self {
+            what: format!("real_time:{}", root.name),
+            why: why.to_owned(),
+            deaf: Some(root.root.clone()),
         }
     }
 }
@@ -146,6 +161,8 @@ pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> 
         roots: HashMap::new(),
         roots_due: Instant::now(),
         recovery_due: Instant::now(),
+        deaf: Vec::new(),
+        deaf_due: Instant::now() + DEAF_INTERVAL,
         said: HashMap::new(),
     };
     Ok(files.watch(commands)?)
@@ -166,6 +183,9 @@ struct Files {
     roots: HashMap<String, Option<Identity>>,
     roots_due: Instant,
     recovery_due: Instant,
+    /// Roots in which not every change is heard of.
+    deaf: Vec<Vec<u8>>,
+    deaf_due: Instant,
     said: HashMap<String, String>,
 }
 
@@ -194,6 +214,7 @@ impl Files {
             self.follow_policy()?;
             self.follow_roots()?;
             self.recover_if_due();
+            self.compare_deaf_if_due();
             for rescan in commands.try_iter() {
                 self.rescan(&rescan);
             }
@@ -311,6 +332,7 @@ impl Files {
                 limits.push(Limit {
                     what: format!("watch:{}", watch.name),
                     why: "missing".to_owned(),
+                    deaf: None,
                 });
                 self.remember_missing(&root, watch)?;
                 continue;
@@ -321,6 +343,7 @@ impl Files {
             }
         }
         self.roots = seen;
+        self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
         info!(watches = policy.watches.len(), "watching files");
         self.say(limits);
         Ok(())
@@ -377,6 +400,17 @@ impl Files {
         if let Some(lost) = self.inbox.take_lost() {
             self.recovery_due = Instant::now() + RECOVERY_INTERVAL;
             self.recover(lost);
+        }
+    }
+
+    /// Where the system cannot tell everything, changes are found all the same, only later.
+    fn compare_deaf_if_due(&mut self) {
+        if self.deaf.is_empty() || Instant::now() < self.deaf_due {
+            return;
+        }
+        self.deaf_due = Instant::now() + DEAF_INTERVAL;
+        for root in self.deaf.clone() {
+            self.compare_below(root, i64::MAX);
         }
     }
 
@@ -446,6 +480,7 @@ impl Files {
                 Some(Limit {
                     what: format!("unreadable:{}", watched.name),
                     why: String::from_utf8_lossy(folder).into_owned(),
+                    deaf: None,
                 })
             })
             .collect();
@@ -454,7 +489,7 @@ impl Files {
 
     /// Says what cannot be seen, each thing once until it changes.
     fn say(&mut self, limits: Vec<Limit>) {
-        for Limit { what, why } in limits {
+        for Limit { what, why, .. } in limits {
             if self.said.get(&what) != Some(&why) {
                 let event = unsupported(Sensor::Files, &what, &why);
                 self.looker.memory.report(event);

@@ -71,10 +71,7 @@ impl Source {
                 limits.extend(listener.arm(&unmarked, &self.inbox));
                 self.listener = Some(listener);
             }
-            Err(why) => limits.push(Limit {
-                what: "real_time".to_owned(),
-                why,
-            }),
+            Err(why) => limits.extend(unmarked.iter().map(|root| Limit::real_time(root, &why))),
         }
         limits
     }

@@ -3,6 +3,7 @@
 //! It does not know who, and it needs a watch per folder. What appears in a new folder before that has its
 //! watch is not said, so the inside of every new folder is compared too.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +43,9 @@ impl Listener {
             take(event, &inbox, why_nobody, complete_ms);
             complete_ms = clock::wall_ms();
         };
-        let watcher = notify::recommended_watcher(handler).map_err(|error| error.to_string())?;
+        // What a link leads to is not below the watched folder, as for every other part of this sensor.
+        let config = notify::Config::default().with_follow_symlinks(false);
+        let watcher = RecommendedWatcher::new(handler, config).map_err(|error| error.to_string())?;
         Ok(Listener {
             watcher,
             listening_to: Vec::new(),
@@ -75,15 +78,27 @@ impl Listener {
                 continue;
             }
             let inode = inode_of(&path).unwrap_or(0);
-            match self.watcher.watch(&path, mode) {
+            match self.listen(&path, mode) {
                 Ok(()) => self.listening_to.push((path, inode)),
-                Err(error) => limits.push(Limit {
-                    what: format!("real_time:{}", root.name),
-                    why: reason(&error),
-                }),
+                Err(error) => limits.push(Limit::real_time(root, &reason(&error))),
             }
         }
         limits
+    }
+
+    /// Listens to a tree. The watcher gives up at the first folder that it may not read; all others are then
+    /// tried one by one. What may not be read is said by whoever walks the tree.
+    fn listen(&mut self, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
+        match self.watcher.watch(path, mode) {
+            Err(error) if is_denied(&error) => {}
+            result => return result,
+        }
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.listen(&entry.path(), RecursiveMode::Recursive)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -111,6 +126,10 @@ fn place(root: &Watched) -> (PathBuf, RecursiveMode) {
         Some(parent) if !is_folder => (parent.to_owned(), RecursiveMode::NonRecursive),
         _ => (path, RecursiveMode::Recursive),
     }
+}
+
+fn is_denied(error: &notify::Error) -> bool {
+    matches!(&error.kind, ErrorKind::Io(error) if error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn reason(error: &notify::Error) -> String {

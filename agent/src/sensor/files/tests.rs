@@ -568,6 +568,33 @@ fn a_new_policy_takes_over_without_a_gap_and_without_false_news() {
     });
 }
 
+/// Only somebody without privilege can be kept out of a folder.
+#[test]
+fn a_folder_that_may_not_be_read_is_named_and_all_others_are_watched() {
+    if vong_os::host::is_privileged() {
+        return;
+    }
+    let mut stage = Stage::new(Hearing::Unprivileged);
+    let mut shell = Shell::new();
+    shell.run(&format!(
+        "cd '{}'; mkdir -p a closed/in z/deep; chmod 0 closed",
+        stage.path("")
+    ));
+    stage.start();
+    let why = stage.wait("limit", |events| {
+        events.iter().find_map(|event| match &event.body {
+            Body::Unsupported(limit) if limit.what == "unreadable:watch" => Some(limit.why.clone()),
+            _ => None,
+        })
+    });
+    assert_eq!(why, stage.path("closed"));
+    shell.run("printf 1 > a/file; printf 2 > z/deep/file");
+    stage.wait_for(FileAction::Created, "a/file");
+    stage.wait_for(FileAction::Created, "z/deep/file");
+    shell.run("chmod 700 closed");
+    stage.stop();
+}
+
 #[test]
 fn a_grave_change_takes_the_urgent_lane() {
     let mut stage = Stage::new(Hearing::Unprivileged);
