@@ -21,9 +21,9 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
-use vong_os::file::{Facts, Kind, bytes_of, look, path_of};
+use vong_os::file::{look, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
-use vong_proto::policy::FilesPolicy;
+use vong_proto::policy::{FilesPolicy, Watch};
 
 use super::{Context, event_now, unsupported};
 use crate::clock;
@@ -36,11 +36,13 @@ use crate::stop::Stop;
 mod digest;
 mod inbox;
 mod known;
+mod limit;
 mod listener;
 mod look;
 mod memory;
 mod queue;
 mod recheck;
+mod root;
 mod task;
 mod walk;
 mod watch;
@@ -54,8 +56,10 @@ mod tests;
 
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
+use limit::{Limit, missing_code};
 use look::Looker;
 use memory::{Memory, MemoryError};
+use root::{Identity, identity, spelt_by_system, stamp};
 use task::{Comparison, Progress, Task};
 use watch::{WatchSet, Watched};
 
@@ -81,44 +85,6 @@ pub enum Hearing {
     Best,
     /// As a user without privilege, also when there is privilege.
     Unprivileged,
-}
-
-/// Something that cannot be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Limit {
-    what: String,
-    why: String,
-    /// A root in which not every change is heard of.
-    deaf: Option<Vec<u8>>,
-}
-
-impl Limit {
-    /// Nobody can be named.
-    fn who(why: &str) -> Self {
-        Self {
-            what: "who".to_owned(),
-            why: why.to_owned(),
-            deaf: None,
-        }
-    }
-
-    /// Nobody can be named under one watch.
-    fn who_of(watch: &str, why: &str) -> Self {
-        Self {
-            what: format!("who:{watch}"),
-            why: why.to_owned(),
-            deaf: None,
-        }
-    }
-
-    /// Changes below a root are found only by comparing.
-    fn real_time(root: &Watched, why: &str) -> Self {
-        Self {
-            what: format!("real_time:{}", root.name),
-            why: why.to_owned(),
-            deaf: Some(root.root.clone()),
-        }
-    }
 }
 
 /// Why the sensor ended.
@@ -187,25 +153,6 @@ struct Files {
     deaf: Vec<Vec<u8>>,
     deaf_due: Instant,
     said: HashMap<String, String>,
-}
-
-/// What makes a folder this folder. Of a file only its presence counts: files are replaced all the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Identity {
-    Folder { device: u64, inode: u64 },
-    NoFolder,
-}
-
-impl Identity {
-    fn of(facts: Facts) -> Self {
-        match facts.kind {
-            Kind::Folder => Self::Folder {
-                device: facts.device,
-                inode: facts.inode,
-            },
-            Kind::File | Kind::Other => Self::NoFolder,
-        }
-    }
 }
 
 impl Files {
@@ -329,15 +276,11 @@ impl Files {
             let was_same = before.iter().any(|earlier| Some(earlier) == watched);
             seen.insert(watch.path.clone(), now);
             if now.is_none() {
-                limits.push(Limit {
-                    what: format!("watch:{}", watch.name),
-                    why: "missing".to_owned(),
-                    deaf: None,
-                });
+                limits.push(Limit::missing(&watch.name));
                 self.remember_missing(&root, watch)?;
                 continue;
             }
-            self.said.remove(&format!("watch:{}", watch.name));
+            self.said.remove(&missing_code(&watch.name));
             if !(is_same && was_same) {
                 self.compare_root(root, stamp(watch), heard_since_ns)?;
             }
@@ -350,11 +293,7 @@ impl Files {
     }
 
     /// What appears where nothing was is new, not a first look.
-    fn remember_missing(
-        &mut self,
-        root: &[u8],
-        watch: &vong_proto::policy::Watch,
-    ) -> Result<(), MemoryError> {
+    fn remember_missing(&mut self, root: &[u8], watch: &Watch) -> Result<(), MemoryError> {
         let key = root_key(root);
         if self.looker.memory.value(&key)?.is_none() {
             self.looker.memory.set(key, Some(stamp(watch)))?;
@@ -405,7 +344,7 @@ impl Files {
 
     /// Where the system cannot tell everything, changes are found all the same, only later.
     fn compare_deaf_if_due(&mut self) {
-        if self.deaf.is_empty() || Instant::now() < self.deaf_due {
+        if self.deaf.is_empty() || !self.tasks.is_empty() || Instant::now() < self.deaf_due {
             return;
         }
         self.deaf_due = Instant::now() + DEAF_INTERVAL;
@@ -445,8 +384,15 @@ impl Files {
         }
     }
 
+    /// Compares a root once more. One such comparison that has not begun gives way: this one sees more.
     fn compare_again(&mut self, name: &str, root: Vec<u8>, heard_since_ns: i64) {
         info!(watch = name, "comparing");
+        let mut place = 0;
+        self.tasks.retain(|task| {
+            place += 1;
+            place == 1
+                || !matches!(task, Task::Compare(waiting) if waiting.top == root && waiting.is_repeat())
+        });
         let comparison = Comparison::new(root.clone(), root, heard_since_ns);
         self.tasks.push_back(Task::Compare(Box::new(comparison)));
     }
@@ -477,11 +423,7 @@ impl Files {
             .iter()
             .filter_map(|folder| {
                 let watched = self.looker.watches.find(folder)?;
-                Some(Limit {
-                    what: format!("unreadable:{}", watched.name),
-                    why: String::from_utf8_lossy(folder).into_owned(),
-                    deaf: None,
-                })
+                Some(Limit::unreadable(&watched.name, folder))
             })
             .collect();
         self.say(limits);
@@ -497,22 +439,4 @@ impl Files {
             }
         }
     }
-}
-
-fn identity(path: &str) -> Option<Identity> {
-    let path = std::fs::canonicalize(path).ok()?;
-    look(&path).ok().map(Identity::of)
-}
-
-/// A path as events will spell it, links in it followed.
-fn spelt_by_system(path: &str) -> Vec<u8> {
-    match std::fs::canonicalize(path) {
-        Ok(path) => bytes_of(&path).to_vec(),
-        Err(_) => path.as_bytes().to_vec(),
-    }
-}
-
-/// What a first look depended on: when it changes, what then comes into view is not new.
-fn stamp(watch: &vong_proto::policy::Watch) -> Vec<u8> {
-    watch.exclude.join("\n").into_bytes()
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use vong_os::file::{Kind, look, path_of};
 
+use super::Hearing;
 use super::inbox::Inbox;
+use super::limit::Limit;
 use super::listener::Listener;
 use super::watch::{WatchSet, Watched};
-use super::{Hearing, Limit};
 
 #[path = "linux/folders.rs"]
 mod folders;

@@ -13,8 +13,8 @@ use tracing::debug;
 use vong_os::file::{Kind, bytes_of, look, path_of};
 use vong_proto::event::Who;
 
-use super::Limit;
 use super::inbox::{Inbox, Lost};
+use super::limit::Limit;
 use super::queue::{Change, Touch, What};
 use super::watch::Watched;
 use crate::clock;

@@ -85,6 +85,11 @@ impl Comparison {
         }
     }
 
+    /// Whether this is not the first look at its root.
+    pub(super) fn is_repeat(&self) -> bool {
+        self.finish.is_none()
+    }
+
     /// Does one piece.
     pub(super) fn advance(
         &mut self,

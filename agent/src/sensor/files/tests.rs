@@ -17,8 +17,10 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::TempDir;
 use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Severity, StopReason, Who};
-use vong_proto::policy::{Policy, Watch};
+use vong_proto::policy::Policy;
 use vong_proto::session::PolicyDocument;
+
+use vong_os::file::bytes_of;
 
 use super::*;
 use crate::command::rescans;

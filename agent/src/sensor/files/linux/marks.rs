@@ -19,11 +19,12 @@ use vong_os::process::Processes;
 use vong_proto::event::{Process, Who};
 
 use super::super::inbox::{Inbox, Lost};
+use super::super::limit::Limit;
 use super::super::queue::{Change, Touch, What};
 use super::super::watch::{WatchSet, Watched, is_within, join};
 use super::folders::Folders;
+use super::is_folder;
 use super::mounts::mounts_within;
-use super::{Limit, is_folder};
 use crate::clock;
 
 /// The reader looks up at least this often to see whether it shall end.
