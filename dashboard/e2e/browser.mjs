@@ -42,6 +42,10 @@ export async function openPage(baseURL) {
     timezoneId: 'America/New_York',
   });
   context.setDefaultTimeout(PATIENCE_MS);
+  // The stories begin in Vietnamese, whatever language the account was left in.
+  await context.addInitScript(() => {
+    if (localStorage.getItem('vong.language') === null) localStorage.setItem('vong.language', 'vi');
+  });
   const page = await context.newPage();
   const faults = [];
   page.on('pageerror', (error) => faults.push(`uncaught: ${error.message}`));

@@ -40,7 +40,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
-  product: ['evidence.product', mono],
+  product: ['evidence.product', (value) => <Hostile text={String(value)} />],
   engine: ['evidence.engine', coded('switch')],
   real_time: ['evidence.real_time', coded('switch')],
   definitions_version: ['evidence.definitions_version', mono],

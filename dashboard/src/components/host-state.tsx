@@ -19,9 +19,11 @@ export function HostState({ host }: { host: HostDetail }) {
   return (
     <div className={classes.columns}>
       <Identity host={host} />
-      <Protection host={host} />
-      <Network host={host} />
-      <Unsupported host={host} />
+      <div className={classes.column}>
+        <Protection host={host} />
+        <Network host={host} />
+        <Unsupported host={host} />
+      </div>
       <div className={classes.wide}>
         <Services host={host} />
       </div>

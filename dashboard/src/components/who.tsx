@@ -22,7 +22,7 @@ export function WhoText({ who }: { who: Who }) {
   }
   return (
     <>
-      <Hostile text={who.user ?? t('common.unknown')} /> · <Hostile text={lastPart(who.executable?.text ?? '')} mono />{' '}
+      <Hostile text={who.user ?? t('common.unknown')} /> · <Hostile text={lastPart(who.executable?.text ?? '')} />{' '}
       {typeof who.pid === 'number' && <Quiet>PID {who.pid}</Quiet>}
     </>
   );

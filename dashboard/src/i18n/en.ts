@@ -423,7 +423,7 @@ export const en = {
     bounced: 'Refused by the mail server',
     error: 'Connection fault',
   },
-  channel: { email: 'E-mail' },
+  channel: { mail: 'E-mail' },
   evidence: {
     product: 'Product',
     days: 'Days',

@@ -423,7 +423,7 @@ export const vi = {
     bounced: 'Máy chủ thư từ chối',
     error: 'Lỗi kết nối',
   },
-  channel: { email: 'Thư điện tử' },
+  channel: { mail: 'Thư điện tử' },
   evidence: {
     product: 'Sản phẩm',
     days: 'Số ngày',

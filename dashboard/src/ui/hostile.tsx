@@ -36,13 +36,16 @@ interface FilePathProps {
   readonly hex?: string | null | undefined;
 }
 
-/** A path as the PC has it; one that is not UTF-8 also tells its bytes. */
+/**
+ * A path as the PC has it; one that is not UTF-8 also tells its bytes. In the page's own face: the
+ * monospace ones of most systems set Vietnamese accents beside their letters.
+ */
 export function FilePath({ path, hex }: FilePathProps) {
   const { t } = useWords();
-  if (hex === null || hex === undefined || hex === '') return <Hostile text={path} mono />;
+  if (hex === null || hex === undefined || hex === '') return <Hostile text={path} />;
   return (
     <>
-      <Hostile text={path} mono />{' '}
+      <Hostile text={path} />{' '}
       <Tooltip label={t('file.notUtf8', { hex })}>
         <span className={classes.bytes}>
           {t('file.bytes')} <VisuallyHidden>{hex}</VisuallyHidden>
