@@ -167,6 +167,11 @@ impl Rows {
         rows
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.events.len() + self.samples.len()
+    }
+
     fn add(&mut self, entry: &Entry, batch: &Events) {
         for (i, event) in (0..).zip(&batch.events) {
             match &event.body {

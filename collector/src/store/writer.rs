@@ -24,14 +24,16 @@ use crate::entry::{Entry, HostId};
 use crate::journal::{Cursor, InsertPlan, Journal, SetAside};
 use crate::metrics::Metrics;
 
-/// What is read from the journal at once: enough for the largest insert of small events, not too much to hold.
-const MAX_ENTRIES: usize = 10_000;
-const MAX_BYTES: usize = 32 << 20;
+/// What is read from the journal at once. The bytes are packed ones: as rows they may take fifty times as much.
+const MAX_ENTRIES: usize = 4_096;
+const MAX_BYTES: usize = 4 << 20;
 /// Between two inserts lies at least this, and [`REST_RATIO`] times the last one's duration: each insert makes
 /// a part and costs fsyncs, so a slow disk gets fewer, larger ones.
 const SHORTEST_TICK: Duration = Duration::from_millis(100);
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 const REST_RATIO: u32 = 8;
+/// An insert of so many rows has earned its part: the next may follow at once, as after an outage.
+const NO_REST_ROWS: usize = 20_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A connection that takes nothing for so long is given up, and the insert sent again.
@@ -82,15 +84,19 @@ impl Store {
         };
         while !*writer.stop.borrow() {
             let started = Instant::now();
-            let Some(entries) = writer.next_entries().await? else {
+            let entries = writer.next_entries().await?;
+            let Some(last) = entries.last() else {
                 writer.wait_for_entries().await;
                 continue;
             };
-            if writer.write(&entries).await?.is_err() {
+            let rows = Rows::of(&entries);
+            if writer.write(&rows, last.pos).await?.is_err() {
                 break;
             }
-            let tick = (started.elapsed() * REST_RATIO).clamp(SHORTEST_TICK, LONGEST_TICK);
-            writer.rest_until(started + tick).await;
+            if rows.count() < NO_REST_ROWS {
+                let tick = (started.elapsed() * REST_RATIO).clamp(SHORTEST_TICK, LONGEST_TICK);
+                writer.rest_until(started + tick).await;
+            }
         }
         Ok(())
     }
@@ -106,27 +112,26 @@ struct Writer {
 }
 
 impl Writer {
-    /// The entries of the next insert: those of the recorded plan, or a new one's; `None` if there are none.
-    async fn next_entries(&self) -> Result<Option<Vec<Entry>>, StoreError> {
+    /// The entries of the next insert: those of the recorded plan, or a new one's.
+    async fn next_entries(&self) -> Result<Vec<Entry>, StoreError> {
         let plan = self.journal.planned_insert().await.map_err(StoreError::Journal)?;
         if let Some(plan) = plan.filter(|plan| plan.through > self.passed) {
-            return self.planned_entries(&plan).await.map(Some);
+            return self.planned_entries(&plan).await;
         }
         let read = self.journal.read(self.passed, MAX_ENTRIES, MAX_BYTES).await;
         let mut entries = read.map_err(StoreError::Journal)?;
         entries.truncate(together(&entries));
-        let Some(last) = entries.last() else {
-            return Ok(None);
-        };
-        let plan = InsertPlan {
-            after: self.passed,
-            through: last.pos,
-        };
-        self.journal
-            .plan_insert(plan)
-            .await
-            .map_err(StoreError::Journal)?;
-        Ok(Some(entries))
+        if let Some(last) = entries.last() {
+            let plan = InsertPlan {
+                after: self.passed,
+                through: last.pos,
+            };
+            self.journal
+                .plan_insert(plan)
+                .await
+                .map_err(StoreError::Journal)?;
+        }
+        Ok(entries)
     }
 
     async fn planned_entries(&self, plan: &InsertPlan) -> Result<Vec<Entry>, StoreError> {
@@ -145,24 +150,21 @@ impl Writer {
         Ok(entries)
     }
 
-    /// Stores the entries' rows and lets the journal know; the inner error says that it was told to stop.
-    async fn write(&mut self, entries: &[Entry]) -> Result<Result<(), Stopped>, StoreError> {
-        let Some(last) = entries.last() else {
-            return Ok(Ok(()));
-        };
-        let range = format!("{}:{}", self.passed, last.pos);
-        let rows = Rows::of(entries);
+    /// Stores the rows of all entries up to a position and lets the journal know; the inner error says that
+    /// it was told to stop.
+    async fn write(&mut self, rows: &Rows, through: u64) -> Result<Result<(), Stopped>, StoreError> {
+        let range = format!("{}:{through}", self.passed);
         if self.store_rows(&rows.events, &range).await?.is_err()
             || self.store_rows(&rows.samples, &range).await?.is_err()
         {
             return Ok(Err(Stopped));
         }
         self.journal
-            .pass(Cursor::Store, last.pos)
+            .pass(Cursor::Store, through)
             .await
             .map_err(StoreError::Journal)?;
-        self.passed = last.pos;
-        self.store.visible.send_replace(last.pos);
+        self.passed = through;
+        self.store.visible.send_replace(through);
         Ok(Ok(()))
     }
 
