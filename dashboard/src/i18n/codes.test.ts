@@ -53,6 +53,8 @@ describe('a hostile parameter', () => {
 test('a word that is not known is its own code', () => {
   expect(word(i18n.t, 'fileAction', 'modified')).toBe('Sửa nội dung');
   expect(word(i18n.t, 'fileAction', 'teleported')).toBe('teleported');
+  expect(word(i18n.t, 'probeError', 'status_502')).toBe('máy chủ trả lời mã 502');
+  expect(word(i18n.t, 'probeError', 'fault_502')).toBe('fault_502');
 });
 
 test('steps exist for known codes only', () => {

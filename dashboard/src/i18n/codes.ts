@@ -29,10 +29,16 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
   real_time: 'switch',
 };
 
+/** A code with a number in it, such as `status_502`. */
+const NUMBERED = /^(\w+)_(\d+)$/;
+
 /** The word for a code of a group, or the code itself, escaped. */
 export function word(t: TFunction, group: string, code: string): string {
   const key = `${group}.${code}`;
-  return isText(key) ? t(key as 'app.name') : escapeHostile(code);
+  if (isText(key)) return t(key as 'app.name');
+  const [, name, n] = NUMBERED.exec(code) ?? [];
+  const numbered = `${group}.${name}_n`;
+  return n !== undefined && isText(numbered) ? t(numbered as 'app.name', { n }) : escapeHostile(code);
 }
 
 /** The word for a code of a group with values in it. */
