@@ -15,4 +15,6 @@ pub mod local;
 pub mod network;
 pub mod process;
 pub mod rights;
+#[cfg(target_os = "linux")]
+pub mod starts;
 pub mod tcp;

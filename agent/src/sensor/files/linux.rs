@@ -20,6 +20,8 @@ mod folders;
 mod marks;
 #[path = "linux/mounts.rs"]
 mod mounts;
+#[path = "linux/recent.rs"]
+mod recent;
 
 use marks::Marks;
 

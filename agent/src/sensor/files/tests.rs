@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::TempDir;
-use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Severity, StopReason, Who};
+use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Process, Severity, StopReason, Who};
 use vong_proto::policy::Policy;
 use vong_proto::session::PolicyDocument;
 
@@ -473,6 +473,31 @@ fn a_renamed_folder_keeps_what_is_known_of_its_inside() {
         );
         stage.stop();
     });
+}
+
+/// A copy ends before its event is read. Not every one is caught when it starts, but most are.
+#[test]
+fn a_program_that_ends_at_once_is_named_all_the_same() {
+    const COPIES: usize = 50;
+    if !vong_os::host::is_privileged() {
+        return;
+    }
+    let mut stage = Stage::new(Hearing::Best);
+    let mut shell = Shell::new();
+    stage.start();
+    shell.run(&format!("cd '{}'; printf 1 > original", stage.path("")));
+    for copy in 0..COPIES {
+        shell.run(&format!("cp original copy{copy}"));
+        stage.wait_for(FileAction::Created, &format!("copy{copy}"));
+    }
+    stage.stop();
+    let copied_by_cp = |event: &&FileEvent| {
+        let by_cp =
+            |process: &Process| process.executable.ends_with(b"/cp") && process.parent_pid == shell.pid();
+        matches!(&event.who, Who::Exact(process) if by_cp(process))
+    };
+    let named = stage.files().iter().filter(copied_by_cp).count();
+    assert!(named > COPIES / 4, "only {named} of {COPIES} were named");
 }
 
 #[test]

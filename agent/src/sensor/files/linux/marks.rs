@@ -25,6 +25,7 @@ use super::super::watch::{WatchSet, Watched, is_within, join};
 use super::folders::Folders;
 use super::is_folder;
 use super::mounts::mounts_within;
+use super::recent::Recent;
 use crate::clock;
 
 /// The reader looks up at least this often to see whether it shall end.
@@ -174,6 +175,7 @@ struct Desk {
     armed: Arc<Armed>,
     generation: u64,
     processes: Processes,
+    recent: Recent,
     own_pid: u32,
     /// The last moment when the queue was seen empty.
     complete_ms: i64,
@@ -188,6 +190,7 @@ impl Reader {
                 armed: Arc::default(),
                 generation: 0,
                 processes: Processes::default(),
+                recent: Recent::open(),
                 own_pid: std::process::id(),
                 complete_ms: clock::wall_ms(),
             },
@@ -314,7 +317,8 @@ impl Desk {
         let described = event
             .process
             .as_ref()
-            .and_then(|handle| self.processes.describe(event.pid, Some(handle)));
+            .and_then(|handle| self.processes.describe(event.pid, Some(handle)))
+            .or_else(|| self.recent.facts(event.pid));
         match described {
             Some(facts) => Who::Exact(Process {
                 pid: facts.pid,
