@@ -64,6 +64,11 @@ impl StatusFile {
         change(&mut self.status);
     }
 
+    /// When the collector last acknowledged something in this run.
+    pub fn last_ack_ms(&self) -> Option<i64> {
+        self.status.last_ack_ms
+    }
+
     /// Writes what has changed. A status that cannot be written harms nobody but its reader.
     pub fn write(&mut self) {
         if self.written.as_ref() == Some(&self.status) {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -35,6 +35,9 @@ const FRAMES_WAITING_MAX: usize = 16;
 
 /// When the agent stops, it takes at most this long to send what is committed and see it acknowledged.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
+/// Closing takes no longer than handing a few bytes to the system, unless the peer stands still.
+const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A refused renewal is not asked for again before this time.
 const RENEWAL_RETRY_MS: i64 = 24 * 3_600 * 1_000;
@@ -252,6 +255,8 @@ impl<'a> Session<'a> {
         }
         self.tell_wrong_clock();
         let ended = self.serve(&mut frames).await;
+        // A clean end tells the collector that nothing was cut off; a peer that does not take it is gone.
+        let _ = timeout(CLOSE_LIMIT, self.writer.shutdown()).await;
         self.worker.uplink.status.write();
         ended
     }
@@ -277,6 +282,8 @@ impl<'a> Session<'a> {
                 }
                 () = finish.made(), if self.deadline.is_none() => {
                     self.deadline = Some(self.now() + FLUSH_LIMIT);
+                    // The goodbye is committed, but the word of it may still be on its way.
+                    Lane::ALL.into_iter().for_each(|lane| self.schedule.wake(lane));
                 }
                 changed = committed.changed() => {
                     changed.map_err(|_| SpoolStopped)?;
