@@ -304,7 +304,7 @@ fn fill(file: &Path) -> anyhow::Result<()> {
 fn a_misspelt_key_is_refused_with_a_suggestion() -> anyhow::Result<()> {
     let stack = Stack::prepare(&[])?;
     stack.write_collector_config(&json!({ "intake": { "lisen": "127.0.0.1:0" } }))?;
-    let said = stack.admin_command(&["check-config"])?.output()?;
+    let said = stack.admin_command(&["host", "list"])?.output()?;
     expect_exit(&said, EXIT_CONFIG, &["lisen", "listen"])
 }
 

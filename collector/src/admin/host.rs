@@ -188,6 +188,7 @@ fn fields(listed: &ListedHost) -> Value {
         "always_on": host.always_on,
         "connected": host.connected,
         "last_seen_ms": host.last_seen_ms,
+        "clock_offset_ms": host.clock_offset_ms,
         "agent_version": host.agent_version,
         "privileged": host.privileged,
         "protection": host.protection,
