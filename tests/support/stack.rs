@@ -353,7 +353,10 @@ impl Stack {
             let host = self.host()?;
             // A policy is applied before its folders have been looked at for the first time, and what is
             // written in between belongs to that first look.
-            let looked = self.agent.as_ref().is_some_and(|agent| agent.output().contains("watches=1"));
+            let looked = self
+                .agent
+                .as_ref()
+                .is_some_and(|agent| agent.output().contains("watches=1"));
             Ok(looked && host["connected"] == true && host["policy_state"] == "applied")
         })
     }
