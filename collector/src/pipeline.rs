@@ -20,13 +20,12 @@ use tracing::{error, info, warn};
 
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::delivery::{RelayError, SenderError};
 use crate::engine::secret::Secret;
 use crate::engine::supervisor::{self, EngineConfig, EngineHandle};
 use crate::entry::Fact;
-use crate::fleet::{Authority, AuthorityError, Fleet};
-use crate::intake::{self, EventRate, Intake, TlsError};
-use crate::journal::{Journal, JournalError};
+use crate::fleet::{Authority, Fleet};
+use crate::intake::{self, EventRate, Intake};
+use crate::journal::Journal;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::ready::{self, Ready, StoreAccess};
@@ -34,11 +33,13 @@ use crate::registry::{self, Registry};
 use crate::stop;
 use crate::store::{Store, StoreAddress};
 
+mod error;
 mod folder;
 mod judge;
 mod show;
 mod tell;
 
+pub use error::PipelineError;
 pub use folder::FolderError;
 
 /// Time passes for the rules this often; it is the grain of every "for so long".
@@ -50,86 +51,11 @@ const REVISION_INTERVAL: Duration = Duration::from_secs(1);
 /// When the store cannot be brought up to date, it is tried again after this long.
 const MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 
+/// When the store's writer cannot use the journal, as with a full disk, it begins anew after this long.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
 /// Stages get this long to end by themselves.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
-
-/// Why the collector did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The registry cannot be opened.
-    #[error("cannot open the registry at {url}")]
-    Registry {
-        /// Its URL, without a password.
-        url: String,
-        /// What went wrong.
-        #[source]
-        source: registry::Error,
-    },
-    /// The authority cannot be used.
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
-    /// The embedded engine does not start.
-    #[error("cannot start the embedded engine with {}; fetch it with packaging/dev/fetch-engine, or set store.url", .library.display())]
-    Engine {
-        /// The library.
-        library: PathBuf,
-        /// What went wrong.
-        #[source]
-        source: supervisor::StartError,
-    },
-    /// An address is taken or not ours.
-    #[error("cannot listen on {address} ({key}); choose another address or stop the program that uses it")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// The configuration's key.
-        key: &'static str,
-        /// The system's words.
-        #[source]
-        source: std::io::Error,
-    },
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The mail relay cannot be used as configured.
-    #[error(transparent)]
-    Relay(#[from] RelayError),
-    /// The sender's address is none.
-    #[error(transparent)]
-    Sender(#[from] SenderError),
-    /// A secret's file cannot be read.
-    #[error("cannot read {}, named by {key}", .path.display())]
-    Secret {
-        /// The file.
-        path: PathBuf,
-        /// The configuration's key.
-        key: &'static str,
-        /// The system's words.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The process cannot find itself or its sockets.
-    #[error("the process cannot be set up")]
-    Program(#[source] std::io::Error),
-    /// The ready file cannot be written.
-    #[error("cannot write {}", .path.display())]
-    Ready {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Signals cannot be listened for.
-    #[error("cannot listen for signals")]
-    Signals(#[source] std::io::Error),
-}
 
 /// Runs the collector until SIGTERM or SIGINT.
 ///
@@ -184,6 +110,12 @@ impl Homes {
                 url: without_password(&url),
                 source,
             })?;
+        forget_connections(&registry)
+            .await
+            .map_err(|source| PipelineError::Registry {
+                url: without_password(&url),
+                source,
+            })?;
         let journal = Journal::open(
             &config.data.join("journal.db"),
             config.intake.journal_limit_mib << 20,
@@ -214,6 +146,13 @@ impl Listeners {
         let web = bind(config.web.listen, "web.listen").await?;
         Ok(Listeners { intake, web })
     }
+}
+
+/// A collector that was killed could not say that its sessions had ended.
+async fn forget_connections(registry: &Registry) -> registry::Result<()> {
+    let mut tx = registry.begin().await?;
+    registry::host::reset_connections(&mut tx).await?;
+    Ok(tx.commit().await?)
 }
 
 fn without_password(url: &str) -> String {
@@ -350,11 +289,18 @@ impl Joints {
                 () = migrate(&store) => {}
                 () = stop::raised(&mut stop) => return,
             }
-            if let Err(error) = store.run(journal, metrics, stop).await {
+            while let Err(error) = store
+                .run(journal.clone(), Arc::clone(&metrics), stop.clone())
+                .await
+            {
                 error!(
                     error = &error as &dyn std::error::Error,
-                    "the store's writer has ended; events stay in the journal"
+                    "the store's writer begins anew; events stay in the journal"
                 );
+                tokio::select! {
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
+                    () = stop::raised(&mut stop) => return,
+                }
             }
         });
     }

@@ -40,7 +40,7 @@ fn harmless(c: char) -> char {
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+        | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
     if c.is_control() || invisible { HIDDEN } else { c }
 }
 
@@ -52,6 +52,11 @@ mod tests {
     fn vietnamese_is_composed_and_kept() {
         let decomposed: String = "Hồ sơ đất đai – Nguyễn Thị Ánh.docx".nfd().collect();
         assert_eq!(shown(&decomposed, 80), "Hồ sơ đất đai – Nguyễn Thị Ánh.docx");
+    }
+
+    #[test]
+    fn what_xml_forbids_does_not_cost_a_mail() {
+        assert!(!shown("a\u{ffff}b\u{fffe}", 80).contains(['\u{ffff}', '\u{fffe}']));
     }
 
     #[test]

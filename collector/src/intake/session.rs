@@ -284,13 +284,18 @@ impl<'a> Session<'a> {
         }
         let silence = Duration::from_secs(u64::from(HEARTBEAT_S));
         let mut heard = Instant::now();
+        // A fixed moment: what wakes the session in between must not put the heartbeat off.
+        let mut beat_due = heard + silence;
         loop {
             // Reading a frame must not be cut off in its middle, so the future lives until it is done.
             let mut reading = std::pin::pin!(frame::read_agent_frame(&mut reader, FRAME_BYTES_MAX));
             let frame = loop {
                 tokio::select! {
                     frame = &mut reading => break frame,
-                    () = tokio::time::sleep(silence) => self.check_silence(heard, silence).await?,
+                    () = tokio::time::sleep_until(beat_due) => {
+                        self.check_silence(heard, silence).await?;
+                        beat_due = Instant::now() + silence;
+                    }
                     Some(Order::TakenOver) = orders.recv() => return Ok(End::TakenOver),
                     Ok(()) = revision.changed() => if let Some(no) = self.refresh().await? {
                         return Ok(End::Refused(no));
@@ -299,6 +304,7 @@ impl<'a> Session<'a> {
                 }
             };
             heard = Instant::now();
+            beat_due = heard + silence;
             match frame {
                 Ok(frame) => self.take(frame).await?,
                 Err(FrameError::Closed) => return Ok(End::Closed),

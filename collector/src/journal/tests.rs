@@ -204,6 +204,32 @@ async fn a_full_journal_refuses_all_but_the_urgent() {
 }
 
 #[tokio::test]
+async fn a_failed_commit_keeps_nothing_of_what_it_did_not_acknowledge() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("journal.db");
+    let mut writer = writer::Writer::open(&path, LIMIT_BYTES_DEFAULT).expect("a writer");
+    writer.limit_pages(40);
+    let mut waiting = Vec::new();
+    let mut requests = Vec::new();
+    for seq in 1..=400 {
+        let (reply, answer) = oneshot::channel();
+        let padded = Incoming {
+            packed: vec![7; 2_000],
+            ..batch(Lane::Events, seq, seq)
+        };
+        requests.push(Request::Events(Box::new(padded), reply));
+        waiting.push(answer);
+    }
+    writer.commit(requests);
+    for answer in waiting {
+        answer.await.expect("answered").expect_err("the disk is full");
+    }
+    drop(writer);
+    let journal = folder.open();
+    assert_eq!(journal.marks(STREAM).await.expect("marks")[2].high_water, 0);
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_collector_is_left_alone() {
     let folder = Folder::new();
     drop(folder.open());

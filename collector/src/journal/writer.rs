@@ -90,7 +90,7 @@ impl Writer {
         info!("journal closed");
     }
 
-    fn commit(&mut self, requests: Vec<Request>) {
+    pub(super) fn commit(&mut self, requests: Vec<Request>) {
         let now_ms = self.advance_clock();
         let mut answers = Vec::with_capacity(requests.len());
         let outcome = self.transact(requests, now_ms, &mut answers);
@@ -117,11 +117,13 @@ impl Writer {
             bytes: bytes.unwrap_or(0),
             limit,
         };
-        let mut failure = None;
+        let mut failure: Option<JournalError> = None;
         for request in requests {
-            // After a failure the whole transaction is lost: the rest is answered with it, not tried.
-            if let Err(error) = work.serve(request, answers) {
-                failure.get_or_insert(error);
+            match &failure {
+                None => failure = work.serve(request, answers).err(),
+                // After a failure SQLite may have undone the transaction and left it: whatever were tried now
+                // would commit by itself, a mark without its entry among it. So nothing more is tried.
+                Some(error) => request.refuse(error.clone()),
             }
         }
         let transaction = transaction?;
@@ -129,6 +131,16 @@ impl Writer {
             Some(error) => Err(error),
             None => Ok(transaction.commit()?),
         }
+    }
+
+    /// Makes the disk as small as a test needs it.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        self.connection
+            .execute_batch(&format!(
+                "PRAGMA max_page_count = {pages}; PRAGMA cache_size = 10"
+            ))
+            .expect("two pragmas");
     }
 
     /// The time of receipt never goes backwards along positions, whatever the clock does.
@@ -185,6 +197,20 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), JournalError> {
         [hex::encode(id)],
     )?;
     Ok(())
+}
+
+impl Request {
+    /// Answers with an error, untried.
+    fn refuse(self, error: JournalError) {
+        // Nobody waiting for the answer any more is no reason to stop.
+        let _ = match self {
+            Request::Events(_, reply) => reply.send(Err(error)).is_ok(),
+            Request::Fact(_, reply) => reply.send(Err(error)).is_ok(),
+            Request::Pass(_, _, reply) | Request::Plan(_, reply) | Request::SetAside(_, reply) => {
+                reply.send(Err(error)).is_ok()
+            }
+        };
+    }
 }
 
 /// One transaction's work.

@@ -13,6 +13,10 @@ use crate::session::{
 use pb::agent_frame::Frame as FromAgent;
 use pb::collector_frame::Frame as FromCollector;
 
+/// No lane counts further: a thousand events a second would take 8,900 years, and every number fits SQLite's
+/// signed integers with room for sums.
+const NUMBER_MAX: u64 = 1 << 48;
+
 /// Encodes a frame to the collector.
 pub fn encode_agent_frame(frame: AgentFrame) -> Vec<u8> {
     let frame = match frame {
@@ -262,7 +266,7 @@ impl TryFrom<pb::Batch> for Batch {
     type Error = Malformed;
 
     fn try_from(wire: pb::Batch) -> Result<Self, Malformed> {
-        if wire.first == 0 || wire.last == u64::MAX || wire.last + 1 < wire.first {
+        if wire.first == 0 || wire.last > NUMBER_MAX || wire.last + 1 < wire.first {
             return Err(Malformed::new(
                 "batch.first",
                 format!("{} to {} is no range", wire.first, wire.last),
@@ -299,7 +303,7 @@ impl TryFrom<pb::Gap> for Gap {
     type Error = Malformed;
 
     fn try_from(wire: pb::Gap) -> Result<Self, Malformed> {
-        if wire.first == 0 || wire.last < wire.first || wire.last == u64::MAX {
+        if wire.first == 0 || wire.last < wire.first || wire.last > NUMBER_MAX {
             return Err(Malformed::new(
                 "gap.first",
                 format!("{} to {} is no range", wire.first, wire.last),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::*;
+use crate::session::AgentFrame;
 
 fn header(lane: Lane, seq: u64) -> Header {
     Header {
@@ -206,6 +207,14 @@ fn batch(first: u64, last: u64, raw_bytes: u32, events: Vec<u8>) -> Batch {
         raw_bytes,
         events,
         gaps: Vec::new(),
+    }
+}
+
+#[test]
+fn numbers_that_no_lane_can_reach_are_refused() {
+    for (first, last) in [(0, 5), (7, 5), ((1 << 63) - 2, (1 << 63) + 9), (1, u64::MAX)] {
+        let frame = encode_agent_frame(AgentFrame::Batch(batch(first, last, 0, Vec::new())));
+        assert!(decode_agent_frame(&frame).is_err(), "{first} to {last}");
     }
 }
 
