@@ -192,13 +192,18 @@ impl SpoolFile {
             .transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
-    /// Dropped ranges that begin behind `after`, in order.
+    /// Dropped ranges that reach beyond `after`, in order; of one that begins before it only the rest counts.
     pub(super) fn dropped(&self, lane: LaneName, after: u64) -> Result<Vec<Dropped>, SpoolError> {
         let mut select = self.connection.prepare_cached(
-            "SELECT first, last, reason, counts FROM gaps WHERE lane = ?1 AND first > ?2 ORDER BY first",
+            "SELECT first, last, reason, counts FROM gaps WHERE lane = ?1 AND last > ?2 ORDER BY first",
         )?;
         let rows = select.query_map(params![lane.index(), after], dropped_from_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let reach_beyond: Vec<Dropped> = rows.collect::<Result<_, _>>()?;
+        let cut = |range: Dropped| Dropped {
+            first: range.first.max(after + 1),
+            ..range
+        };
+        Ok(reach_beyond.into_iter().map(cut).collect())
     }
 
     /// Contiguous events from `first` on, until one of the limits is reached; always at least one, if it is

@@ -23,9 +23,12 @@ use super::{PATIENCE, Shared, register};
 use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Connected, Fact};
 use crate::fleet::{Identity, refusal};
-use crate::journal::{JournalError, Mark};
-use crate::registry;
+use crate::journal::Mark;
 use crate::stop;
+
+mod error;
+
+pub(super) use error::SessionError;
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
 const HEARTBEAT_S: u32 = 30;
@@ -41,26 +44,6 @@ const UNAVAILABLE_RETRY_MS: u32 = 15_000;
 
 /// On a restart all agents come back within this time, not all at once.
 const RESTART_SPREAD_MS: u32 = 10_000;
-
-/// Why a session ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SessionError {
-    /// The connection broke, or the peer does not keep to the protocol.
-    #[error("the conversation broke off")]
-    Frame(#[from] FrameError),
-    /// The socket refuses.
-    #[error("the socket failed")]
-    Io(#[from] std::io::Error),
-    /// Nothing was heard, or nothing could be sent, for too long.
-    #[error("the peer is silent")]
-    Silent,
-    /// The registry cannot be asked.
-    #[error("the registry cannot be asked")]
-    Registry(#[from] registry::Error),
-    /// The journal cannot keep.
-    #[error("the journal cannot keep anything")]
-    Journal(#[from] JournalError),
-}
 
 type Reader = ReadHalf<TlsStream<TcpStream>>;
 type Writer = WriteHalf<TlsStream<TcpStream>>;
