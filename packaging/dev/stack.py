@@ -239,14 +239,19 @@ class Stack:
             raise Failure(f"the agent could not be enrolled: {result.stderr.strip() or result.stdout.strip()}")
 
     def start_agent(self) -> Started:
+        log = self.log("agent")
+        said_before = log.stat().st_size if log.exists() else 0
         argv: list[str | Path] = [self.binaries / "vong-agent", "run", "--config", self.agent_config]
-        agent = self.processes.start("agent", argv, self.log("agent"))
-        self.wait_for("this PC to be connected with its policy applied", lambda: self.host_is_watched(agent))
+        agent = self.processes.start("agent", argv, log)
+        self.wait_for("this PC to be watched", lambda: self.host_is_watched(agent, said_before))
         return agent
 
-    def host_is_watched(self, agent: Started) -> bool:
+    def host_is_watched(self, agent: Started, said_before: int) -> bool:
+        """Connected, its policy applied, and its folder looked at once: what is written before belongs to that look."""
         if not agent.running():
             raise Failure(f"the agent ended at once; the end of {agent.log}:\n{agent.tail()}")
+        if b"watches=1" not in agent.log.read_bytes()[said_before:]:
+            return False
         hosts = items(self.admin("host", "list"))
         return any(host["connected"] and host["policy_state"] == "applied" for host in hosts)
 
