@@ -192,16 +192,21 @@ impl SpoolFile {
             .transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
 
-    /// Dropped ranges that reach beyond `after`, in order; of one that begins before it only the rest counts.
+    /// Dropped ranges that reach beyond `after`, in order. One that begins before it is cut, and loses its
+    /// counts: how they spread over the two parts is not known.
     pub(super) fn dropped(&self, lane: LaneName, after: u64) -> Result<Vec<Dropped>, SpoolError> {
         let mut select = self.connection.prepare_cached(
             "SELECT first, last, reason, counts FROM gaps WHERE lane = ?1 AND last > ?2 ORDER BY first",
         )?;
         let rows = select.query_map(params![lane.index(), after], dropped_from_row)?;
         let reach_beyond: Vec<Dropped> = rows.collect::<Result<_, _>>()?;
-        let cut = |range: Dropped| Dropped {
-            first: range.first.max(after + 1),
-            ..range
+        let cut = |range: Dropped| match range.first > after {
+            true => range,
+            false => Dropped {
+                first: after + 1,
+                counts: BTreeMap::new(),
+                ..range
+            },
         };
         Ok(reach_beyond.into_iter().map(cut).collect())
     }
