@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 use tracing_subscriber::EnvFilter;
 use vong_collector::admin::{self, AdminError};
 use vong_collector::config::{Config, LogConfig, LogFormat};
@@ -49,6 +50,8 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // What is kept names people, paths and command lines: no other user of this machine may read it.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The engine has no configuration of its own: its parent tells it everything.
     if let Command::Engine(options) = &arguments.command {
         return report(engine::run(options).context("the engine stopped"));

@@ -92,6 +92,19 @@ pub(super) struct Dropped {
     pub(super) counts: BTreeMap<String, u64>,
 }
 
+/// Makes the file for its owner alone, before SQLite would make it for everybody; its log takes over the rights.
+/// Paths and command lines of every user stand in it.
+fn make_private(path: &Path) -> Result<(), SpoolError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    vong_os::rights::readable_by(&mut options, false);
+    let made = options.open(path).map_err(|source| SpoolError::File {
+        path: path.to_owned(),
+        source,
+    });
+    made.map(drop)
+}
+
 /// An event as it is kept.
 pub(super) struct Kept {
     pub(super) position: u64,
@@ -101,6 +114,7 @@ pub(super) struct Kept {
 impl SpoolFile {
     /// Opens the file, making or migrating it as needed; says whether it is new.
     pub(super) fn open(path: &Path) -> Result<(Self, bool), SpoolError> {
+        make_private(path)?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;

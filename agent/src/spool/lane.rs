@@ -69,9 +69,9 @@ impl Lane {
     }
 
     /// The position up to which an acknowledged number reaches, or `None` when it says nothing new. A number
-    /// that was never given acknowledges only what was.
+    /// that was never handed out acknowledges only what was: nobody can own what was not sent.
     pub(super) fn acknowledged(&self, through: u64) -> Option<u64> {
-        let position = through.saturating_add(self.base).min(self.next - 1);
+        let position = through.saturating_add(self.base).min(self.handed);
         (position > self.acked).then_some(position)
     }
 
@@ -128,11 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_only_rises_and_never_beyond_what_was_given() {
-        let lane = lane(0, 5, 10);
+    fn an_acknowledgement_only_rises_and_never_beyond_what_was_handed_out() {
+        let mut lane = lane(0, 5, 10);
+        lane.handed = 8;
         assert_eq!(lane.acknowledged(5), None);
         assert_eq!(lane.acknowledged(7), Some(7));
-        assert_eq!(lane.acknowledged(u64::MAX), Some(9));
+        assert_eq!(lane.acknowledged(u64::MAX), Some(8));
     }
 
     #[test]

@@ -164,6 +164,7 @@ fn a_restored_collector_gets_a_gap_for_what_it_lost() {
         keeper.take(report(LaneName::State, name));
     }
     keeper.commit(NOW).unwrap();
+    keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
     keeper.acknowledge(LaneName::State, 2);
     keeper.commit(NOW).unwrap();
 
@@ -190,6 +191,7 @@ fn a_collector_that_knows_more_than_was_given_ends_the_stream() {
         keeper.take(report(LaneName::State, name));
     }
     keeper.commit(NOW).unwrap();
+    keeper.next(LaneName::State, 0).unwrap().unwrap();
     keeper.acknowledge(LaneName::State, 1);
     keeper.commit(NOW).unwrap();
     let before = keeper.standing().unwrap();
@@ -552,6 +554,25 @@ fn a_gap_that_the_collector_owns_in_part_does_not_stop_its_lane() {
         Step::Commit,
     ];
     check(steps).expect("every event is accounted for");
+}
+
+#[test]
+fn only_its_owner_may_read_a_spool() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = open(&folder, LIMIT);
+    keeper.take(report(LaneName::State, "a"));
+    keeper.commit(NOW).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        // The ballast holds nothing.
+        if entry.file_name() == "spool.ballast" {
+            continue;
+        }
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.file_name());
+    }
 }
 
 #[test]
