@@ -137,6 +137,11 @@ fn show(config: &Config) {
             &config.mail.host
         }
     );
+    if !config.mail.host.is_empty() && config.mail.duty_phone.is_empty() {
+        println!(
+            "             mail.duty_phone is empty: mails ask people to call a number that they do not contain"
+        );
+    }
 }
 
 fn report(outcome: anyhow::Result<()>) -> ExitCode {

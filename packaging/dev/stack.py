@@ -38,6 +38,7 @@ UNITS = (
 )
 HOME_UNIT = COMMUNE
 DUTY = "truc-ban@tinh.example"
+DUTY_PHONE = "0200 000 0000 (số mẫu)"
 ADMINISTRATOR = "admin"
 WATCH = "Hồ sơ mẫu"
 PROBE = "Cổng dịch vụ công (mẫu)"
@@ -165,6 +166,7 @@ class Stack:
             "from": "vong@tinh.example",
             "sender_name": "Trung tâm giám sát an toàn thông tin",
             "duty": [DUTY],
+            "duty_phone": DUTY_PHONE,
         }
 
     def secrets(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ impl Token {
                 address,
                 note,
             } => {
-                let unit_id = find::unit(&registry, &unit).await?.id;
+                let unit = find::unit(&registry, &unit).await?;
                 let address = match address {
                     Some(address) => address,
                     None => reachable(config)?,
@@ -75,14 +75,14 @@ impl Token {
                 let now_ms = now_ms();
                 let new = NewToken {
                     secret_hash: made.secret_hash,
-                    unit_id,
+                    unit_id: unit.id,
                     uses,
                     expires_ms: now_ms + days * DAY_MS,
                     created_by: ACTOR.to_owned(),
                     note,
                 };
                 let id = keep(&registry, &new, now_ms).await?;
-                tell(id, &made.text, &new, self.json)
+                tell(id, &made.text, &new, &unit.name, self.json)
             }
             TokenCommand::List => list(&registry, self.json).await,
             TokenCommand::Revoke { id } => revoke(&registry, id, self.json).await,
@@ -117,18 +117,21 @@ async fn keep(registry: &Registry, new: &NewToken, now_ms: i64) -> Result<i64, A
     Ok(id)
 }
 
-fn tell(id: i64, text: &str, new: &NewToken, json: bool) -> Result<(), AdminError> {
+fn tell(id: i64, text: &str, new: &NewToken, unit: &str, json: bool) -> Result<(), AdminError> {
     if json {
         return print::json(&json!({
-            "id": id, "token": text, "unit_id": new.unit_id, "uses": new.uses, "expires_ms": new.expires_ms,
+            "id": id, "token": text, "unit_id": new.unit_id, "unit": unit, "uses": new.uses, "expires_ms": new.expires_ms,
         }));
     }
     print::line(text)?;
     let until = print::moment(Some(new.expires_ms));
+    // The unit is named because a name is found without its accents, too. On the PC the token goes by the
+    // environment: arguments can be read by every user there.
     print::line(&format!(
-        "token {id}: {} more PCs until {until}; on each: vong-agent enrol --token TOKEN",
+        "token {id}: {} uses until {until}, for {unit}",
         new.uses
-    ))
+    ))?;
+    print::line("on each PC: VONG_AGENT_TOKEN=… vong-agent enrol")
 }
 
 async fn list(registry: &Registry, json: bool) -> Result<(), AdminError> {
