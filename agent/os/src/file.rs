@@ -66,6 +66,15 @@ pub fn open_quietly(path: &Path) -> io::Result<File> {
     imp::open_quietly(path)
 }
 
+/// What stands at the beginning of a file with content, at most `bytes_max` bytes of it. Links are followed;
+/// a pipe or a device is neither opened nor waited for.
+///
+/// # Errors
+/// The system's; `InvalidInput` when it is no file with content.
+pub fn read_plain(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    imp::read_plain(path, bytes_max)
+}
+
 /// A path as the system spells it.
 pub fn bytes_of(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
@@ -104,5 +113,20 @@ mod tests {
         assert!(open_quietly(&link).is_err());
         let open = open_quietly(&target).expect("opened");
         assert_eq!(look_open(&open).expect("facts"), look(&target).expect("facts"));
+    }
+
+    #[test]
+    fn only_files_with_content_are_read_and_no_more_than_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "content").expect("written");
+        std::os::unix::fs::symlink(at("file"), at("link")).expect("linked");
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status();
+        assert!(pipe.expect("a pipe").success());
+        assert_eq!(read_plain(&at("link"), 4).expect("read"), b"cont");
+        for other in [at("pipe"), folder.path().to_owned(), PathBuf::from("/dev/zero")] {
+            let refused = read_plain(&other, 4).expect_err("no content of its own");
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{other:?}");
+        }
     }
 }

@@ -38,14 +38,48 @@ impl Processes {
     }
 }
 
-/// The names of the programs that run now, each once and sorted, of those asked for.
-pub fn running<'a>(names: &[&'a str]) -> Vec<&'a str> {
+/// A program that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running<'a> {
+    /// Its name, one of those asked for.
+    pub name: &'a str,
+    /// Process id.
+    pub pid: u32,
+    /// The user whose rights it has.
+    pub user_id: u32,
+    /// Where its program came from.
+    pub origin: Origin,
+}
+
+/// Where a program came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file that only the system's administrator, or the user that asks, can write to.
+    Administrator,
+    /// A file that others can write to: it may be anything.
+    Anybody,
+    /// The system does not let this user look; the name is what the process calls itself.
+    Hidden,
+}
+
+/// The programs that run now, of those asked for by name.
+pub fn running<'a>(names: &[&'a str]) -> Vec<Running<'a>> {
     imp::running(names)
 }
 
-/// The arguments of the first running program of this name, its own name first.
-pub fn arguments_of(name: &str) -> Option<Vec<Vec<u8>>> {
-    imp::arguments_of(name)
+/// Whether processes of other users are shown to this one at all.
+pub fn sees_others() -> bool {
+    imp::sees_others()
+}
+
+/// The arguments of a running program, its own name first.
+pub fn arguments_of(pid: u32) -> Option<Vec<Vec<u8>>> {
+    imp::arguments_of(pid)
+}
+
+/// The id of a user in the PC's own list.
+pub fn user_id_of(name: &str) -> Option<u32> {
+    imp::user_id_of(name)
 }
 
 #[cfg(test)]
@@ -84,8 +118,32 @@ mod tests {
             .file_name()
             .and_then(|name| name.to_str())
             .expect("a plain name");
-        assert_eq!(running(&[name, "no-such-program"]), [name]);
-        assert!(arguments_of(name).is_some_and(|arguments| !arguments.is_empty()));
-        assert_eq!(arguments_of("no-such-program"), None);
+        let found = running(&[name, "no-such-program"]);
+        let us = found.iter().find(|found| found.pid == std::process::id());
+        assert_eq!(us.expect("we run").name, name);
+        assert!(found.iter().all(|found| found.name == name));
+        assert!(arguments_of(std::process::id()).is_some_and(|arguments| !arguments.is_empty()));
+    }
+
+    #[test]
+    fn a_program_that_anybody_can_write_to_may_be_anything() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let check = |name: &str, mode: u32, expected: Origin| {
+            let program = folder.path().join(name);
+            std::fs::copy("/bin/cat", &program).expect("copied");
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode)).expect("set");
+            let mut child = std::process::Command::new(&program)
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .expect("it starts");
+            let found = running(&[name]);
+            drop(child.stdin.take());
+            child.wait().expect("it ends");
+            let origins: Vec<Origin> = found.iter().map(|found| found.origin).collect();
+            assert_eq!(origins, [expected], "{name}");
+        };
+        check("vong-test-closed", 0o755, Origin::Administrator);
+        check("vong-test-open", 0o777, Origin::Anybody);
     }
 }

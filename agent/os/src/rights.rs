@@ -1,4 +1,4 @@
-//! Who may read a file or a folder that is made.
+//! Who may read a file or a folder that is made, and who may change one that is there.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -13,11 +13,67 @@ pub fn readable_by(options: &mut OpenOptions, everybody: bool) {
     imp::readable_by(options, everybody);
 }
 
-/// Makes a folder, with those above it, that only its owner may enter. One that is there already keeps its
-/// rights.
+/// Makes a folder, with those above it, that only its owner may enter. One that is there already is closed to
+/// others.
+///
+/// # Errors
+/// The system's own; `PermissionDenied` when the folder is open to others and belongs to somebody else.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    imp::make_private_folder(path)
+}
+
+/// Whether what stands at a path can be changed or exchanged only by the system's administrator or the user that
+/// this process runs as.
 ///
 /// # Errors
 /// The system's own.
-pub fn make_private_folder(path: &Path) -> io::Result<()> {
-    imp::make_private_folder(path)
+pub fn is_out_of_reach(path: &Path) -> io::Result<bool> {
+    imp::is_out_of_reach(path)
+}
+
+/// Whether this user is the system's administrator, or the one that this process runs as.
+pub fn is_administrator_or_own(user_id: u32) -> bool {
+    imp::is_administrator_or_own(user_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    use super::*;
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("the owner may");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_closed_to_them() {
+        let above = tempfile::tempdir().expect("a folder");
+        let path = above.path().join("data");
+        let mode = || fs::metadata(&path).expect("it is there").mode() & 0o777;
+        make_private_folder(&path).expect("made");
+        assert_eq!(mode(), 0o700);
+        set_mode(&path, 0o755);
+        fs::write(path.join("kept"), "x").expect("written");
+
+        make_private_folder(&path).expect("closed");
+
+        assert_eq!(mode(), 0o700);
+        assert!(path.join("kept").exists());
+    }
+
+    #[test]
+    fn what_others_may_write_to_is_within_reach() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "x").expect("written");
+        set_mode(&file, 0o644);
+        assert!(is_out_of_reach(&file).expect("known"));
+        set_mode(&file, 0o666);
+        assert!(!is_out_of_reach(&file).expect("known"));
+        set_mode(&file, 0o644);
+        set_mode(folder.path(), 0o777);
+        assert!(!is_out_of_reach(&file).expect("known"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,21 @@ pub(super) fn open_quietly(path: &Path) -> io::Result<File> {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => open(quiet),
         result => result,
     }
+}
+
+pub(super) fn read_plain(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let plain = |metadata: Metadata| match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    };
+    // Looked at before, because opening a device may set it to work, and after, because it may be another one.
+    plain(std::fs::metadata(path)?)?;
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    plain(file.metadata()?)?;
+    let mut content = Vec::new();
+    file.take(bytes_max).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 pub(super) fn path_of(bytes: &[u8]) -> PathBuf {

@@ -8,17 +8,24 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::io::Errno;
 
-use super::{COMMAND_LINE_MAX, Facts};
+use super::{COMMAND_LINE_MAX, Facts, Origin, Running};
+use crate::rights;
 
 /// `/proc/…/status` is about 1.5 KiB.
 const STATUS_MAX: u64 = 8 * 1024;
 /// Services are started with a few paths.
 const ARGUMENTS_MAX: u64 = 8 * 1024;
+/// What a process calls itself: 15 bytes and the end of the line.
+const COMM_MAX: u64 = 16;
+/// Group and others may write.
+const WRITABLE: u32 = 0o022;
 
 /// A pidfd: names one process for as long as it is held, whatever happens to its number.
 #[derive(Debug)]
@@ -64,18 +71,48 @@ impl Processes {
     }
 }
 
-pub(super) fn running<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let mut found: Vec<&str> = pids()
-        .filter_map(|pid| base_name(&executable_of(pid)))
-        .filter_map(|name| names.iter().copied().find(|wanted| wanted.as_bytes() == name))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+pub(super) fn running<'a>(names: &[&'a str]) -> Vec<Running<'a>> {
+    pids().filter_map(|pid| running_as(pid, names)).collect()
 }
 
-pub(super) fn arguments_of(name: &str) -> Option<Vec<Vec<u8>>> {
-    let pid = pids().find(|pid| base_name(&executable_of(*pid)).as_deref() == Some(name.as_bytes()))?;
+/// The process as one of the programs asked for, if it is one.
+fn running_as<'a>(pid: u32, names: &[&'a str]) -> Option<Running<'a>> {
+    let folder = File::open(format!("/proc/{pid}")).ok()?;
+    let (own_name, is_hidden) = match readlinkat(&folder, "exe", Vec::new()) {
+        Ok(path) => (base_name(path.as_bytes())?, false),
+        Err(Errno::ACCESS | Errno::PERM) => (text(&folder, "comm", COMM_MAX)?, true),
+        // A thread of the kernel, or a process that has just ended.
+        Err(_) => return None,
+    };
+    let name = names
+        .iter()
+        .find(|name| name.as_bytes() == own_name.trim_ascii_end())?;
+    let status = text(&folder, "status", STATUS_MAX)?;
+    Some(Running {
+        name,
+        pid,
+        user_id: effective_user(&String::from_utf8_lossy(&status))?,
+        origin: if is_hidden { Origin::Hidden } else { origin(pid)? },
+    })
+}
+
+/// The link leads to the very file that runs, also when that has been replaced since.
+fn origin(pid: u32) -> Option<Origin> {
+    let file = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    let is_closed = rights::is_administrator_or_own(file.uid()) && file.mode() & WRITABLE == 0;
+    Some(if is_closed {
+        Origin::Administrator
+    } else {
+        Origin::Anybody
+    })
+}
+
+/// The first process is everybody's mother, and root's.
+pub(super) fn sees_others() -> bool {
+    fs::read("/proc/1/status").is_ok()
+}
+
+pub(super) fn arguments_of(pid: u32) -> Option<Vec<Vec<u8>>> {
     let mut arguments = Vec::new();
     File::open(format!("/proc/{pid}/cmdline"))
         .ok()?
@@ -84,6 +121,13 @@ pub(super) fn arguments_of(name: &str) -> Option<Vec<Vec<u8>>> {
         .ok()?;
     let arguments = arguments.strip_suffix(&[0]).unwrap_or(&arguments);
     Some(arguments.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+pub(super) fn user_id_of(name: &str) -> Option<u32> {
+    let passwd = fs::read("/etc/passwd").ok()?;
+    let users = parse_passwd(&String::from_utf8_lossy(&passwd));
+    let mut ids = users.iter().filter(|(_, user)| user.as_str() == name);
+    ids.next().map(|(id, _)| *id)
 }
 
 fn pids() -> impl Iterator<Item = u32> {

@@ -29,8 +29,12 @@ pub(super) struct Rows {
     pub(super) freshclam_installed: bool,
     /// freshclam is started by a timer or by cron.
     pub(super) freshclam_scheduled: bool,
-    /// Of clamd, freshclam and clamonacc, those that run.
+    /// Of clamd, freshclam and clamonacc, those that certainly run, with the rights of a user who may.
     pub(super) running: Vec<String>,
+    /// Those of which it cannot be seen what they are.
+    pub(super) hidden: Vec<String>,
+    /// The system shows no processes of others: that none runs says nothing.
+    pub(super) processes_unseen: bool,
     /// What clamd said to PING, or why it said nothing.
     pub(super) ping: Answer,
     /// What clamd said to VERSION.
@@ -47,8 +51,10 @@ pub(super) enum Answer {
     NotAsked,
     /// The text.
     Said(String),
-    /// Why there was none: a code.
+    /// Why nobody that counts gave one: a code.
     Silent(String),
+    /// Why it cannot be known whether there is one: a code.
+    Unsure(String),
 }
 
 /// Where clamd is asked.
@@ -67,6 +73,8 @@ pub(super) struct Conf {
     pub(super) socket: Option<Socket>,
     /// Where its databases lie.
     pub(super) databases: PathBuf,
+    /// The user whose rights it takes when it was started by root.
+    pub(super) user: Option<String>,
 }
 
 /// Reads `clamd.conf`: a name and a value on each line.
@@ -86,18 +94,20 @@ pub(super) fn parse_conf(text: &str) -> Conf {
             .map(|path| Socket::Local(PathBuf::from(path)))
             .or(tcp),
         databases: PathBuf::from(value("DatabaseDirectory").unwrap_or(DATABASE_DEFAULT)),
+        user: value("User").map(str::to_owned),
     }
 }
 
 /// The product, if any part of it is there.
 pub(super) fn decode(rows: &Rows) -> Option<AntivirusProduct> {
     let answers = matches!(rows.ping, Answer::Said(_));
-    if !rows.clamd_installed && !rows.freshclam_installed && rows.running.is_empty() && !answers {
+    let runs = !rows.running.is_empty() || !rows.hidden.is_empty();
+    if !rows.clamd_installed && !rows.freshclam_installed && !runs && !answers {
         return None;
     }
     let (program, database) = match &rows.version {
         Answer::Said(text) => parse_version(text),
-        Answer::NotAsked | Answer::Silent(_) => Default::default(),
+        Answer::NotAsked | Answer::Silent(_) | Answer::Unsure(_) => Default::default(),
     };
     let head = newest_head(&rows.heads);
     Some(AntivirusProduct {
@@ -105,11 +115,7 @@ pub(super) fn decode(rows: &Rows) -> Option<AntivirusProduct> {
         vendor: "Cisco".to_owned(),
         version: program,
         engine: engine(rows),
-        real_time: if rows.runs("clamonacc") {
-            Switch::On
-        } else {
-            Switch::Off
-        },
+        real_time: rows.program("clamonacc"),
         updater: updater(rows),
         definitions: Definitions {
             version: head.as_ref().map_or(database, |head| head.version.clone()),
@@ -120,27 +126,33 @@ pub(super) fn decode(rows: &Rows) -> Option<AntivirusProduct> {
 }
 
 impl Rows {
-    fn runs(&self, program: &str) -> bool {
-        self.running.iter().any(|running| running == program)
+    /// Whether a program runs.
+    fn program(&self, program: &str) -> Switch {
+        let among = |names: &[String]| names.iter().any(|name| name == program);
+        if among(&self.running) {
+            Switch::On
+        } else if among(&self.hidden) || self.processes_unseen {
+            Switch::Unknown
+        } else {
+            Switch::Off
+        }
     }
 }
 
 fn engine(rows: &Rows) -> Switch {
     match &rows.ping {
         Answer::Said(text) if text == "PONG" => Switch::On,
-        Answer::NotAsked | Answer::Silent(_) if !rows.runs("clamd") => Switch::Off,
-        Answer::Said(_) | Answer::NotAsked | Answer::Silent(_) => Switch::Unknown,
+        Answer::NotAsked | Answer::Silent(_) if rows.program("clamd") == Switch::Off => Switch::Off,
+        Answer::Said(_) | Answer::NotAsked | Answer::Silent(_) | Answer::Unsure(_) => Switch::Unknown,
     }
 }
 
 /// Without freshclam somebody else may bring the files: that cannot be known.
 fn updater(rows: &Rows) -> Switch {
-    if rows.runs("freshclam") || (rows.freshclam_installed && rows.freshclam_scheduled) {
-        Switch::On
-    } else if rows.freshclam_installed {
-        Switch::Off
-    } else {
-        Switch::Unknown
+    match rows.program("freshclam") {
+        Switch::Off if rows.freshclam_installed && rows.freshclam_scheduled => Switch::On,
+        Switch::Off if !rows.freshclam_installed => Switch::Unknown,
+        runs => runs,
     }
 }
 
@@ -149,12 +161,15 @@ fn raw(rows: &Rows) -> Vec<String> {
         Answer::NotAsked => "not_asked".to_owned(),
         Answer::Said(text) => text.clone(),
         Answer::Silent(why) => format!("silent:{why}"),
+        Answer::Unsure(why) => format!("unsure:{why}"),
     };
     let mut raw = vec![
         format!("clamd_installed={}", rows.clamd_installed),
         format!("freshclam_installed={}", rows.freshclam_installed),
         format!("freshclam_scheduled={}", rows.freshclam_scheduled),
         format!("running={}", rows.running.join(",")),
+        format!("hidden={}", rows.hidden.join(",")),
+        format!("processes_unseen={}", rows.processes_unseen),
         format!("ping={}", answer(&rows.ping)),
         format!("version={}", answer(&rows.version)),
     ];
@@ -229,6 +244,8 @@ mod tests {
             freshclam_installed: true,
             freshclam_scheduled: false,
             running: vec!["clamd".to_owned(), "freshclam".to_owned()],
+            hidden: Vec::new(),
+            processes_unseen: false,
             ping: Answer::Said("PONG".to_owned()),
             version: Answer::Said("ClamAV 1.0.7/26828/Thu Mar  2 08:26:30 2023".to_owned()),
             heads: vec![
@@ -267,6 +284,35 @@ mod tests {
             Answer::Said("UNKNOWN COMMAND".to_owned()),
             Switch::Unknown,
         );
+    }
+
+    #[test]
+    fn what_may_not_be_seen_is_unknown_and_never_off() {
+        let check = |rows: Rows, expected: [Switch; 3]| {
+            let product = decode(&rows).expect("installed");
+            let switches = [product.engine, product.real_time, product.updater];
+            assert_eq!(switches, expected, "{rows:?}");
+        };
+        let denied = Rows {
+            running: Vec::new(),
+            ping: Answer::Unsure("permission denied".to_owned()),
+            ..healthy()
+        };
+        use Switch::{Off, Unknown};
+        check(denied.clone(), [Unknown, Off, Off]);
+        let silent = Answer::Silent("entity not found".to_owned());
+        let hidden = Rows {
+            hidden: vec!["clamd".to_owned(), "clamonacc".to_owned()],
+            ping: silent.clone(),
+            ..denied.clone()
+        };
+        check(hidden, [Unknown, Unknown, Off]);
+        let unseen = Rows {
+            processes_unseen: true,
+            ping: silent,
+            ..denied
+        };
+        check(unseen, [Unknown; 3]);
     }
 
     #[test]
@@ -309,12 +355,14 @@ mod tests {
     #[test]
     fn the_configuration_says_where_to_ask() {
         let debian = "#Automatically Generated\nLocalSocket /var/run/clamav/clamd.ctl\nFixStaleSocket true\n\
+            User clamav\n\
             DatabaseDirectory /srv/clamav\n";
         assert_eq!(
             parse_conf(debian),
             Conf {
                 socket: Some(Socket::Local(PathBuf::from("/var/run/clamav/clamd.ctl"))),
                 databases: PathBuf::from("/srv/clamav"),
+                user: Some("clamav".to_owned()),
             }
         );
         let tcp = parse_conf("TCPSocket 3310\nTCPAddr 127.0.0.1\n");

@@ -1,13 +1,17 @@
 //! Reads the rows about ClamAV on Linux: programs, processes, database files, and clamd's own answers.
+//!
+//! Any user may start a program of the name clamd and let it answer "PONG". What counts is therefore the
+//! configuration that only root can write: it names the socket, and the user who may answer there.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vong_os::file::path_of;
-use vong_os::{local, process};
+use vong_os::file::{look, path_of, read_plain};
+use vong_os::local::{self, Line};
+use vong_os::process::{self, Origin, Running};
+use vong_os::rights;
 use vong_proto::event::AntivirusProduct;
 
 use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
@@ -18,6 +22,8 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 1_024;
 /// A configuration is some kilobytes.
 const CONF_BYTES_MAX: u64 = 256 * 1024;
+/// The signed databases that age, as they are downloaded and as they are after updates.
+const DATABASES: [&str; 4] = ["daily.cld", "daily.cvd", "main.cld", "main.cvd"];
 
 /// Where the parts of ClamAV are looked for.
 #[derive(Clone, Debug)]
@@ -56,37 +62,91 @@ pub(super) fn products(places: &Places) -> Vec<AntivirusProduct> {
 
 fn rows(places: &Places) -> Rows {
     let any_exists = |paths: &[PathBuf]| paths.iter().any(|path| path.exists());
-    let running = process::running(&["clamd", "freshclam", "clamonacc"]);
-    let conf = conf(places);
-    let ping = ask(&conf, "PING");
+    let programs = process::running(&["clamd", "freshclam", "clamonacc"]);
+    let (conf, conf_trouble) = conf(places, &programs);
+    let trusted = Trusted::of(&conf);
+    let ping = match conf_trouble {
+        Some(trouble) => Answer::Unsure(trouble),
+        None => ask(&conf, "PING", &trusted),
+    };
     // Whoever does not answer the first question would keep the second waiting as long.
     let version = match &ping {
-        Answer::Said(_) => ask(&conf, "VERSION"),
-        Answer::NotAsked | Answer::Silent(_) => Answer::NotAsked,
+        Answer::Said(_) => ask(&conf, "VERSION", &trusted),
+        Answer::NotAsked | Answer::Silent(_) | Answer::Unsure(_) => Answer::NotAsked,
+    };
+    let names = |origin: Origin| {
+        let of_origin = programs
+            .iter()
+            .filter(|program| program.origin == origin && trusted.includes(program.user_id));
+        let mut names: Vec<String> = of_origin.map(|program| program.name.to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
     };
     Rows {
         clamd_installed: any_exists(&places.clamd),
         freshclam_installed: any_exists(&places.freshclam),
         freshclam_scheduled: any_exists(&places.schedules),
-        running: running.into_iter().map(str::to_owned).collect(),
+        running: names(Origin::Administrator),
+        hidden: names(Origin::Hidden),
+        processes_unseen: !process::sees_others(),
         ping,
         version,
         heads: heads(&conf.databases),
     }
 }
 
-fn conf(places: &Places) -> Conf {
-    let named = places.follow_running.then(running_conf).flatten();
-    let mut text = Vec::new();
-    // Without a configuration there is no socket, and the databases lie where they usually do.
-    let _ = File::open(named.as_ref().unwrap_or(&places.conf))
-        .and_then(|file| file.take(CONF_BYTES_MAX).read_to_end(&mut text));
-    clamav::parse_conf(&String::from_utf8_lossy(&text))
+/// Whose word counts: root's, the user's that clamd gives up its rights for, and whoever the databases belong
+/// to, which is freshclam's. All others may call themselves clamd as they like.
+struct Trusted(Vec<u32>);
+
+impl Trusted {
+    fn of(conf: &Conf) -> Self {
+        let named = conf.user.as_deref().and_then(process::user_id_of);
+        let keeper = look(&conf.databases).ok().map(|facts| facts.owner);
+        Self(named.into_iter().chain(keeper).collect())
+    }
+
+    fn includes(&self, user_id: u32) -> bool {
+        rights::is_administrator_or_own(user_id) || self.0.contains(&user_id)
+    }
+}
+
+/// The configuration, and why it says nothing if it should.
+fn conf(places: &Places, programs: &[Running<'_>]) -> (Conf, Option<String>) {
+    let clamds = programs
+        .iter()
+        .filter(|program| places.follow_running && program.name == "clamd");
+    // Anybody may start a clamd with a configuration of their own; one that others than root can write to, or
+    // that does not name the user of this clamd, is nobody's word.
+    let followed = clamds
+        .filter_map(|clamd| Some((clamd.user_id, read_conf(&named_conf(clamd.pid)?).ok()?)))
+        .find(|(user_id, conf)| Trusted::of(conf).includes(*user_id));
+    if let Some((_, conf)) = followed {
+        return (conf, None);
+    }
+    match read_conf(&places.conf) {
+        Ok(conf) => (conf, None),
+        // Without a configuration there is no socket, and the databases lie where they usually do.
+        Err(error) if error.kind() == ErrorKind::NotFound => (clamav::parse_conf(""), None),
+        Err(error) => (
+            clamav::parse_conf(""),
+            Some(format!("configuration: {}", error.kind())),
+        ),
+    }
+}
+
+fn read_conf(path: &Path) -> io::Result<Conf> {
+    let text = read_plain(path, CONF_BYTES_MAX)?;
+    if !rights::is_out_of_reach(path)? {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    Ok(clamav::parse_conf(&String::from_utf8_lossy(&text)))
 }
 
 /// The configuration that a running clamd was started with, if it names one.
-fn running_conf() -> Option<PathBuf> {
-    let arguments = process::arguments_of("clamd")?;
+fn named_conf(pid: u32) -> Option<PathBuf> {
+    let arguments = process::arguments_of(pid)?;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         if let Some(path) = argument.strip_prefix(b"--config-file=") {
@@ -99,68 +159,65 @@ fn running_conf() -> Option<PathBuf> {
     None
 }
 
-fn ask(conf: &Conf, command: &str) -> Answer {
-    let answer = match &conf.socket {
-        Some(Socket::Local(path)) => {
-            local::connect(path, ANSWER_DEADLINE).and_then(|stream| converse(stream, command))
-        }
-        Some(Socket::Tcp(address)) => connect(address).and_then(|stream| converse(stream, command)),
+fn ask(conf: &Conf, command: &str, trusted: &Trusted) -> Answer {
+    let line = match &conf.socket {
+        Some(Socket::Local(path)) => local::connect(path, ANSWER_DEADLINE),
+        Some(Socket::Tcp(address)) => match loopback(address) {
+            Some(address) => local::connect_port(address, ANSWER_DEADLINE),
+            None => return Answer::Unsure("not_on_this_pc".to_owned()),
+        },
         None => return Answer::NotAsked,
     };
-    match answer {
-        Ok(text) => Answer::Said(text),
+    match line.and_then(|line| converse(line, command, trusted)) {
+        Ok(answer) => answer,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Answer::Unsure(error.kind().to_string()),
         Err(error) => Answer::Silent(error.kind().to_string()),
     }
 }
 
-fn connect(address: &str) -> io::Result<TcpStream> {
-    let address = address
-        .to_socket_addrs()?
-        .next()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let stream = TcpStream::connect_timeout(&address, ANSWER_DEADLINE)?;
-    stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
-    stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
-    Ok(stream)
+/// An address of this PC, whose owner can be found out; no name is looked up for it.
+fn loopback(address: &str) -> Option<SocketAddr> {
+    let address = match address.strip_prefix("localhost:") {
+        Some(port) => SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?)),
+        None => address.parse().ok()?,
+    };
+    address.ip().is_loopback().then_some(address)
 }
 
 /// In clamd's newer form, command and answer end in a zero byte.
-fn converse(mut stream: impl Read + Write, command: &str) -> io::Result<String> {
-    stream.write_all(format!("z{command}\0").as_bytes())?;
+fn converse(mut line: Line, command: &str, trusted: &Trusted) -> io::Result<Answer> {
+    let users = line.peer_users()?;
+    if users.is_empty() {
+        return Ok(Answer::Unsure("unknown_peer".to_owned()));
+    }
+    if let Some(stranger) = users.into_iter().find(|user_id| !trusted.includes(*user_id)) {
+        return Ok(Answer::Unsure(format!("answered_by_user_{stranger}")));
+    }
+    line.write_all(format!("z{command}\0").as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    line.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     let text = String::from_utf8_lossy(&answer);
-    Ok(text.trim_end_matches(['\0', '\n']).to_owned())
+    Ok(Answer::Said(text.trim_end_matches(['\0', '\n']).to_owned()))
 }
 
 /// The heads of the signed databases; private ones have none.
 fn heads(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut heads: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
+    DATABASES
         .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| {
-            [".cvd", ".cld"].iter().any(|end| name.ends_with(end))
-                && ["daily", "main"].iter().any(|start| name.starts_with(start))
-        })
         .filter_map(|name| {
-            let head = head(&folder.join(&name)).ok()?;
-            Some((name, head))
+            let head = read_plain(&folder.join(name), HEAD_BYTES as u64).ok()?;
+            Some((name.to_owned(), head))
         })
-        .collect();
-    heads.sort();
-    heads
-}
-
-fn head(path: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
-    Ok(head)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::process::Command;
+    use std::thread;
     use std::time::Instant;
 
     use vong_proto::event::Switch;
@@ -186,26 +243,121 @@ mod tests {
         assert_ne!(found[0].engine, Switch::On);
     }
 
+    /// A folder with a configuration that names a socket in it, its mode, and a caller of the sensor.
+    struct Stage(tempfile::TempDir);
+
+    impl Stage {
+        fn new(conf_mode: u32) -> Self {
+            let stage = Self(tempfile::tempdir().expect("a folder"));
+            let conf = format!(
+                "LocalSocket {}\nDatabaseDirectory {}\n",
+                stage.at("socket").display(),
+                stage.0.path().display()
+            );
+            fs::write(stage.at("clamd.conf"), conf).expect("written");
+            let mode = fs::Permissions::from_mode(conf_mode);
+            fs::set_permissions(stage.at("clamd.conf"), mode).expect("the owner may");
+            stage
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        /// Serves callers with `answer` until there is one that is not accepted any more.
+        fn serve(&self, answer: impl Fn(UnixStream) + Send + 'static) {
+            let listener = UnixListener::bind(self.at("socket")).expect("bound");
+            thread::spawn(move || listener.incoming().flatten().for_each(answer));
+        }
+
+        fn product(&self) -> AntivirusProduct {
+            products(&places(self.at("clamd.conf"))).swap_remove(0)
+        }
+    }
+
+    /// What a healthy engine answers to everything.
+    fn pong(mut caller: UnixStream) {
+        let mut question = [0; 64];
+        let _ = caller.read(&mut question);
+        let _ = caller.write_all(b"PONG\0");
+    }
+
+    #[test]
+    fn an_engine_that_answers_where_root_says_is_on() {
+        let stage = Stage::new(0o644);
+        stage.serve(pong);
+        assert_eq!(stage.product().engine, Switch::On);
+    }
+
+    #[test]
+    fn whoever_answers_where_anybody_could_say_is_not_believed() {
+        let stage = Stage::new(0o666);
+        stage.serve(pong);
+        assert_eq!(stage.product().engine, Switch::Unknown);
+    }
+
+    #[test]
+    fn the_user_of_the_socket_is_believed_only_if_the_configuration_means_them() {
+        let stage = Stage::new(0o644);
+        stage.serve(pong);
+        let line = local::connect(&stage.at("socket"), ANSWER_DEADLINE).expect("connected");
+        assert_eq!(
+            converse(line, "PING", &Trusted(Vec::new())).expect("answered"),
+            Answer::Said("PONG".to_owned())
+        );
+        assert!(Trusted(vec![4_711]).includes(4_711));
+        assert!(!Trusted(vec![4_711]).includes(4_712));
+    }
+
+    #[test]
+    fn a_clamd_that_trickles_is_given_up() {
+        let stage = Stage::new(0o644);
+        stage.serve(|mut caller| {
+            let pause = Some(ANSWER_DEADLINE / 10);
+            caller.set_read_timeout(pause).expect("a pause");
+            while caller.write_all(b"P").is_ok() {
+                let _ = caller.read(&mut [0]);
+            }
+        });
+        let begun = Instant::now();
+        assert_ne!(stage.product().engine, Switch::On);
+        assert!(begun.elapsed() < ANSWER_DEADLINE * 2);
+    }
+
+    #[test]
+    fn pipes_in_place_of_files_are_not_waited_for() {
+        let stage = Stage::new(0o644);
+        for name in ["daily.cvd", "main.cvd", "pipe.conf"] {
+            let made = Command::new("mkfifo").arg(stage.at(name)).status();
+            assert!(made.expect("mkfifo").success());
+        }
+        assert_eq!(stage.product().definitions.version, "");
+        let found = products(&places(stage.at("pipe.conf"))).swap_remove(0);
+        assert_eq!(found.engine, Switch::Unknown);
+    }
+
+    #[test]
+    fn a_clamd_on_another_machine_cannot_be_vouched_for() {
+        let stage = Stage::new(0o644);
+        fs::write(stage.at("clamd.conf"), "TCPSocket 3310\nTCPAddr 192.0.2.7\n").expect("written");
+        assert_eq!(stage.product().engine, Switch::Unknown);
+        assert_eq!(loopback("localhost:3310"), "127.0.0.1:3310".parse().ok());
+        assert_eq!(loopback("clamd.tinh.gov.vn:3310"), None);
+    }
+
     #[test]
     fn a_clamd_that_hangs_is_given_up_and_the_database_is_read_all_the_same() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name);
-        let _hanging = std::os::unix::net::UnixListener::bind(at("socket")).expect("bound");
-        let conf = format!(
-            "LocalSocket {}\nDatabaseDirectory {}\n",
-            at("socket").display(),
-            folder.path().display()
-        );
-        fs::write(at("clamd.conf"), conf).expect("written");
+        let stage = Stage::new(0o644);
+        let _hanging = UnixListener::bind(stage.at("socket")).expect("bound");
         fs::write(
-            at("daily.cvd"),
+            stage.at("daily.cvd"),
             "ClamAV-VDB:02 Mar 2023 04-26 -0500:26828:2022401:90:m:s:raynman:1677749186",
         )
         .expect("written");
         let begun = Instant::now();
-        let found = products(&places(at("clamd.conf")));
+        let found = stage.product();
         assert!(begun.elapsed() < ANSWER_DEADLINE * 2);
-        assert_ne!(found[0].engine, Switch::On);
-        assert_eq!(found[0].definitions.version, "26828");
+        assert_ne!(found.engine, Switch::On);
+        assert_eq!(found.definitions.version, "26828");
     }
 }
