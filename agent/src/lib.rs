@@ -16,7 +16,6 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tracing::{error, info, warn};
 use vong_proto::event::StopReason;
 
@@ -54,6 +53,9 @@ const UPLINK_LIMIT: Duration = Duration::from_secs(4);
 /// The last commit.
 const SPOOL_LIMIT: Duration = Duration::from_secs(3);
 
+/// The stages are looked at this often; one that has ended is noticed no later.
+const STAGES_INTERVAL: Duration = Duration::from_secs(1);
+
 /// An agent at work.
 #[derive(Debug)]
 pub struct Agent {
@@ -61,7 +63,6 @@ pub struct Agent {
     finish: Stop,
     policy: PolicyWatch,
     reports: Reports,
-    committed: watch::Receiver<[u64; 4]>,
     sensors: Vec<JoinHandle<()>>,
     uplink: JoinHandle<()>,
     spool: JoinHandle<Result<(), SpoolError>>,
@@ -112,6 +113,12 @@ pub enum StartError {
     Uplink(#[from] UplinkError),
 }
 
+/// A stage has ended though nobody asked it to: it has panicked, or the spool can no longer keep anything.
+/// Whatever goes on without it would only look like an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} has ended by itself; the agent cannot go on without it")]
+pub struct Broken(pub &'static str);
+
 impl Agent {
     /// Starts every stage: the spool, then the hello, the sensors, the uplink.
     ///
@@ -119,11 +126,11 @@ impl Agent {
     /// See [`StartError`]; whatever had started ends by itself.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let lock = lock(config)?;
+        uplink::enrol::complete(&config.data)?;
         let identity = Identity::load(&config.data)?.ok_or(StartError::NotEnrolled)?;
         let address = config.collector.clone().unwrap_or(identity.collector);
         let (reports, received) = Reports::channel();
         let (outbox, desk) = outbox::outbox(reports.clone());
-        let committed = outbox.committed();
         let last_sign_ms = sensor::presence::last_sign_ms(&config.data.spool());
         let spool = open_spool(config)?
             .start(received, desk)
@@ -157,7 +164,6 @@ impl Agent {
             finish,
             policy,
             reports,
-            committed,
             sensors,
             uplink,
             spool,
@@ -165,27 +171,49 @@ impl Agent {
         })
     }
 
-    /// Waits until the spool has ended by itself, which it does only when it can no longer keep anything.
-    pub async fn broken(&self) {
-        let mut committed = self.committed.clone();
-        while committed.changed().await.is_ok() {}
+    /// Waits until a stage has ended by itself.
+    pub async fn broken(&self) -> Broken {
+        let mut looks = tokio::time::interval(STAGES_INTERVAL);
+        loop {
+            looks.tick().await;
+            if let Some(stage) = self.ended_stage() {
+                return Broken(stage);
+            }
+        }
     }
 
-    /// Stops every stage in the order of an event's life, so that the goodbye is the last to be sent.
+    /// The first in the order of an event's life comes last: when the spool ends, so do those who hang on it.
+    fn ended_stage(&self) -> Option<&'static str> {
+        if self.spool.is_finished() {
+            return Some("spool");
+        }
+        if self.uplink.is_finished() {
+            return Some("uplink");
+        }
+        self.sensors
+            .iter()
+            .any(JoinHandle::is_finished)
+            .then_some("sensor")
+    }
+
+    /// Stops every stage in the order of an event's life, so that the goodbye is the last to be sent. Without a
+    /// reason there is no goodbye, and the next run says that this one has crashed.
     ///
     /// # Errors
     /// When the spool had failed.
-    pub fn stop(self, reason: StopReason) -> Result<(), SpoolError> {
+    pub fn stop(self, reason: Option<StopReason>) -> Result<(), SpoolError> {
         info!(?reason, "stopping");
-        self.stop.request(reason);
+        self.stop.request();
         self.policy.wake_all();
         if !ended_within(SENSORS_LIMIT, self.sensors) {
             warn!("a sensor does not end; it is left behind");
         }
-        if let Err(error) = sensor::presence::stopping(&self.reports, reason) {
+        if let Some(reason) = reason
+            && let Err(error) = sensor::presence::stopping(&self.reports, reason)
+        {
             warn!(%error, "the goodbye cannot be kept");
         }
-        self.finish.request(reason);
+        self.finish.request();
         if !ended_within(UPLINK_LIMIT, vec![self.uplink]) {
             warn!("the uplink does not end; what it has not sent is sent after the next start");
         }
@@ -275,5 +303,63 @@ fn result_within(limit: Duration, spool: JoinHandle<Result<(), SpoolError>>) -> 
             warn!("the spool does not end");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vong_proto::policy::Policy;
+
+    use super::*;
+
+    /// An agent whose sensor and uplink do this; its spool ends when its reports do.
+    fn agent(
+        sensor: impl FnOnce(Stop) + Send + 'static,
+        uplink: impl FnOnce(Stop) + Send + 'static,
+    ) -> Agent {
+        let (reports, received) = Reports::channel();
+        let (stop, finish) = (Stop::new(), Stop::new());
+        let of_sensor = stop.clone();
+        let of_uplink = finish.clone();
+        Agent {
+            stop,
+            finish,
+            policy: PolicyWatch::fixed(Policy::default()),
+            reports,
+            sensors: vec![thread::spawn(move || sensor(of_sensor))],
+            uplink: thread::spawn(move || uplink(of_uplink)),
+            spool: thread::spawn(move || {
+                received.iter().for_each(drop);
+                Ok(())
+            }),
+            _lock: tempfile::tempfile().expect("a file"),
+        }
+    }
+
+    fn works(stop: Stop) {
+        stop.wait(Duration::MAX);
+    }
+
+    fn fails(_: Stop) {
+        panic!("as a mistake in the code would");
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_panics_breaks_the_agent() {
+        let broken = async |agent: Agent| {
+            let broken = tokio::time::timeout(SENSORS_LIMIT * 10, agent.broken()).await;
+            agent.stop(None).expect("the spool has not failed");
+            broken.expect("noticed")
+        };
+        assert_eq!(broken(agent(works, fails)).await, Broken("uplink"));
+        assert_eq!(broken(agent(fails, works)).await, Broken("sensor"));
+    }
+
+    #[tokio::test]
+    async fn an_agent_at_work_is_not_broken() {
+        let agent = agent(works, works);
+        let broken = tokio::time::timeout(STAGES_INTERVAL * 2, agent.broken()).await;
+        assert!(broken.is_err());
+        agent.stop(None).expect("the spool has not failed");
     }
 }

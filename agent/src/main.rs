@@ -14,7 +14,6 @@ use vong_agent::config::{Config, ConfigError, DEFAULT_FILE, Format, Level, Log};
 use vong_agent::paths::DataFolder;
 use vong_agent::uplink::enrol::{self, EnrolError, Enrolment, Identity, Token};
 use vong_agent::{Agent, StartError, cause, clock, is_running, lock, service, spool, status};
-use vong_proto::event::StopReason;
 
 /// A pending PC asks again this often: soon enough for whoever approves it, seldom enough for a whole province.
 const PENDING_RETRY: Duration = Duration::from_secs(30);
@@ -44,7 +43,7 @@ enum Command {
         /// The token, `vong1.…`. Other users can see arguments: prefer the environment variable.
         #[arg(long, env = "VONG_AGENT_TOKEN", hide_env_values = true)]
         token: String,
-        /// Forget a former enrolment, with its key.
+        /// Replace a former enrolment, with its key, once the new one has succeeded.
         #[arg(long)]
         force: bool,
         /// If somebody has to approve this PC first, keep asking until they have.
@@ -133,15 +132,16 @@ fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let agent = Agent::start(&config)?;
     info!(version = env!("CARGO_PKG_VERSION"), data = %config.data.path().display(),
           spool_limit_mib = config.spool_limit_bytes >> 20, "watching; what to watch comes by policy");
-    runtime.block_on(async {
+    let end = runtime.block_on(async {
         tokio::select! {
-            () = stop_asked => {}
-            () = agent.broken() => {}
+            reason = stop_asked => Ok(reason),
+            broken = agent.broken() => Err(broken),
         }
     });
     agent
-        .stop(StopReason::ServiceStop)
+        .stop(end.as_ref().ok().copied())
         .context("the spool has failed")?;
+    end?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,7 +158,6 @@ fn enrol(place: &Place, token: &str, force: bool, wait: bool) -> anyhow::Result<
     let _lock = lock(&config)?;
     let runtime = runtime()?;
     let mut out = std::io::stdout();
-    let mut force = force;
     loop {
         match runtime.block_on(enrol::enrol(&config.data, &token, force))? {
             Enrolment::Done => {
@@ -184,8 +183,6 @@ fn enrol(place: &Place, token: &str, force: bool, wait: bool) -> anyhow::Result<
                 if !wait {
                     return Ok(ExitCode::from(3));
                 }
-                // The key of the first attempt is the one that gets approved.
-                force = false;
                 std::thread::sleep(PENDING_RETRY);
             }
         }

@@ -40,6 +40,16 @@ impl DataFolder {
         self.0.join("identity.json")
     }
 
+    /// A folder like this one, for the identity of an enrolment that is not complete.
+    pub fn draft(&self) -> DataFolder {
+        Self(self.0.join("enrolling"))
+    }
+
+    /// What becomes of a draft that is complete, until its files have replaced those of a former identity.
+    pub fn successor(&self) -> DataFolder {
+        Self(self.0.join("enrolled"))
+    }
+
     /// The spool, with what the sensors remember.
     pub fn spool(&self) -> PathBuf {
         self.0.join("spool.db")
@@ -101,7 +111,11 @@ fn write_synced(path: &Path, content: &[u8], readers: Readers) -> io::Result<()>
     file.sync_all()
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes durable that something was made in, renamed into or removed from the folder above `path`.
+///
+/// # Errors
+/// The system's own.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => Ok(()),

@@ -157,7 +157,6 @@ fn unsupported(sensor: Sensor, what: &str, why: &str) -> NewEvent {
 mod tests {
     use std::convert::Infallible;
 
-    use vong_proto::event::StopReason;
     use vong_proto::policy::Policy;
 
     use super::*;
@@ -187,6 +186,6 @@ mod tests {
             (blind.sensor, blind.reason.as_str()),
             (Sensor::Network, "panicked")
         );
-        context.stop.request(StopReason::ServiceStop);
+        context.stop.request();
     }
 }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use vong_proto::event::StopReason;
 
 /// A request to stop, shared by everybody it concerns; once made it stays.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +11,7 @@ pub struct Stop(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    reason: Mutex<Option<StopReason>>,
+    is_made: Mutex<bool>,
     made: Condvar,
     /// The same for those who wait asynchronously.
     told: watch::Sender<bool>,
@@ -24,33 +23,26 @@ impl Stop {
         Self::default()
     }
 
-    /// Asks everybody to stop; the first reason stands.
-    pub fn request(&self, reason: StopReason) {
-        let mut current = self.0.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        current.get_or_insert(reason);
+    /// Asks everybody to stop.
+    pub fn request(&self) {
+        *self.0.is_made.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.made.notify_all();
         self.0.told.send_replace(true);
     }
 
     /// Whether the request has been made.
     pub fn requested(&self) -> bool {
-        self.reason().is_some()
-    }
-
-    /// Why, once it has been made.
-    pub fn reason(&self) -> Option<StopReason> {
-        *self.0.reason.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.is_made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the request, at most `timeout`; says whether it has been made.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let guard = self.0.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.0.is_made.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .0
             .made
-            .wait_timeout_while(guard, timeout, |reason| reason.is_none());
-        let (reason, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        reason.is_some()
+            .wait_timeout_while(guard, timeout, |is_made| !*is_made);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Waits for the request without holding a thread.
@@ -66,13 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_reason_stands() {
+    fn a_request_stays() {
         let stop = Stop::new();
         assert!(!stop.wait(Duration::ZERO));
-        stop.request(StopReason::Shutdown);
-        stop.request(StopReason::ServiceStop);
+        stop.request();
         assert!(stop.wait(Duration::ZERO));
-        assert_eq!(stop.reason(), Some(StopReason::Shutdown));
+        assert!(stop.requested());
     }
 
     #[test]
@@ -82,7 +73,7 @@ mod tests {
             let stop = stop.clone();
             move || stop.wait(Duration::from_secs(30))
         });
-        stop.request(StopReason::ServiceStop);
+        stop.request();
         assert!(waiting.join().expect("the thread ends"));
     }
 }

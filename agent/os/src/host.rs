@@ -43,6 +43,12 @@ pub fn is_privileged() -> bool {
     imp::is_privileged()
 }
 
+/// Whether the PC is shutting down or restarting, as whoever manages its services says; `None` when nobody says
+/// so within half a second.
+pub fn shuts_down() -> Option<bool> {
+    imp::shuts_down()
+}
+
 /// The PC's marks.
 pub fn marks() -> Marks {
     imp::marks()

@@ -4,11 +4,16 @@
 //! vong1.<base64url of {"a": "host:port", "f": "<SHA-256 of the authority's certificate>", "s": "<secret>"}>
 //! ```
 //! The token says where the collector is and by whom it must be certified, so that the secret is told to
-//! nobody else. The key is made here and stays here; `identity.json` is written last and says that the rest is
-//! complete.
+//! nobody else. The key is made here and stays here.
+//!
+//! ```text
+//! enrolling/ ── complete ──▶ enrolled/ ── file by file ──▶ in place of the former identity
+//! ```
+//! A new identity is gathered in a folder of its own. Renaming that folder is the moment from which it counts:
+//! what fails before leaves a former identity as it was, what fails after is made up for at the next start.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -185,12 +190,14 @@ impl Identity {
     }
 }
 
-/// Enrols this PC. A second attempt after [`Enrolment::Pending`] uses the same key, so that the collector
-/// knows it again; one with `force` makes a new key.
+/// Enrols this PC; `force` lets the new identity take the place of a former one. A further attempt after
+/// [`Enrolment::Pending`] uses the same new key, so that the collector knows it again. The caller holds the data
+/// folder's lock.
 ///
 /// # Errors
-/// See [`EnrolError`].
+/// See [`EnrolError`]; a former identity is then still in force.
 pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enrolment, EnrolError> {
+    complete(data)?;
     match Identity::load(data) {
         Ok(Some(identity)) if !force => {
             return Err(EnrolError::Already {
@@ -198,26 +205,76 @@ pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enro
             });
         }
         Err(error) if !force => return Err(error),
-        Ok(Some(_)) | Err(_) => forget(data)?,
-        Ok(None) => {}
+        Ok(_) | Err(_) => {}
     }
     let address = token.address.clone();
-    let csr_der = credentials::signing_request(data)?;
+    let draft = data.draft();
+    let unusable = |source| EnrolError::Identity {
+        path: draft.path().to_owned(),
+        source,
+    };
+    vong_os::rights::make_private_folder(draft.path()).map_err(unusable)?;
+    let csr_der = credentials::signing_request(&draft)?;
     let mut connection = tls::connect(&address, tls::for_enrolment(token.fingerprint)?).await?;
     match ask(&mut connection, token, csr_der).await? {
         EnrolAnswer::Pending => Ok(Enrolment::Pending),
         EnrolAnswer::Enrolled(given) => {
             check_authority(&given, token)?;
-            credentials::install(data, &given)?;
+            credentials::install(&draft, &given)?;
             let identity = Identity {
                 version: 1,
                 collector: address,
                 enrolled_ms: clock::wall_ms(),
             };
-            identity.save(data)?;
+            identity.save(&draft)?;
+            rename(draft.path(), data.successor().path())?;
+            complete(data)?;
             Ok(Enrolment::Done)
         }
     }
+}
+
+/// Completes an enrolment that was cut off after it had begun to count; to be called, with the data folder's lock
+/// held, before an identity is used.
+///
+/// # Errors
+/// When a file cannot be moved.
+pub fn complete(data: &DataFolder) -> Result<(), EnrolError> {
+    let successor = data.successor();
+    if !successor.path().exists() {
+        return Ok(());
+    }
+    for (new, old) in identity_files(&successor).into_iter().zip(identity_files(data)) {
+        if new.exists() {
+            rename(&new, &old)?;
+        }
+    }
+    std::fs::remove_dir(successor.path())
+        .and_then(|()| paths::sync_folder(successor.path()))
+        .map_err(|source| EnrolError::Identity {
+            path: successor.path().to_owned(),
+            source,
+        })
+}
+
+/// What makes an identity.
+fn identity_files(data: &DataFolder) -> [PathBuf; 4] {
+    [
+        data.key(),
+        data.authorities(),
+        data.certificate(),
+        data.identity(),
+    ]
+}
+
+/// Renames durably.
+fn rename(from: &Path, to: &Path) -> Result<(), EnrolError> {
+    std::fs::rename(from, to)
+        .and_then(|()| paths::sync_folder(to))
+        .map_err(|source| EnrolError::Identity {
+            path: to.to_owned(),
+            source,
+        })
 }
 
 async fn ask<S>(
@@ -267,24 +324,6 @@ fn check_authority(given: &Credentials, token: &Token) -> Result<(), EnrolError>
     }
     let problem = "the authority named by the token is not among those to trust".to_owned();
     Err(CredentialsError::Answer(problem).into())
-}
-
-/// Removes what a former enrolment left, the identity first: half an identity is none.
-fn forget(data: &DataFolder) -> Result<(), EnrolError> {
-    for path in [
-        data.identity(),
-        data.certificate(),
-        data.authorities(),
-        data.key(),
-    ] {
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(EnrolError::Identity { path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

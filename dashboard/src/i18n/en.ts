@@ -324,6 +324,7 @@ export const en = {
     service_stop: 'the service was stopped',
     upgrade: 'it is being upgraded',
     uninstall: 'it is being removed',
+    unknown: 'nobody said why',
   },
   switch: { unknown: 'Unknown', on: 'On', off: 'Off', snoozed: 'Snoozed', expired: 'Licence expired' },
   reachability: { unknown: 'Unknown', reachable: 'Reachable', unreachable: 'Unreachable' },

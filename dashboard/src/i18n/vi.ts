@@ -326,6 +326,7 @@ export const vi = {
     service_stop: 'dịch vụ bị dừng',
     upgrade: 'nâng cấp phiên bản',
     uninstall: 'bị gỡ khỏi máy',
+    unknown: 'không rõ lý do',
   },
   switch: { unknown: 'Không rõ', on: 'Đang bật', off: 'Đang tắt', snoozed: 'Tạm tắt', expired: 'Hết hạn bản quyền' },
   reachability: { unknown: 'Không rõ', reachable: 'Truy cập được', unreachable: 'Không truy cập được' },

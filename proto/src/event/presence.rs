@@ -40,4 +40,6 @@ pub enum StopReason {
     Upgrade,
     /// The agent is being removed.
     Uninstall,
+    /// It was told to stop, and not why.
+    Unknown,
 }

@@ -46,6 +46,7 @@ fn reason_to_wire(reason: StopReason) -> WireReason {
         StopReason::ServiceStop => WireReason::ServiceStop,
         StopReason::Upgrade => WireReason::Upgrade,
         StopReason::Uninstall => WireReason::Uninstall,
+        StopReason::Unknown => WireReason::Unknown,
     }
 }
 
@@ -56,5 +57,6 @@ fn reason_from_wire(value: i32) -> Result<StopReason, Malformed> {
         WireReason::ServiceStop => Ok(StopReason::ServiceStop),
         WireReason::Upgrade => Ok(StopReason::Upgrade),
         WireReason::Uninstall => Ok(StopReason::Uninstall),
+        WireReason::Unknown => Ok(StopReason::Unknown),
     }
 }

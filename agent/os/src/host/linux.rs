@@ -3,11 +3,19 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
 use super::Marks;
 
 /// A device mapper may stand on another; more levels than this are a loop.
 const DISK_LAYERS_MAX: u32 = 8;
+/// Whoever stops the agent waits; a manager that is slower than this leaves the question open.
+const MANAGER_PATIENCE: Duration = Duration::from_millis(500);
+/// Made by systemd when it is what manages this PC.
+const SYSTEMD: &str = "/run/systemd/system";
 
 pub(super) fn boot_id() -> io::Result<[u8; 16]> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
@@ -30,6 +38,33 @@ pub(super) fn is_privileged() -> bool {
     const SYS_ADMIN: u64 = 1 << 21;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     effective_capabilities(&status) & (DAC_READ_SEARCH | SYS_ADMIN) == DAC_READ_SEARCH | SYS_ADMIN
+}
+
+/// systemd stops a service in the same way whether somebody asked for that or the PC shuts down.
+pub(super) fn shuts_down() -> Option<bool> {
+    if !Path::new(SYSTEMD).exists() {
+        return None;
+    }
+    let (tell, told) = sync_channel(1);
+    // Left behind if it takes too long: the process is about to end.
+    thread::spawn(move || {
+        let state = Command::new("/usr/bin/systemctl")
+            .arg("is-system-running")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
+        let _ = tell.try_send(state);
+    });
+    let state = told.recv_timeout(MANAGER_PATIENCE).ok()?.ok()?;
+    is_stopping(&String::from_utf8_lossy(&state.stdout))
+}
+
+fn is_stopping(state: &str) -> Option<bool> {
+    match state.trim() {
+        "stopping" => Some(true),
+        "initializing" | "starting" | "running" | "degraded" | "maintenance" => Some(false),
+        _ => None,
+    }
 }
 
 pub(super) fn marks() -> Marks {
@@ -149,6 +184,14 @@ mod tests {
         assert_eq!(id[..2], [0x0c, 0x6f]);
         assert_eq!(parse_uuid("0c6f5b43"), None);
         assert_eq!(parse_uuid("zz6f5b43-9d4e-4a57-8f3c-2c7b51ba1f6e"), None);
+    }
+
+    #[test]
+    fn only_a_manager_that_says_so_stops_everything() {
+        assert_eq!(is_stopping("stopping\n"), Some(true));
+        assert_eq!(is_stopping("degraded\n"), Some(false));
+        assert_eq!(is_stopping("offline\n"), None);
+        assert_eq!(is_stopping(""), None);
     }
 
     #[test]

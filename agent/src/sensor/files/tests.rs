@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::TempDir;
-use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Process, Severity, StopReason, Who};
+use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Process, Severity, Who};
 use vong_proto::policy::Policy;
 use vong_proto::session::PolicyDocument;
 
@@ -219,7 +219,7 @@ impl Stage {
 
     fn stop(&mut self) {
         let running = self.running.take().expect("it runs");
-        running.stop.request(StopReason::ServiceStop);
+        running.stop.request();
         running.sensor.join().expect("no panic");
         running.spool.join().expect("no panic");
     }

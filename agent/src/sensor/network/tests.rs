@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use hickory_proto::op::{Message, ResponseCode};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use vong_proto::event::{ProbeKind, Reachability, StopReason};
+use vong_proto::event::{ProbeKind, Reachability};
 use vong_proto::policy::Policy;
 
 use super::*;
@@ -248,6 +248,6 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
     let _again = TcpListener::bind(address).expect("the port is free");
     next(&received, state_is(Reachability::Reachable));
 
-    context.stop.request(StopReason::ServiceStop);
+    context.stop.request();
     sensor.join().expect("no panic");
 }
