@@ -6,7 +6,8 @@
 //!
 //! * `credentials`, `tls`, `enrol`: who we are, whom we trust, and how that began.
 //! * `session`: one connection from hello to goodbye.
-//! * `schedule`, `pulse`, `retry`: pure decisions: whose turn it is, who is still alive, when to try again.
+//! * `schedule`, `pulse`, `retry`, `renewal`: pure decisions: whose turn it is, who is still alive, when to try
+//!   again, when to ask for the next certificate.
 //! * `orders`: the collector's commands.
 
 use std::io;
@@ -33,6 +34,7 @@ pub mod enrol;
 mod credentials;
 mod orders;
 mod pulse;
+mod renewal;
 mod retry;
 mod schedule;
 mod session;
@@ -42,6 +44,7 @@ pub use credentials::CredentialsError;
 pub use tls::ConnectError;
 
 use orders::Orders;
+use renewal::Renewal;
 use retry::Retry;
 use session::{Ended, SessionError};
 use tls::ClockWrong;
@@ -79,6 +82,7 @@ struct Worker {
     orders: Orders,
     clock: ClockWrong,
     clock_told: bool,
+    renewal: Renewal,
     /// The collector has said that the certificate has expired.
     renew_first: bool,
 }
@@ -122,6 +126,7 @@ impl Uplink {
             orders,
             clock: ClockWrong::default(),
             clock_told: false,
+            renewal: Renewal::default(),
             renew_first: false,
         };
         std::thread::Builder::new()

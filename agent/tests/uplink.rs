@@ -1,20 +1,25 @@
 //! The whole agent against a collector of the story's own, over real TLS.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use vong_agent::Agent;
+use vong_agent::clock;
 use vong_agent::config::Config;
 use vong_agent::paths::DataFolder;
 use vong_agent::uplink::enrol::{EnrolError, Enrolment, Token, enrol};
 use vong_proto::event::{Body, Event, Lane, Presence, StopReason};
-use vong_proto::session::{AgentFrame, CollectorFrame, Command, CommandKind, PolicyDocument};
+use vong_proto::session::{
+    AgentFrame, CollectorFrame, Command, CommandKind, Heartbeat, PolicyDocument, Refusal, RefusalCode,
+};
 
 #[path = "uplink/collector.rs"]
 mod collector;
 
-use collector::Collector;
+use collector::{Collector, Life, Line};
 
 /// A story that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,9 +32,13 @@ fn config(folder: &Path) -> Config {
 }
 
 async fn enrolled(collector: &Collector, data: &DataFolder) {
+    enrolled_for(collector, data, Life::LONG).await;
+}
+
+async fn enrolled_for(collector: &Collector, data: &DataFolder, life: Life) {
     std::fs::create_dir_all(data.path()).expect("a folder");
     let token = Token::parse(&collector.token(&collector.fingerprint())).expect("a token");
-    let (answer, ()) = tokio::join!(enrol(data, &token, false), collector.enrol());
+    let (answer, ()) = tokio::join!(enrol(data, &token, false), collector.enrol_for(life));
     assert_eq!(answer.expect("enrolled"), Enrolment::Done);
 }
 
@@ -84,7 +93,7 @@ async fn an_agent_says_hello_obeys_and_says_goodbye() {
         |event| matches!(&event.body, Body::CommandResult(result) if result.detail == "unknown_command")
     ));
 
-    let stopping = tokio::task::spawn_blocking(move || agent.stop(StopReason::ServiceStop));
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
     line.until(|event| is_presence(event, true)).await;
     stopping.await.expect("no panic").expect("a clean end");
 }
@@ -105,7 +114,7 @@ async fn what_the_collector_owns_is_not_sent_again_and_what_it_does_not_is() {
     let seen = line.until(|event| is_presence(event, false)).await;
     assert_eq!((again.stream, seen[0].header.seq), (first.stream, 1));
 
-    let stopping = tokio::task::spawn_blocking(move || agent.stop(StopReason::Shutdown));
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::Shutdown)));
     line.until(|event| is_presence(event, true)).await;
     stopping.await.expect("no panic").expect("a clean end");
 }
@@ -124,7 +133,7 @@ async fn an_agent_behind_its_collector_begins_a_new_stream() {
 
     assert_ne!(before.stream, after.stream);
     line.until(|event| is_presence(event, false)).await;
-    let stopping = tokio::task::spawn_blocking(move || agent.stop(StopReason::ServiceStop));
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
     line.until(|event| is_presence(event, true)).await;
     stopping.await.expect("no panic").expect("a clean end");
 }
@@ -141,7 +150,7 @@ async fn a_wrong_clock_is_said_and_does_not_silence_the_agent() {
 
     line.until(|event| matches!(&event.body, Body::Unsupported(what) if what.what == "clock_wrong"))
         .await;
-    let stopping = tokio::task::spawn_blocking(move || agent.stop(StopReason::ServiceStop));
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
     line.until(|event| is_presence(event, true)).await;
     stopping.await.expect("no panic").expect("a clean end");
 }
@@ -174,4 +183,135 @@ async fn a_second_enrolment_needs_force() {
 
     assert_eq!(forced.expect("enrolled"), Enrolment::Done);
     assert_ne!(std::fs::read(data.key()).expect("a key"), key);
+    assert_eq!(contents(&data).len(), 4, "nothing is left beside the identity");
+}
+
+/// Every file of a folder with its content.
+fn contents(data: &DataFolder) -> BTreeMap<OsString, Vec<u8>> {
+    let entries = std::fs::read_dir(data.path()).expect("a folder");
+    entries
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| (entry.file_name(), std::fs::read(entry.path()).expect("a file")))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_forced_enrolment_that_fails_leaves_the_former_identity() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = DataFolder::new(folder.path());
+    let collector = Collector::valid(2020, 2040).await;
+    enrolled(&collector, &data).await;
+    let before = contents(&data);
+    let used_up = Token::parse(&collector.token_with(&collector.fingerprint(), "another")).expect("a token");
+
+    let (refused, ()) = tokio::join!(enrol(&data, &used_up, true), collector.enrol());
+
+    assert!(matches!(refused, Err(EnrolError::Refused { .. })), "{refused:?}");
+    assert_eq!(contents(&data), before);
+}
+
+#[tokio::test]
+async fn an_enrolment_that_was_cut_off_while_it_took_over_is_completed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let data = &config.data;
+    let collector = Collector::valid(2020, 2040).await;
+    enrolled(&collector, data).await;
+    // As if the new identity had been complete, and the power had gone after the first of its files.
+    let successor = data.successor();
+    std::fs::create_dir(successor.path()).expect("a folder");
+    for (to, from) in [
+        (successor.authorities(), data.authorities()),
+        (successor.certificate(), data.certificate()),
+        (successor.identity(), data.identity()),
+    ] {
+        std::fs::rename(&from, &to).expect("moved");
+        std::fs::write(&from, "of the former identity").expect("written");
+    }
+
+    let agent = Agent::start(&config).expect("started");
+
+    let (mut line, _) = collector.welcome([0; 4], false).await;
+    assert!(!successor.path().exists());
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
+    line.until(|event| is_presence(event, true)).await;
+    stopping.await.expect("no panic").expect("a clean end");
+}
+
+/// Waits for the agent to ask for a new certificate, and keeps it answering meanwhile.
+async fn renewal_asked(line: &mut Line) -> Vec<u8> {
+    for echo in 0..100 {
+        let beat = Heartbeat {
+            wall_ms: clock::wall_ms(),
+            echo,
+            answer: false,
+        };
+        line.write(CollectorFrame::Heartbeat(beat)).await;
+        loop {
+            match line.read().await {
+                AgentFrame::Renew { csr_der } => return csr_der,
+                AgentFrame::Heartbeat(beat) if beat.answer => break,
+                _ => {}
+            }
+        }
+    }
+    panic!("an agent that is never silent does not renew its certificate");
+}
+
+#[tokio::test]
+async fn a_certificate_in_its_last_third_is_renewed_while_the_agent_has_much_to_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let collector = Collector::valid(2020, 2040).await;
+    enrolled_for(&collector, &config.data, Life::LATE).await;
+    let before = std::fs::read(config.data.certificate()).expect("a certificate");
+    let agent = Agent::start(&config).expect("started");
+
+    let (mut line, _) = collector.welcome([0; 4], false).await;
+    let csr_der = renewal_asked(&mut line).await;
+    let renewed = collector.sign(csr_der, Life::LONG);
+    line.write(CollectorFrame::Renewed(renewed)).await;
+    // The agent reads in order: what it answers to the next frame it says with the new certificate in place.
+    line.write(policy("{}", 1)).await;
+    while !matches!(line.read().await, AgentFrame::PolicyStatus(_)) {}
+
+    assert_ne!(
+        std::fs::read(config.data.certificate()).expect("a certificate"),
+        before
+    );
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
+    line.until(|event| is_presence(event, true)).await;
+    stopping.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test]
+async fn an_agent_whose_certificate_has_expired_renews_it_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let collector = Collector::valid(2020, 2040).await;
+    enrolled(&collector, &config.data).await;
+    let agent = Agent::start(&config).expect("started");
+
+    let mut line = collector.accept().await.expect("a handshake");
+    assert!(matches!(line.read().await, AgentFrame::Hello(_)));
+    let expired = Refusal {
+        code: RefusalCode::Expired,
+        message: "the certificate has expired".to_owned(),
+    };
+    line.write(CollectorFrame::Refusal(expired)).await;
+    let mut line = collector.accept().await.expect("a handshake");
+    let csr_der = match line.read().await {
+        AgentFrame::Renew { csr_der } => Some(csr_der),
+        _ => None,
+    };
+    let renewed = collector.sign(csr_der.expect("a renewal comes first"), Life::LONG);
+    let expected = renewed.certificate_der.clone();
+    line.write(CollectorFrame::Renewed(renewed)).await;
+
+    let (mut line, _) = collector.welcome([0; 4], false).await;
+    assert_eq!(line.certificate(), expected);
+    let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
+    line.until(|event| is_presence(event, true)).await;
+    stopping.await.expect("no panic").expect("a clean end");
 }

@@ -64,14 +64,14 @@ impl Credentials {
         })
     }
 
-    /// When the certificate ends, milliseconds since 1970.
-    pub(super) fn end_ms(&self) -> Option<i64> {
-        validity_ms(&self.certificate).map(|(_, end)| end)
-    }
-
-    /// When it is time to renew, milliseconds since 1970: two thirds of the certificate's life have passed.
-    pub(super) fn renewal_ms(&self) -> Option<i64> {
-        validity_ms(&self.certificate).map(|(begin, end)| begin + (end - begin) / 3 * 2)
+    /// From when until when the certificate is valid, milliseconds since 1970.
+    pub(super) fn validity_ms(&self) -> Option<(i64, i64)> {
+        let (_, parsed) = X509Certificate::from_der(&self.certificate).ok()?;
+        let validity = parsed.validity();
+        Some((
+            validity.not_before.timestamp() * 1_000,
+            validity.not_after.timestamp() * 1_000,
+        ))
     }
 }
 
@@ -114,15 +114,6 @@ fn key_pair(data: &DataFolder) -> Result<KeyPair, CredentialsError> {
         }
         Err(source) => Err(CredentialsError::File { path, source }),
     }
-}
-
-fn validity_ms(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let validity = parsed.validity();
-    Some((
-        validity.not_before.timestamp() * 1_000,
-        validity.not_after.timestamp() * 1_000,
-    ))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {

@@ -39,9 +39,6 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// Closing takes no longer than handing a few bytes to the system, unless the peer stands still.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
-/// A refused renewal is not asked for again before this time.
-const RENEWAL_RETRY_MS: i64 = 24 * 3_600 * 1_000;
-
 /// How a connection ended that did not break.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -84,8 +81,6 @@ pub(super) struct Session<'a> {
     committed: [u64; 4],
     /// By how much this PC's clock is behind the collector's.
     behind_ms: i64,
-    /// When to ask for the next certificate, by the collector's clock.
-    renewal_ms: Option<i64>,
     /// When flushing ends, once the agent stops.
     deadline: Option<Duration>,
 }
@@ -93,11 +88,7 @@ pub(super) struct Session<'a> {
 /// Connects and says hello; `Err` within `Ok` when the collector wants none, or another, conversation.
 pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>, SessionError> {
     let credentials = Credentials::load(&worker.uplink.data)?;
-    let (end_ms, renewal_ms) = (credentials.end_ms(), credentials.renewal_ms());
-    worker
-        .uplink
-        .status
-        .note(|status| status.certificate_end_ms = end_ms);
+    note_certificate(worker, &credentials);
     let config = tls::for_session(credentials, worker.clock.clone())?;
     let mut connection = tls::connect(&worker.uplink.address, config).await?;
     if worker.renew_first {
@@ -114,7 +105,16 @@ pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>
     if begins_new_stream(worker, &welcome).await? {
         return Ok(Err(End::Again));
     }
-    Ok(Ok(Session::new(worker, connection, &welcome, renewal_ms)))
+    Ok(Ok(Session::new(worker, connection, &welcome)))
+}
+
+fn note_certificate(worker: &mut Worker, credentials: &Credentials) {
+    let validity_ms = credentials.validity_ms();
+    worker.renewal.follow(validity_ms);
+    worker
+        .uplink
+        .status
+        .note(|status| status.certificate_end_ms = validity_ms.map(|(_, end_ms)| end_ms));
 }
 
 async fn hello(worker: &Worker) -> Result<Hello, SessionError> {
@@ -211,12 +211,7 @@ fn sent_away(worker: &mut Worker, go_away: &GoAway) -> End {
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        worker: &'a mut Worker,
-        connection: Connection,
-        welcome: &Welcome,
-        renewal_ms: Option<i64>,
-    ) -> Self {
+    fn new(worker: &'a mut Worker, connection: Connection, welcome: &Welcome) -> Self {
         let (reader, writer) = tokio::io::split(connection);
         let behind_ms = welcome.wall_ms - clock::wall_ms();
         info!(collector = %worker.uplink.address, host = welcome.host, "connected");
@@ -240,7 +235,6 @@ impl<'a> Session<'a> {
             window: Window::new(welcome.credit_bytes),
             committed: [0; 4],
             behind_ms,
-            renewal_ms,
             deadline: None,
         }
     }
@@ -271,6 +265,7 @@ impl<'a> Session<'a> {
             let Some(wait) = self.keep_pulse().await? else {
                 continue;
             };
+            self.ask_renewal().await?;
             let sendable = self.schedule.turn().zip(self.window.room());
             tokio::select! {
                 biased;
@@ -327,7 +322,6 @@ impl<'a> Session<'a> {
             }
             Silence::Beat => {
                 self.beat(0, false).await?;
-                self.ask_renewal().await?;
                 self.worker.uplink.status.write();
                 Ok(None)
             }
@@ -385,11 +379,7 @@ impl<'a> Session<'a> {
             CollectorFrame::Renewed(given) => {
                 credentials::install(&self.worker.uplink.data, &given)?;
                 let renewed = Credentials::load(&self.worker.uplink.data)?;
-                self.renewal_ms = renewed.renewal_ms();
-                self.worker
-                    .uplink
-                    .status
-                    .note(|status| status.certificate_end_ms = renewed.end_ms());
+                note_certificate(self.worker, &renewed);
                 info!("the certificate was renewed");
             }
             CollectorFrame::GoAway(go_away) => return Ok(Some(sent_away(self.worker, &go_away))),
@@ -443,10 +433,9 @@ impl<'a> Session<'a> {
 
     async fn ask_renewal(&mut self) -> Result<(), SessionError> {
         let now_ms = self.collector_ms();
-        if self.renewal_ms.is_none_or(|due_ms| now_ms < due_ms) {
+        if !self.worker.renewal.ask(now_ms) {
             return Ok(());
         }
-        self.renewal_ms = Some(now_ms + RENEWAL_RETRY_MS);
         let csr_der = credentials::signing_request(&self.worker.uplink.data)?;
         self.write(AgentFrame::Renew { csr_der }).await
     }

@@ -1,6 +1,7 @@
 //! A collector of the story's own: real TLS, real frames, and a script instead of a journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +12,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -30,6 +32,26 @@ pub(crate) struct Collector {
     authority: CertifiedIssuer<'static, KeyPair>,
     listener: TcpListener,
     acceptor: TlsAcceptor,
+}
+
+/// How much of a certificate's life has passed, and how much is left.
+#[derive(Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) gone: Duration,
+    pub(crate) left: Duration,
+}
+
+impl Life {
+    /// Far from its end.
+    pub(crate) const LONG: Self = Self {
+        gone: Duration::from_secs(3_600),
+        left: Duration::from_secs(90 * 24 * 3_600),
+    };
+    /// More than two thirds have passed.
+    pub(crate) const LATE: Self = Self {
+        gone: Self::LONG.left,
+        left: Self::LONG.gone,
+    };
 }
 
 /// A connection of an agent.
@@ -76,8 +98,13 @@ impl Collector {
 
     /// A token for this collector that names this authority.
     pub(crate) fn token(&self, fingerprint: &str) -> String {
+        self.token_with(fingerprint, "secret")
+    }
+
+    /// The same with another secret.
+    pub(crate) fn token_with(&self, fingerprint: &str, secret: &str) -> String {
         let address = self.listener.local_addr().expect("an address");
-        let json = format!(r#"{{"a": "{address}", "f": "{fingerprint}", "s": "secret"}}"#);
+        let json = format!(r#"{{"a": "{address}", "f": "{fingerprint}", "s": "{secret}"}}"#);
         format!("vong1.{}", URL_SAFE_NO_PAD.encode(json))
     }
 
@@ -91,6 +118,11 @@ impl Collector {
 
     /// Enrols whoever comes next with the right secret; anybody else is refused.
     pub(crate) async fn enrol(&self) {
+        self.enrol_for(Life::LONG).await;
+    }
+
+    /// The same with a certificate of this life.
+    pub(crate) async fn enrol_for(&self, life: Life) {
         let mut line = self.accept().await.expect("a handshake");
         let request = match line.read().await {
             AgentFrame::Enrol(request) => Some(request),
@@ -98,12 +130,7 @@ impl Collector {
         };
         let request = request.expect("an enrolment comes first");
         let answer = if request.token == "secret" {
-            let csr = CertificateSigningRequestDer::from(request.csr_der);
-            let params = CertificateSigningRequestParams::from_der(&csr).expect("a signing request");
-            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(Credentials {
-                certificate_der: params.signed_by(&self.authority).expect("signed").der().to_vec(),
-                ca_der: vec![self.authority.der().to_vec()],
-            }))
+            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(self.sign(request.csr_der, life)))
         } else {
             CollectorFrame::Refusal(Refusal {
                 code: RefusalCode::Token,
@@ -111,6 +138,19 @@ impl Collector {
             })
         };
         line.write(answer).await;
+    }
+
+    /// A certificate of this life for whoever made the request.
+    pub(crate) fn sign(&self, csr_der: Vec<u8>, life: Life) -> Credentials {
+        let csr = CertificateSigningRequestDer::from(csr_der);
+        let mut request = CertificateSigningRequestParams::from_der(&csr).expect("a signing request");
+        let now = OffsetDateTime::now_utc();
+        request.params.not_before = now - life.gone;
+        request.params.not_after = now + life.left;
+        Credentials {
+            certificate_der: request.signed_by(&self.authority).expect("signed").der().to_vec(),
+            ca_der: vec![self.authority.der().to_vec()],
+        }
     }
 
     /// The next agent's connection and hello, answered with these marks.
@@ -136,6 +176,13 @@ impl Collector {
 }
 
 impl Line {
+    /// The certificate that the agent has shown.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        let (_, connection) = self.0.get_ref();
+        let shown = connection.peer_certificates().expect("a certificate");
+        shown[0].to_vec()
+    }
+
     pub(crate) async fn read(&mut self) -> AgentFrame {
         let read = frame::read_agent_frame(&mut self.0, FRAME_BYTES_MAX);
         timeout(PATIENCE, read).await.expect("in time").expect("a frame")
