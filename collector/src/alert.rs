@@ -16,10 +16,12 @@ use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::clock::now_ms;
+use crate::health::Stage;
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
-use crate::registry::alert::Alert;
+use crate::registry::alert::{Alert, MailKind};
 use crate::registry::finding::FindingRow;
+use crate::registry::unreadable::SetAside;
 use crate::registry::{self, Registry, Transaction, alert, finding, host};
 use crate::stop;
 
@@ -74,12 +76,19 @@ impl Alerts {
     /// Raises alerts until told to stop.
     pub async fn run(mut self) {
         loop {
-            let pause = match self.look().await {
-                Ok(true) => continue,
-                Ok(false) => self.until_next_letter().await,
+            let now_ms = now_ms();
+            let pause = match self.look(now_ms).await {
+                Ok(more) => {
+                    self.metrics.health.well(Stage::Alerts);
+                    if more {
+                        continue;
+                    }
+                    self.until_next_letter(now_ms).await
+                }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
                     warn!(error, "alerts wait: the registry cannot be used");
+                    self.metrics.health.failing(Stage::Alerts, error);
                     FAILURE_PAUSE
                 }
             };
@@ -91,34 +100,69 @@ impl Alerts {
         }
     }
 
-    /// How long nothing is due.
-    async fn until_next_letter(&self) -> Duration {
-        match alert::next_due_ms(&self.registry).await {
+    /// How long nothing becomes due.
+    async fn until_next_letter(&self, now_ms: i64) -> Duration {
+        match alert::next_due_ms(&self.registry, now_ms).await {
             Ok(Some(due_ms)) => {
-                let wait_ms = u64::try_from(due_ms - now_ms()).unwrap_or(0);
+                let wait_ms = u64::try_from(due_ms - crate::clock::now_ms()).unwrap_or(0);
                 Duration::from_millis(wait_ms).min(LOOK_INTERVAL)
             }
             _ => LOOK_INTERVAL,
         }
     }
 
-    /// Takes up what has changed and writes what is due; whether there is probably more.
-    async fn look(&self) -> registry::Result<bool> {
-        let now_ms = now_ms();
+    /// Takes up what has changed and writes what is due; whether there is probably more. A row that
+    /// cannot be read costs its own mail, and nobody else's.
+    async fn look(&self, now_ms: i64) -> registry::Result<bool> {
         let mut look = Look::default();
         let mut tx = self.registry.begin().await?;
-        let findings = finding::unsettled(&mut tx, FINDINGS_PER_LOOK).await?;
-        look.more = findings.len() as i64 == FINDINGS_PER_LOOK;
-        for row in &findings {
-            let changed = self.take_up(&mut tx, row, now_ms, &mut look).await?;
+        let limit = FINDINGS_PER_LOOK + self.set_aside().count_of("findings");
+        let findings = finding::unsettled(&mut tx, limit).await?;
+        self.set_aside().note_all(&findings.unreadable);
+        let mut settled = 0;
+        for row in &findings.rows {
+            let taken_up = self.take_up(&mut tx, row, now_ms, &mut look).await;
+            let Some(changed) = self.or_set_aside("findings", &row.finding.id, taken_up)? else {
+                continue;
+            };
             finding::settle(&mut tx, row, changed).await?;
             look.changed.extend(changed);
+            settled += 1;
         }
-        end_of_retired(&mut tx, now_ms, &mut look).await?;
+        look.more = settled >= FINDINGS_PER_LOOK;
+        self.end_of_retired(&mut tx, now_ms, &mut look).await?;
         self.write_letters(&mut tx, now_ms, &mut look).await?;
         tx.commit().await?;
         self.tell(&look);
         Ok(look.more)
+    }
+
+    fn set_aside(&self) -> &SetAside {
+        &self.metrics.health.set_aside
+    }
+
+    /// What was read; `None`, noted, when the row is at fault. Rows are read before anything is written,
+    /// so what is set aside leaves nothing half done in the transaction.
+    fn or_set_aside<T>(
+        &self,
+        table: &'static str,
+        id: &str,
+        read: registry::Result<T>,
+    ) -> registry::Result<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.is_about_a_row() => {
+                self.set_aside().note(table, id, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The alert with this number; `None` also when it cannot be read.
+    async fn readable(&self, tx: &mut Transaction, id: i64) -> registry::Result<Option<Alert>> {
+        let read = alert::locked(tx, id).await;
+        Ok(self.or_set_aside("alerts", &id.to_string(), read)?.flatten())
     }
 
     fn tell(&self, look: &Look) {
@@ -135,6 +179,7 @@ impl Alerts {
     }
 
     /// Lets one finding have its effect; returns the alert that it belongs to, if it is an alert's business.
+    /// Where the latest alert cannot be read, a new one tells of it.
     async fn take_up(
         &self,
         tx: &mut Transaction,
@@ -143,9 +188,12 @@ impl Alerts {
         look: &mut Look,
     ) -> registry::Result<Option<i64>> {
         let known = match row.alert_id {
-            Some(id) => alert::locked(tx, id).await?,
+            Some(id) => self.readable(tx, id).await?,
             None => None,
         };
+        if row.alert_id.is_some() && known.is_none() {
+            return Ok(row.alert_id);
+        }
         if let Some(mut known) = known {
             let lines = state::finding_closed(&mut known, row, now_ms);
             return written(tx, &known, &lines).await.map(Some);
@@ -154,7 +202,10 @@ impl Alerts {
             return Ok(None);
         }
         let tells = group::tells(row);
-        let latest = alert::latest_of(tx, row.finding.host, row.finding.category).await?;
+        let latest = match alert::latest_of(tx, row.finding.host, row.finding.category).await? {
+            Some(id) => self.readable(tx, id).await?,
+            None => None,
+        };
         let (mut alert, mut lines) = match group::place(latest, now_ms) {
             Place::Join(mut alert) => {
                 let lines = state::finding_added(&mut alert, row, tells, now_ms);
@@ -189,42 +240,63 @@ impl Alerts {
         now_ms: i64,
         look: &mut Look,
     ) -> registry::Result<()> {
-        let due = alert::due(tx, now_ms, LETTERS_PER_LOOK).await?;
-        look.more |= due.len() as i64 == LETTERS_PER_LOOK;
-        for id in due {
-            let Some(mut alert) = alert::locked(tx, id).await? else {
+        let limit = LETTERS_PER_LOOK + self.set_aside().count_of("alerts");
+        let mut told = 0;
+        for id in alert::due(tx, now_ms, limit).await? {
+            let Some(mut alert) = self.readable(tx, id).await? else {
                 continue;
             };
             let Some(planned) = alert.mail.take() else {
                 continue;
             };
-            let recipients = match &self.letters {
-                Some(letters) => {
-                    letters
-                        .write(&self.registry, tx, &alert, planned.kind, now_ms)
-                        .await?
-                }
-                None => Vec::new(),
+            let written_to = self.write_letter(tx, &alert, planned.kind, now_ms).await;
+            let Some(recipients) = self.or_set_aside("alerts", &id.to_string(), written_to)? else {
+                continue;
             };
             look.letters += recipients.len();
             look.changed.insert(id);
             let lines = state::mailed(&mut alert, planned.kind, &recipients, now_ms);
             written(tx, &alert, &lines).await?;
+            told += 1;
+        }
+        look.more |= told >= LETTERS_PER_LOOK;
+        Ok(())
+    }
+
+    async fn write_letter(
+        &self,
+        tx: &mut Transaction,
+        alert: &Alert,
+        kind: MailKind,
+        now_ms: i64,
+    ) -> registry::Result<Vec<String>> {
+        let Some(letters) = &self.letters else {
+            return Ok(Vec::new());
+        };
+        let findings = finding::of_alert_within(tx, alert.id, letter::FINDINGS_SHOWN).await?;
+        self.set_aside().note_all(&findings.unreadable);
+        letters
+            .write(&self.registry, tx, alert, &findings.rows, kind, now_ms)
+            .await
+    }
+
+    /// Ends what is going on about hosts that people have retired.
+    async fn end_of_retired(
+        &self,
+        tx: &mut Transaction,
+        now_ms: i64,
+        look: &mut Look,
+    ) -> registry::Result<()> {
+        let limit = LETTERS_PER_LOOK + self.set_aside().count_of("alerts");
+        for id in alert::of_retired_hosts(tx, limit).await? {
+            if let Some(mut alert) = self.readable(tx, id).await? {
+                let lines = state::host_retired(&mut alert, now_ms);
+                written(tx, &alert, &lines).await?;
+                look.changed.insert(id);
+            }
         }
         Ok(())
     }
-}
-
-/// Ends what is going on about hosts that people have retired.
-async fn end_of_retired(tx: &mut Transaction, now_ms: i64, look: &mut Look) -> registry::Result<()> {
-    for id in alert::of_retired_hosts(tx, LETTERS_PER_LOOK).await? {
-        if let Some(mut alert) = alert::locked(tx, id).await? {
-            let lines = state::host_retired(&mut alert, now_ms);
-            written(tx, &alert, &lines).await?;
-            look.changed.insert(id);
-        }
-    }
-    Ok(())
 }
 
 /// Writes an alert and the lines of its history.

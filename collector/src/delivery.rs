@@ -6,6 +6,9 @@
 //! What a mail says, its date and its Message-ID were fixed when its row was committed, so a repeated
 //! attempt sends the same mail, and a reader's program shows it once. A relay that does not want it now is
 //! asked again with growing pauses; one that refuses it for good is not.
+//!
+//! An attempt is committed before it is made, with its outcome unknown and the next try a pause away. So a
+//! registry that can be read but not written, a crash or a panic costs a pause, and never a mail a second.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::now_ms;
+use crate::health::Stage;
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
 use crate::registry::delivery::{Attempt, Delivery, DeliveryState, Outcome};
@@ -61,16 +65,30 @@ pub struct Deliveries {
     pub stop: watch::Receiver<bool>,
 }
 
+/// One mail that is on its way.
+struct Sending {
+    row: Delivery,
+    /// The attempt's row, whose outcome is unknown so far.
+    attempt_id: i64,
+}
+
 impl Deliveries {
-    /// Sends mails until told to stop.
+    /// Sends mails until told to stop; those on their way then are waited for.
     pub async fn run(mut self) {
         loop {
-            let pause = match self.look().await {
-                Ok(0) => self.until_next().await,
-                Ok(_) => continue,
+            let now_ms = now_ms();
+            let pause = match self.look(now_ms).await {
+                Ok(sent) => {
+                    self.metrics.health.well(Stage::Deliveries);
+                    if sent > 0 && !*self.stop.borrow() {
+                        continue;
+                    }
+                    self.until_next(now_ms).await
+                }
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
                     warn!(error, "mails wait: the registry cannot be used");
+                    self.metrics.health.failing(Stage::Deliveries, error);
                     FAILURE_PAUSE
                 }
             };
@@ -82,11 +100,11 @@ impl Deliveries {
         }
     }
 
-    /// How long nothing is due.
-    async fn until_next(&self) -> Duration {
-        match delivery::next_due_ms(&self.registry).await {
+    /// How long nothing becomes due.
+    async fn until_next(&self, now_ms: i64) -> Duration {
+        match delivery::next_due_ms(&self.registry, now_ms).await {
             Ok(Some(due_ms)) => {
-                let wait_ms = u64::try_from(due_ms - now_ms()).unwrap_or(0);
+                let wait_ms = u64::try_from(due_ms - crate::clock::now_ms()).unwrap_or(0);
                 Duration::from_millis(wait_ms).min(LOOK_INTERVAL)
             }
             _ => LOOK_INTERVAL,
@@ -94,23 +112,27 @@ impl Deliveries {
     }
 
     /// Sends what is due, a few at a time, and keeps how each ended; returns how many there were.
-    async fn look(&self) -> registry::Result<usize> {
-        let due = delivery::due(&self.registry, now_ms(), SENDING_MAX as i64).await?;
-        let count = due.len();
-        let mut sending = JoinSet::new();
-        for row in due {
+    async fn look(&self, now_ms: i64) -> registry::Result<usize> {
+        let set_aside = &self.metrics.health.set_aside;
+        let limit = SENDING_MAX as i64 + set_aside.count_of("deliveries");
+        let due = delivery::due(&self.registry, now_ms, limit).await?;
+        set_aside.note_all(&due.unreadable);
+        let taken = self.take(due.rows, now_ms).await?;
+        let count = taken.len();
+        let mut alerts = BTreeSet::new();
+        let mut running = JoinSet::new();
+        for sending in taken {
+            alerts.insert(sending.row.alert_id);
             let (relay, sender) = (self.relay.clone(), self.sender.clone());
-            sending.spawn(async move {
-                let attempt = attempt(&relay, &sender, &row).await;
-                (row, attempt)
+            running.spawn(async move {
+                let attempt = attempt(&relay, &sender, &sending.row).await;
+                (sending, attempt)
             });
         }
-        let mut alerts = BTreeSet::new();
-        while let Some(sent) = sending.join_next().await {
-            // A panic in there was already logged; the row is still due and is tried again.
-            if let Ok((row, attempt)) = sent {
-                self.keep(&row, &attempt).await?;
-                alerts.insert(row.alert_id);
+        while let Some(sent) = running.join_next().await {
+            match sent {
+                Ok((sending, attempt)) => self.keep(&sending, &attempt).await,
+                Err(error) => error!(%error, "a mail's sending broke off; its outcome is unknown"),
             }
         }
         for alert in alerts {
@@ -119,22 +141,47 @@ impl Deliveries {
         Ok(count)
     }
 
-    async fn keep(&self, row: &Delivery, attempt: &Attempt) -> registry::Result<()> {
-        let (state, due_ms) = retry::next(row, attempt);
+    /// Notes that these mails are about to be sent. Whatever happens from here on (the disk is full, the
+    /// process is killed, the sending panics), each is tried again only after a pause, and the attempt
+    /// whose outcome nobody could note stands there as unknown.
+    async fn take(&self, due: Vec<Delivery>, now_ms: i64) -> registry::Result<Vec<Sending>> {
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut taken = Vec::new();
         let mut tx = self.registry.begin().await?;
-        delivery::record_attempt(&mut tx, row.id, attempt, state, due_ms).await?;
+        for row in due.into_iter().take(SENDING_MAX) {
+            let (state, due_ms) = retry::next(&row, Outcome::Unknown, now_ms);
+            let begun = delivery::begin_attempt(&mut tx, &row, now_ms, state, due_ms).await?;
+            taken.extend(begun.map(|attempt_id| Sending { row, attempt_id }));
+        }
         tx.commit().await?;
-        let (delivery, alert, outcome) = (row.id, row.alert_id, attempt.outcome);
+        Ok(taken)
+    }
+
+    /// Keeps how an attempt ended. If that cannot be written, the pause that [`Self::take`] has committed
+    /// holds, and the attempt stays unknown.
+    async fn keep(&self, sending: &Sending, attempt: &Attempt) {
+        let (state, due_ms) = retry::next(&sending.row, attempt.outcome, attempt.at_ms);
+        let (delivery, alert, outcome) = (sending.row.id, sending.row.alert_id, attempt.outcome);
+        if let Err(error) = self.write_outcome(sending, attempt, state, due_ms).await {
+            let error: &dyn std::error::Error = &error;
+            error!(
+                delivery,
+                alert,
+                ?outcome,
+                error,
+                "how the sending of a mail ended cannot be noted; it may be sent again"
+            );
+            self.metrics.deliveries_unknown.inc();
+            return;
+        }
         let detail = attempt.detail.as_str();
         match state {
             DeliveryState::Sent => {
                 self.metrics.deliveries_accepted.inc();
-                info!(
-                    delivery,
-                    alert,
-                    duration_ms = attempt.duration_ms,
-                    "mail accepted"
-                );
+                let duration_ms = attempt.duration_ms;
+                info!(delivery, alert, duration_ms, "mail accepted");
             }
             DeliveryState::Due => {
                 self.metrics.deliveries_deferred.inc();
@@ -151,7 +198,18 @@ impl Deliveries {
                 warn!(delivery, alert, ?outcome, detail, "mail given up");
             }
         }
-        Ok(())
+    }
+
+    async fn write_outcome(
+        &self,
+        sending: &Sending,
+        attempt: &Attempt,
+        state: DeliveryState,
+        due_ms: i64,
+    ) -> registry::Result<()> {
+        let mut tx = self.registry.begin().await?;
+        delivery::end_attempt(&mut tx, sending.attempt_id, attempt, state, due_ms).await?;
+        Ok(tx.commit().await?)
     }
 }
 

@@ -54,4 +54,11 @@ pub enum FindingChange {
         /// When, milliseconds since 1970.
         closed_ms: i64,
     },
+    /// Nobody watches for its cause any more: it is over without being mended.
+    Unwatched {
+        /// Which.
+        id: String,
+        /// Since when, milliseconds since 1970.
+        closed_ms: i64,
+    },
 }

@@ -6,6 +6,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::health::Health;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -70,6 +72,10 @@ pub struct Metrics {
     pub deliveries_deferred: Counter,
     /// Mails given up.
     pub deliveries_failed: Counter,
+    /// Attempts whose outcome could not be noted.
+    pub deliveries_unknown: Counter,
+    /// How each stage is doing, which no counter tells.
+    pub health: Health,
 }
 
 impl Metrics {
@@ -85,7 +91,7 @@ impl Metrics {
         text
     }
 
-    fn table(&self) -> [(&'static str, &'static str, &Counter); 20] {
+    fn table(&self) -> [(&'static str, &'static str, &Counter); 21] {
         [
             (
                 "connections_accepted",
@@ -151,6 +157,11 @@ impl Metrics {
                 &self.deliveries_deferred,
             ),
             ("deliveries_failed", "mails given up", &self.deliveries_failed),
+            (
+                "deliveries_unknown",
+                "attempts whose outcome could not be noted",
+                &self.deliveries_unknown,
+            ),
         ]
     }
 }

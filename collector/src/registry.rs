@@ -27,6 +27,7 @@ pub mod rule_state;
 pub mod session;
 pub mod token;
 pub mod unit;
+pub mod unreadable;
 pub mod user;
 
 #[cfg(test)]
@@ -79,6 +80,19 @@ pub enum Error {
     /// The unit tree would no longer be a tree.
     #[error("a unit cannot stand below itself")]
     UnitLoop,
+}
+
+impl Error {
+    /// Whether one row is at fault, and not the database.
+    pub fn is_about_a_row(&self) -> bool {
+        match self {
+            Error::Value { .. } | Error::Json { .. } => true,
+            Error::Database(error) => {
+                matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The result of asking the registry.

@@ -83,6 +83,13 @@ pub enum HostNews {
     },
     /// One thing on it.
     State(HostState),
+    /// One thing on it is no longer watched.
+    Gone {
+        /// Its kind.
+        noun: Noun,
+        /// Its name.
+        key: String,
+    },
     /// What was known of a kind of things before a moment no longer holds.
     Outdated {
         /// The kind.
@@ -103,25 +110,26 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules as they were when this was remembered, with everything up to `judged` behind them.
-    ///
-    /// # Errors
-    /// When a memory is not one of this build's.
-    pub fn restore(remembered: &[RuleState], judged: u64) -> Result<Rules, MemoryError> {
+    /// The rules as they were when this was remembered, with everything up to `judged` behind them; and
+    /// the memories that are none of this build's. Whom those are about is judged as if new.
+    pub fn restore(remembered: &[RuleState], judged: u64) -> (Rules, Vec<MemoryError>) {
         let mut rules = Rules {
             judged,
             ..Rules::default()
         };
-        for state in remembered {
-            match state.rule.as_str() {
-                antivirus::FAMILY => rules.antivirus.restore(state)?,
-                files::FAMILY => rules.files.restore(state)?,
-                probes::FAMILY => rules.probes.restore(state)?,
-                silence::FAMILY => rules.silence.restore(state)?,
-                _ => return Err(MemoryError::of(state)),
-            }
+        let restored = remembered.iter().map(|state| rules.restore_one(state));
+        let unreadable = restored.filter_map(Result::err).collect();
+        (rules, unreadable)
+    }
+
+    fn restore_one(&mut self, state: &RuleState) -> Result<(), MemoryError> {
+        match state.rule.as_str() {
+            antivirus::FAMILY => self.antivirus.restore(state),
+            files::FAMILY => self.files.restore(state),
+            probes::FAMILY => self.probes.restore(state),
+            silence::FAMILY => self.silence.restore(state),
+            _ => Err(MemoryError::of(state)),
         }
-        Ok(rules)
     }
 
     /// Judges one entry; entries come in the order of the journal.
@@ -137,19 +145,23 @@ impl Rules {
             Fact::Connected(connected) => {
                 self.silence.connected(connected.host, moment, &mut judgement);
                 self.antivirus.connected(connected.host, moment);
+                self.probes.connected(connected.host, moment);
             }
             Fact::Disconnected { host, reason } => {
                 self.silence.disconnected(*host, reason, moment);
                 self.antivirus.disconnected(*host);
+                self.probes.disconnected(*host, reason);
             }
             Fact::Tick => {
                 self.silence.tick(moment, &mut judgement);
                 self.antivirus.tick(moment, &mut judgement);
                 self.files.tick(moment, &mut judgement);
+                self.probes.tick(moment, &mut judgement);
             }
             Fact::Started => {
                 self.silence.collector_started(moment);
                 self.antivirus.collector_started();
+                self.probes.collector_started();
             }
         }
         self.antivirus.remember(&mut judgement.memory);
@@ -176,6 +188,7 @@ impl Rules {
                 Body::Antivirus(state) => self.antivirus.seen(host, state, moment, judgement),
                 Body::File(file) => self.files.changed(host, file, moment, judgement),
                 Body::ProbeState(probe) => self.probes.turned(host, probe, moment, judgement),
+                Body::ProbeSample(sample) => self.probes.sampled(host, sample, moment),
                 Body::Presence(presence) => {
                     self.silence.presence(host, presence);
                     self.antivirus.presence(host, presence, moment);

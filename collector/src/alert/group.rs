@@ -9,9 +9,6 @@ use crate::registry::finding::FindingRow;
 
 /// A finding within this time of an alert's end continues it.
 pub(super) const REOPEN_WITHIN_MS: i64 = 30 * 60_000;
-/// What is known this late is history: it pages nobody.
-const NEWS_FOR_MS: i64 = 24 * 3_600_000;
-
 /// Where a finding belongs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
@@ -44,10 +41,8 @@ pub(super) fn concerns(row: &FindingRow, host_is_always_on: bool) -> bool {
     row.finding.category != Category::Presence || host_is_always_on
 }
 
-/// Whether somebody is to be told of a finding: not if it is over, or was known to the PC for a day before
-/// we heard of it.
+/// Whether somebody is to be told of a finding. What is already over is history, and pages nobody; what
+/// goes on is news, however late we hear of it.
 pub(super) fn tells(row: &FindingRow) -> bool {
-    let over = row.closed_ms.is_some();
-    let late = row.judged_ms - row.finding.opened_ms > NEWS_FOR_MS;
-    !over && !late
+    row.closed_ms.is_none()
 }

@@ -8,10 +8,10 @@ use crate::registry::alert::{Alert, MailKind};
 use crate::registry::delivery::{Content, HostCard, NewDelivery, SeenFinding};
 use crate::registry::finding::FindingRow;
 use crate::registry::unit::{Unit, ancestry};
-use crate::registry::{self, Registry, Transaction, delivery, finding, host, unit};
+use crate::registry::{self, Registry, Transaction, delivery, host, unit};
 
 /// A mail shows this many findings, the newest; it says how many there are.
-const FINDINGS_SHOWN: i64 = 10;
+pub(super) const FINDINGS_SHOWN: i64 = 10;
 
 /// How mails are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ impl Letters {
         registry: &Registry,
         tx: &mut Transaction,
         alert: &Alert,
+        findings: &[FindingRow],
         kind: MailKind,
         now_ms: i64,
     ) -> registry::Result<Vec<String>> {
@@ -44,8 +45,7 @@ impl Letters {
             .into_iter()
             .map(|u| (u.id, u))
             .collect();
-        let findings = finding::of_alert_within(tx, alert.id, FINDINGS_SHOWN).await?;
-        let content = self.content(alert, &host, units.get(&host.unit_id), &findings);
+        let content = self.content(alert, &host, units.get(&host.unit_id), findings);
         let recipients = recipients(&units, host.unit_id, alert.severity, &self.duty);
         for recipient in &recipients {
             let new = NewDelivery {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vong_proto::event::Severity;
 
 use crate::registry::alert::{Action, Alert, AlertState, HistoryLine, MailKind, PlannedMail, SYSTEM};
-use crate::registry::finding::FindingRow;
+use crate::registry::finding::{FindingRow, NOT_WATCHED};
 
 /// Mails about one alert keep this distance, unless it becomes graver.
 pub(super) const BETWEEN_MAILS_MS: i64 = 5 * 60_000;
@@ -22,6 +22,11 @@ pub(super) fn first_wait_ms(severity: Severity) -> i64 {
         Severity::Medium | Severity::Low => 30_000,
     }
 }
+
+/// A finding that is heard of this late comes with a backlog, whose rest may say that it is over.
+const LATE_AFTER_MS: i64 = 5 * 60_000;
+/// So the first mail about it waits for that rest.
+pub(super) const LATE_WAIT_MS: i64 = 60_000;
 
 /// A new alert of its first finding. Its number is yet to be given.
 pub(super) fn opened(row: &FindingRow, tells: bool, now_ms: i64) -> (Alert, Vec<HistoryLine>) {
@@ -84,7 +89,12 @@ pub(super) fn reopened(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms:
 pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -> Vec<HistoryLine> {
     alert.open_findings = (alert.open_findings - 1).max(0);
     alert.updated_ms = now_ms;
-    let mut lines = vec![line(Action::FindingClosed, about(row), now_ms)];
+    let unwatched = row.finding.evidence["ended"] == NOT_WATCHED;
+    let mut ended = about(row);
+    if unwatched {
+        ended["reason"] = json!(NOT_WATCHED);
+    }
+    let mut lines = vec![line(Action::FindingClosed, ended, now_ms)];
     if alert.open_findings == 0 && alert.state != AlertState::Resolved {
         alert.state = AlertState::Resolved;
         alert.resolved_ms = Some(now_ms);
@@ -93,7 +103,12 @@ pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -
             kind: MailKind::Resolved,
             due_ms: now_ms,
         });
-        lines.push(line(Action::Resolved, json!({}), now_ms));
+        let reason = if unwatched {
+            json!({ "reason": NOT_WATCHED })
+        } else {
+            json!({})
+        };
+        lines.push(line(Action::Resolved, reason, now_ms));
     }
     lines
 }
@@ -141,13 +156,14 @@ fn add(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) {
         alert.title_params = title_params(&row.finding.evidence);
     }
     if tells {
-        plan(alert, now_ms);
+        let late = row.judged_ms - row.finding.opened_ms > LATE_AFTER_MS;
+        plan(alert, if late { now_ms + LATE_WAIT_MS } else { now_ms });
     }
 }
 
 /// Plans the mail that tells of a new finding, or lets the one that is planned tell it.
-fn plan(alert: &mut Alert, now_ms: i64) {
-    let soon_ms = now_ms + first_wait_ms(alert.severity);
+fn plan(alert: &mut Alert, from_ms: i64) {
+    let soon_ms = from_ms + first_wait_ms(alert.severity);
     let wanted = match alert.mailed_ms {
         None => PlannedMail {
             kind: MailKind::Opened,

@@ -5,7 +5,7 @@ use serde_json::json;
 use vong_proto::event::Severity;
 
 use super::group::{Place, REOPEN_WITHIN_MS, concerns, place, tells};
-use super::state::{BETWEEN_MAILS_MS, REPEAT_AFTER_MS, first_wait_ms};
+use super::state::{BETWEEN_MAILS_MS, LATE_WAIT_MS, REPEAT_AFTER_MS, first_wait_ms};
 use super::*;
 use crate::entry::HostId;
 use crate::finding::{Category, Finding};
@@ -172,14 +172,27 @@ fn history_pages_nobody() {
     assert!(tells(&fresh));
     let over = FindingRow {
         closed_ms: Some(NOW_MS),
-        ..fresh.clone()
-    };
-    assert!(!tells(&over));
-    let late = FindingRow {
-        judged_ms: NOW_MS + 24 * HOUR + 1,
         ..fresh
     };
-    assert!(!tells(&late));
+    assert!(!tells(&over));
+}
+
+#[test]
+fn what_goes_on_is_news_however_late_we_hear_of_it() {
+    let late = FindingRow {
+        judged_ms: NOW_MS + 72 * HOUR,
+        ..row(Severity::Critical)
+    };
+    assert!(tells(&late));
+    let now_ms = NOW_MS + 72 * HOUR;
+    let (mut alert, _) = state::opened(&late, tells(&late), now_ms);
+    assert_eq!(
+        due(&alert),
+        Some((MailKind::Opened, 72 * HOUR + LATE_WAIT_MS)),
+        "the rest of the backlog may say that it is over"
+    );
+    state::finding_closed(&mut alert, &late, now_ms + SECOND);
+    assert_eq!(due(&alert), None, "then nobody is told");
 }
 
 #[test]
@@ -254,6 +267,7 @@ proptest! {
 struct Office {
     sqlite: registry::harness::SqliteRegistry,
     stage: Alerts,
+    unit: i64,
     host: HostId,
 }
 
@@ -279,15 +293,24 @@ impl Office {
             letters_written: Arc::default(),
             stop: watch::channel(false).1,
         };
-        Self { sqlite, stage, host }
+        Self {
+            sqlite,
+            stage,
+            unit: commune,
+            host,
+        }
     }
 
     async fn finds(&self, id: &str, severity: Severity) {
+        self.finds_on(self.host, id, severity).await;
+    }
+
+    async fn finds_on(&self, host: HostId, id: &str, severity: Severity) {
         let mut tx = self.sqlite.registry.begin().await.expect("begin");
         let now_ms = now_ms();
         let finding = Finding {
             id: id.to_owned(),
-            host: self.host,
+            host,
             opened_ms: now_ms,
             ..row(severity).finding
         };
@@ -302,7 +325,7 @@ impl Office {
     }
 
     async fn look(&self) {
-        assert!(!self.stage.look().await.expect("a look"));
+        assert!(!self.stage.look(now_ms()).await.expect("a look"));
     }
 
     async fn alerts(&self) -> Vec<Alert> {
@@ -477,6 +500,38 @@ async fn nobody_is_reminded_of_a_retired_pc() {
     let alert = office.alerts().await.remove(0);
     assert_eq!((alert.state, alert.mail), (AlertState::Resolved, None));
     assert_eq!(office.mails(alert.id).await.len(), 2, "only the first mails");
+}
+
+#[tokio::test]
+async fn rows_that_nobody_can_read_cost_nobody_else_a_mail() {
+    let office = Office::open().await;
+    office.finds("bad", Severity::Critical).await;
+    office.finds("planned", Severity::Critical).await;
+    office.look().await;
+    let unreadable = office.alerts().await.remove(0).id;
+    for statement in [
+        "UPDATE alerts SET category = 'later', mail_due_ms = 1",
+        "UPDATE findings SET evidence = '{', settled = 0 WHERE id = 'bad'",
+    ] {
+        let mut tx = office.sqlite.registry.begin().await.expect("begin");
+        sqlx::query(statement).execute(&mut *tx).await.expect("changed");
+        tx.commit().await.expect("commit");
+    }
+    let other = a_host(&office.sqlite.registry, office.unit, "KT-02").await;
+    office.finds_on(other, "good", Severity::Critical).await;
+    office.look().await;
+    let mut tx = office.sqlite.registry.begin().await.expect("begin");
+    let id = alert::latest_of(&mut tx, other, Category::Protection)
+        .await
+        .expect("an answer");
+    drop(tx);
+    assert_eq!(office.mails(id.expect("an alert")).await.len(), 2);
+    let noted = office.stage.metrics.health.set_aside.list().join("\n");
+    for row in [format!("alerts {unreadable}: "), "findings bad: ".to_owned()] {
+        assert!(noted.contains(&row), "{row} is not in {noted}");
+    }
+    let pause = office.stage.until_next_letter(now_ms()).await;
+    assert!(pause > Duration::from_secs(1), "they do not keep the stage busy");
 }
 
 #[tokio::test]

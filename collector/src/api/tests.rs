@@ -247,7 +247,7 @@ async fn an_alert(registry: &Registry, host: HostId) -> i64 {
     let mut tx = registry.begin().await.expect("begin");
     let id = alert::insert(&mut tx, &new).await.expect("an alert");
     finding::open(&mut tx, &found, 1_000).await.expect("a finding");
-    for row in finding::unsettled(&mut tx, 10).await.expect("findings") {
+    for row in finding::unsettled(&mut tx, 10).await.expect("findings").rows {
         finding::settle(&mut tx, &row, Some(id)).await.expect("settled");
     }
     tx.commit().await.expect("commit");

@@ -311,17 +311,11 @@ proptest! {
 
 #[test]
 fn retries_pause_longer_and_end_after_two_days() {
-    let attempt = |outcome, at_ms| Attempt {
-        at_ms,
-        outcome,
-        detail: String::new(),
-        duration_ms: 1,
-    };
     let mut row = row(MailKind::Opened, content("antivirus.off", json!({})));
     let mut now_ms = SEEN_MS;
     let mut pauses = Vec::new();
     loop {
-        let (state, due_ms) = retry::next(&row, &attempt(Outcome::Deferred, now_ms));
+        let (state, due_ms) = retry::next(&row, Outcome::Deferred, now_ms);
         row.attempts += 1;
         if state == DeliveryState::Failed {
             break;
@@ -332,11 +326,11 @@ fn retries_pause_longer_and_end_after_two_days() {
     assert_eq!(pauses[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
     assert!(now_ms - SEEN_MS > 46 * 3_600_000 && now_ms - SEEN_MS <= 48 * 3_600_000);
     assert_eq!(
-        retry::next(&row, &attempt(Outcome::Bounced, now_ms)).0,
+        retry::next(&row, Outcome::Bounced, now_ms).0,
         DeliveryState::Failed
     );
     assert_eq!(
-        retry::next(&row, &attempt(Outcome::Accepted, now_ms)).0,
+        retry::next(&row, Outcome::Accepted, now_ms).0,
         DeliveryState::Sent
     );
 }
@@ -457,34 +451,122 @@ async fn every_attempt_is_a_row() {
     let alert_id = with_a_delivery(&sqlite.registry).await;
     let sink = Sink::start(&["--tempfail", "1"]);
     let stage = stage(&sqlite, sink.relay(MailTls::Starttls));
-    assert_eq!(stage.look().await.expect("a look"), 1);
-    assert_eq!(stage.look().await.expect("a look"), 0, "it waits for its time");
-    let row = delivery::of_alert(&sqlite.registry, alert_id)
-        .await
-        .expect("rows")
-        .remove(0);
-    assert_eq!((row.state, row.attempts), (DeliveryState::Due, 1));
-
-    let (outcome, attempts) = {
-        let attempt = attempt(&stage.relay, &stage.sender, &row).await;
-        stage.keep(&row, &attempt).await.expect("kept");
-        (
-            attempt.outcome,
-            delivery::attempts(&sqlite.registry, row.id)
-                .await
-                .expect("attempts"),
-        )
-    };
-    assert_eq!(outcome, Outcome::Accepted);
+    let start_ms = now_ms();
+    assert_eq!(stage.look(start_ms).await.expect("a look"), 1);
     assert_eq!(
-        attempts.iter().map(|a| a.outcome).collect::<Vec<_>>(),
+        stage.look(start_ms).await.expect("a look"),
+        0,
+        "it waits for its time"
+    );
+    let delivery = the_delivery(&sqlite, alert_id).await;
+    assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Due, 1));
+    let later_ms = start_ms + 2 * 60_000;
+    assert_eq!(stage.look(later_ms).await.expect("a look"), 1);
+    assert_eq!(
+        outcomes(&sqlite, delivery.id).await,
         [Outcome::Deferred, Outcome::Accepted]
     );
-    let row = delivery::of_alert(&sqlite.registry, alert_id)
-        .await
-        .expect("rows")
-        .remove(0);
-    assert_eq!(row.state, DeliveryState::Sent);
-    assert!(row.sent_ms.is_some());
+    let delivery = the_delivery(&sqlite, alert_id).await;
+    assert_eq!(delivery.state, DeliveryState::Sent);
+    assert!(delivery.sent_ms.is_some());
     assert_eq!(sink.mails().len(), 1);
+}
+
+async fn the_delivery(sqlite: &SqliteRegistry, alert_id: i64) -> Delivery {
+    let rows = delivery::of_alert(&sqlite.registry, alert_id).await;
+    rows.expect("rows").remove(0)
+}
+
+async fn outcomes(sqlite: &SqliteRegistry, delivery_id: i64) -> Vec<Outcome> {
+    let attempts = delivery::attempts(&sqlite.registry, delivery_id).await;
+    attempts.expect("attempts").iter().map(|a| a.outcome).collect()
+}
+
+async fn run_sql(sqlite: &SqliteRegistry, statement: &'static str) {
+    let mut tx = sqlite.registry.begin().await.expect("begin");
+    sqlx::raw_sql(statement).execute(&mut *tx).await.expect("changed");
+    tx.commit().await.expect("commit");
+}
+
+#[tokio::test]
+async fn what_cannot_be_noted_is_not_sent() {
+    let sqlite = sqlite().await;
+    let alert_id = with_a_delivery(&sqlite.registry).await;
+    let sink = Sink::start(&[]);
+    let stage = stage(&sqlite, sink.relay(MailTls::Starttls));
+    run_sql(
+        &sqlite,
+        "CREATE TRIGGER full BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+    )
+    .await;
+    for _ in 0..3 {
+        assert!(stage.look(now_ms()).await.is_err());
+    }
+    assert_eq!(sink.mails(), [""; 0], "one a second would go out");
+    run_sql(&sqlite, "DROP TRIGGER full").await;
+    assert_eq!(stage.look(now_ms()).await.expect("a look"), 1);
+    assert_eq!(sink.mails().len(), 1);
+    assert_eq!(the_delivery(&sqlite, alert_id).await.state, DeliveryState::Sent);
+}
+
+#[tokio::test]
+async fn a_mail_whose_outcome_cannot_be_noted_waits_and_the_doubt_is_seen() {
+    let sqlite = sqlite().await;
+    let alert_id = with_a_delivery(&sqlite.registry).await;
+    let sink = Sink::start(&[]);
+    let stage = stage(&sqlite, sink.relay(MailTls::Starttls));
+    run_sql(
+        &sqlite,
+        "CREATE TRIGGER full BEFORE UPDATE ON attempts BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+    )
+    .await;
+    let start_ms = now_ms();
+    assert_eq!(stage.look(start_ms).await.expect("a look"), 1);
+    assert_eq!(stage.look(start_ms + 30_000).await.expect("a look"), 0);
+    assert_eq!(sink.mails().len(), 1);
+    let waiting = the_delivery(&sqlite, alert_id).await;
+    assert_eq!((waiting.state, waiting.attempts), (DeliveryState::Due, 1));
+    assert!(waiting.due_ms >= start_ms + 60_000);
+    assert_eq!(outcomes(&sqlite, waiting.id).await, [Outcome::Unknown]);
+    assert_eq!(stage.metrics.deliveries_unknown.get(), 1);
+
+    run_sql(&sqlite, "DROP TRIGGER full").await;
+    assert_eq!(stage.look(waiting.due_ms).await.expect("a look"), 1);
+    assert_eq!(
+        outcomes(&sqlite, waiting.id).await,
+        [Outcome::Unknown, Outcome::Accepted]
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_can_read_holds_up_no_other() {
+    let sqlite = sqlite().await;
+    let alert_id = with_a_delivery(&sqlite.registry).await;
+    run_sql(
+        &sqlite,
+        "INSERT INTO deliveries SELECT d.id + n.id, alert_id, channel, recipient, 'later', state, due_ms - 1, \
+         created_ms, sent_ms, message_id, thread, '{', attempts FROM deliveries d, \
+         (SELECT 100 AS id UNION SELECT 200 UNION SELECT 300 UNION SELECT 400) n",
+    )
+    .await;
+    let sink = Sink::start(&[]);
+    let stage = stage(&sqlite, sink.relay(MailTls::Starttls));
+    stage.look(now_ms()).await.expect("a look");
+    stage.look(now_ms()).await.expect("a look");
+    assert_eq!(sink.mails().len(), 1);
+    assert_eq!(stage.metrics.health.set_aside.list().len(), 4);
+    let now_ms = now_ms();
+    assert_eq!(
+        stage.until_next(now_ms).await,
+        LOOK_INTERVAL,
+        "they do not keep the stage busy"
+    );
+    let mut tx = sqlite.registry.begin().await.expect("begin");
+    let sent: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE state = 'sent' AND alert_id = $1")
+            .bind(alert_id)
+            .fetch_one(&mut *tx)
+            .await
+            .expect("a number");
+    assert_eq!(sent, 1);
 }

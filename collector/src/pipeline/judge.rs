@@ -14,11 +14,12 @@ use tracing::warn;
 
 use crate::entry::{Entry, Fact, HostId};
 use crate::finding::FindingChange;
+use crate::health::Stage;
 use crate::journal::{Cursor, Journal, JournalError};
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
 use crate::registry::{self, Registry, Transaction, finding, host_state, rule_state};
-use crate::rules::{HostChange, HostNews, MemoryError, Remembered, Rules};
+use crate::rules::{HostChange, HostNews, Remembered, Rules};
 use crate::stop;
 
 /// The name of the registry's cursor.
@@ -50,8 +51,6 @@ enum JudgeError {
     Journal(#[from] JournalError),
     #[error("the registry cannot be used")]
     Registry(#[from] registry::Error),
-    #[error("the rules cannot go on from what they remember")]
-    Memory(#[from] MemoryError),
 }
 
 /// What follows from some entries.
@@ -73,6 +72,7 @@ impl Judge {
                 Err(error) => {
                     let error: &dyn std::error::Error = &error;
                     warn!(error, "facts wait to be judged");
+                    self.metrics.health.failing(Stage::Rules, error);
                 }
             }
             tokio::select! {
@@ -87,7 +87,13 @@ impl Judge {
         let mut committed = rule_state::cursor(&self.registry, CURSOR).await?;
         let mut read = committed;
         let mut committed_at = Instant::now();
-        let mut rules = Rules::restore(&rule_state::all(&self.registry).await?, committed)?;
+        let (mut rules, unreadable) = Rules::restore(&rule_state::all(&self.registry).await?, committed);
+        for error in &unreadable {
+            self.metrics
+                .health
+                .set_aside
+                .note("rule_state", &error.key(), error);
+        }
         let mut durable = self.journal.durable_position();
         loop {
             durable.mark_unchanged();
@@ -101,6 +107,7 @@ impl Judge {
                 self.journal.pass(Cursor::Rules, read).await?;
                 (committed, committed_at) = (read, Instant::now());
             }
+            self.metrics.health.well(Stage::Rules);
             if !entries.is_empty() {
                 continue;
             }
@@ -119,6 +126,9 @@ impl Judge {
             match change {
                 FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
                 FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
+                FindingChange::Unwatched { id, closed_ms } => {
+                    finding::close_unwatched(&mut tx, id, *closed_ms).await?;
+                }
             }
         }
         for ((rule, entity), state) in &results.memory {
@@ -136,7 +146,9 @@ impl Judge {
         for (change, _) in &results.findings {
             match change {
                 FindingChange::Opened(_) => self.metrics.findings_opened.inc(),
-                FindingChange::Closed { .. } => self.metrics.findings_closed.inc(),
+                FindingChange::Closed { .. } | FindingChange::Unwatched { .. } => {
+                    self.metrics.findings_closed.inc()
+                }
             }
         }
         if !results.findings.is_empty() {
@@ -190,6 +202,7 @@ async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), regi
         } => host_state::set_protection(tx, host, *protection, *at_ms, detail).await,
         HostNews::Network { at_ms, detail } => host_state::set_network(tx, host, *at_ms, detail).await,
         HostNews::State(state) => host_state::keep(tx, host, state).await,
+        HostNews::Gone { noun, key } => host_state::forget(tx, host, *noun, key).await,
         HostNews::Outdated { noun, before_ms } => {
             host_state::forget_before(tx, host, *noun, *before_ms).await
         }

@@ -174,22 +174,18 @@ pub(super) fn from_row(row: &AnyRow) -> Result<Alert> {
     })
 }
 
-/// The latest alert of a host in a category, resolved or not, locked until the transaction ends.
+/// The number of the latest alert of a host in a category, resolved or not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn latest_of(tx: &mut Transaction, host: HostId, category: Category) -> Result<Option<Alert>> {
-    let id: Option<i64> = sqlx::query_scalar(
+pub async fn latest_of(tx: &mut Transaction, host: HostId, category: Category) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar(
         "SELECT id FROM alerts WHERE host_id = $1 AND category = $2 ORDER BY id DESC LIMIT 1",
     )
     .bind(host.0)
     .bind(word(category))
     .fetch_optional(&mut **tx)
-    .await?;
-    match id {
-        Some(id) => locked(tx, id).await,
-        None => Ok(None),
-    }
+    .await?)
 }
 
 /// The alert with this number, locked until the transaction ends: a person and the alert stage may both
@@ -240,13 +236,14 @@ pub async fn of_retired_hosts(tx: &mut Transaction, limit: i64) -> Result<Vec<i6
         .await?)
 }
 
-/// When the next mail is due; `None` when none is planned.
+/// When the next mail becomes due that is not due yet; `None` when none is planned.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next_due_ms(registry: &Registry) -> Result<Option<i64>> {
+pub async fn next_due_ms(registry: &Registry, now_ms: i64) -> Result<Option<i64>> {
     Ok(
-        sqlx::query_scalar("SELECT MIN(mail_due_ms) FROM alerts WHERE mail_due_ms IS NOT NULL")
+        sqlx::query_scalar("SELECT MIN(mail_due_ms) FROM alerts WHERE mail_due_ms > $1")
+            .bind(now_ms)
             .fetch_one(registry.readers())
             .await?,
     )

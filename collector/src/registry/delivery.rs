@@ -11,6 +11,7 @@ use vong_proto::event::Severity;
 
 use super::alert::{MailKind, Verdict};
 use super::query::{json, parsed, word};
+use super::unreadable::Readable;
 use super::{Registry, Result, Transaction, next_id};
 use crate::finding::Category;
 
@@ -145,6 +146,8 @@ pub enum Outcome {
     Bounced,
     /// It could not be asked.
     Error,
+    /// The attempt was begun, and nobody could note how it ended: the mail may have gone out.
+    Unknown,
 }
 
 /// What is to be known of a new delivery.
@@ -213,65 +216,99 @@ pub async fn insert(tx: &mut Transaction, new: &NewDelivery, now_ms: i64) -> Res
     Ok(id)
 }
 
-/// The mails that are due, in the order of their dates.
+/// The mails that are due, in the order of their dates; a row that cannot be read hides no other.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn due(registry: &Registry, now_ms: i64, limit: i64) -> Result<Vec<Delivery>> {
+pub async fn due(registry: &Registry, now_ms: i64, limit: i64) -> Result<Readable<Delivery>> {
     let statement = format!(
         "SELECT {COLUMNS} FROM deliveries WHERE state = 'due' AND due_ms <= $1 ORDER BY due_ms, id LIMIT $2"
     );
-    sqlx::query(sqlx::AssertSqlSafe(statement))
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(now_ms)
         .bind(limit)
         .fetch_all(registry.readers())
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .await?;
+    Ok(Readable::of("deliveries", &rows, from_row))
 }
 
-/// When the next mail is due; `None` when none waits.
+/// When the next mail becomes due that is not due yet; `None` when none waits.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next_due_ms(registry: &Registry) -> Result<Option<i64>> {
+pub async fn next_due_ms(registry: &Registry, now_ms: i64) -> Result<Option<i64>> {
     Ok(
-        sqlx::query_scalar("SELECT MIN(due_ms) FROM deliveries WHERE state = 'due'")
+        sqlx::query_scalar("SELECT MIN(due_ms) FROM deliveries WHERE state = 'due' AND due_ms > $1")
+            .bind(now_ms)
             .fetch_one(registry.readers())
             .await?,
     )
+}
+
+/// Begins an attempt and returns its number; `None` when somebody else has taken the mail. Until
+/// [`end_attempt`] says otherwise its outcome is unknown, and the delivery stands as if it had failed:
+/// in `state`, due again at `due_ms`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn begin_attempt(
+    tx: &mut Transaction,
+    row: &Delivery,
+    at_ms: i64,
+    state: DeliveryState,
+    due_ms: i64,
+) -> Result<Option<i64>> {
+    let taken = sqlx::query(
+        "UPDATE deliveries SET state = $3, due_ms = $4, attempts = attempts + 1 \
+         WHERE id = $1 AND state = 'due' AND attempts = $2",
+    )
+    .bind(row.id)
+    .bind(row.attempts)
+    .bind(word(state))
+    .bind(due_ms)
+    .execute(&mut **tx)
+    .await?;
+    if taken.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let attempt_id = next_id(tx, "attempts").await?;
+    sqlx::query(
+        "INSERT INTO attempts (id, delivery_id, at_ms, outcome, detail, duration_ms) \
+         VALUES ($1, $2, $3, $4, '', 0)",
+    )
+    .bind(attempt_id)
+    .bind(row.id)
+    .bind(at_ms)
+    .bind(word(Outcome::Unknown))
+    .execute(&mut **tx)
+    .await?;
+    Ok(Some(attempt_id))
 }
 
 /// Keeps how an attempt ended: the delivery's state, and when to try again.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record_attempt(
+pub async fn end_attempt(
     tx: &mut Transaction,
-    id: i64,
+    attempt_id: i64,
     attempt: &Attempt,
     state: DeliveryState,
     due_ms: i64,
 ) -> Result<()> {
-    let attempt_id = next_id(tx, "attempts").await?;
-    sqlx::query(
-        "INSERT INTO attempts (id, delivery_id, at_ms, outcome, detail, duration_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(attempt_id)
-    .bind(id)
-    .bind(attempt.at_ms)
-    .bind(word(attempt.outcome))
-    .bind(super::fold::storable(&attempt.detail))
-    .bind(attempt.duration_ms)
-    .execute(&mut **tx)
-    .await?;
+    sqlx::query("UPDATE attempts SET outcome = $2, detail = $3, duration_ms = $4 WHERE id = $1")
+        .bind(attempt_id)
+        .bind(word(attempt.outcome))
+        .bind(super::fold::storable(&attempt.detail))
+        .bind(attempt.duration_ms)
+        .execute(&mut **tx)
+        .await?;
     let sent_ms = (state == DeliveryState::Sent).then_some(attempt.at_ms);
     sqlx::query(
-        "UPDATE deliveries SET state = $2, due_ms = $3, sent_ms = $4, attempts = attempts + 1 WHERE id = $1",
+        "UPDATE deliveries SET state = $2, due_ms = $3, sent_ms = $4 \
+         WHERE id = (SELECT delivery_id FROM attempts WHERE id = $1)",
     )
-    .bind(id)
+    .bind(attempt_id)
     .bind(word(state))
     .bind(due_ms)
     .bind(sent_ms)

@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 
 use super::fold::storable;
 use super::query::{json, parsed, rank, severity, word};
+use super::unreadable::Readable;
 use super::{Registry, Result, Transaction};
 use crate::entry::HostId;
 use crate::finding::Finding;
@@ -25,6 +26,9 @@ pub struct FindingRow {
     /// The alert it belongs to.
     pub alert_id: Option<i64>,
 }
+
+/// What a finding's evidence says under `ended` when nobody watches for its cause any more.
+pub const NOT_WATCHED: &str = "not_watched";
 
 const COLUMNS: &str = "id, rule, category, host_id, key, severity, opened_pos, opened_ms, judged_ms, closed_ms, \
     evidence, alert_id";
@@ -88,20 +92,41 @@ pub async fn close(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()>
     Ok(())
 }
 
-/// The findings whose last change the alert stage has not seen, in journal order.
+/// Nobody watches for a finding's cause any more; its evidence says so from now on, as `ended`.
+///
+/// # Errors
+/// When the database fails, or the evidence cannot be read.
+pub async fn close_unwatched(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()> {
+    let row = sqlx::query("SELECT evidence FROM findings WHERE id = $1 AND closed_ms IS NULL")
+        .bind(id.to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let mut evidence: Value = json(&row, "evidence")?;
+    if let Some(facts) = evidence.as_object_mut() {
+        facts.insert("ended".to_owned(), Value::from(NOT_WATCHED));
+    }
+    sqlx::query("UPDATE findings SET evidence = $2 WHERE id = $1")
+        .bind(id.to_owned())
+        .bind(evidence.to_string())
+        .execute(&mut **tx)
+        .await?;
+    close(tx, id, closed_ms).await
+}
+
+/// The findings whose last change the alert stage has not seen, in journal order; a row that cannot be
+/// read hides no other.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn unsettled(tx: &mut Transaction, limit: i64) -> Result<Vec<FindingRow>> {
+pub async fn unsettled(tx: &mut Transaction, limit: i64) -> Result<Readable<FindingRow>> {
     let statement =
         format!("SELECT {COLUMNS} FROM findings WHERE settled = 0 ORDER BY opened_pos, id LIMIT $1");
-    sqlx::query(sqlx::AssertSqlSafe(statement))
+    let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(limit)
         .fetch_all(&mut **tx)
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .await?;
+    Ok(Readable::of("findings", &rows, from_row))
 }
 
 /// The alert stage has seen a finding as it is in `row`, and raised nothing or this alert. If it was
@@ -137,19 +162,21 @@ pub async fn of_alert(registry: &Registry, alert_id: i64, limit: i64) -> Result<
         .collect()
 }
 
-/// [`of_alert`], with what this transaction has changed.
+/// [`of_alert`], with what this transaction has changed; a row that cannot be read hides no other.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_alert_within(tx: &mut Transaction, alert_id: i64, limit: i64) -> Result<Vec<FindingRow>> {
-    sqlx::query(sqlx::AssertSqlSafe(of_alert_statement()))
+pub async fn of_alert_within(
+    tx: &mut Transaction,
+    alert_id: i64,
+    limit: i64,
+) -> Result<Readable<FindingRow>> {
+    let rows = sqlx::query(sqlx::AssertSqlSafe(of_alert_statement()))
         .bind(alert_id)
         .bind(limit)
         .fetch_all(&mut **tx)
-        .await?
-        .iter()
-        .map(from_row)
-        .collect()
+        .await?;
+    Ok(Readable::of("findings", &rows, from_row))
 }
 
 fn of_alert_statement() -> String {

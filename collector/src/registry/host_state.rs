@@ -106,6 +106,20 @@ pub async fn forget_before(tx: &mut Transaction, host: HostId, noun: Noun, befor
     Ok(())
 }
 
+/// Forgets one thing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(tx: &mut Transaction, host: HostId, noun: Noun, key: &str) -> Result<()> {
+    sqlx::query("DELETE FROM host_states WHERE host_id = $1 AND noun = $2 AND key = $3")
+        .bind(host.0)
+        .bind(word(noun))
+        .bind(storable(key))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Keeps a host's protection, unless something newer is known.
 ///
 /// # Errors

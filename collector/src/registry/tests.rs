@@ -582,19 +582,19 @@ async fn a_finding_is_settled_only_as_it_was_seen(registry: Registry) {
     let alert_id = alert::insert(&mut tx, &an_alert(host, Severity::High))
         .await
         .unwrap();
-    let seen = finding::unsettled(&mut tx, 10).await.unwrap();
+    let seen = finding::unsettled(&mut tx, 10).await.unwrap().rows;
     assert_eq!((seen.len(), seen[0].judged_ms), (1, 71));
     assert_eq!(seen[0].finding, a_finding(host, "f1"));
     finding::close(&mut tx, "f1", 80).await.unwrap();
     finding::close(&mut tx, "f1", 90).await.unwrap();
     finding::settle(&mut tx, &seen[0], Some(alert_id)).await.unwrap();
-    let again = finding::unsettled(&mut tx, 10).await.unwrap();
+    let again = finding::unsettled(&mut tx, 10).await.unwrap().rows;
     assert_eq!(
         (again[0].alert_id, again[0].closed_ms),
         (Some(alert_id), Some(80))
     );
     finding::settle(&mut tx, &again[0], Some(alert_id)).await.unwrap();
-    assert_eq!(finding::unsettled(&mut tx, 10).await.unwrap(), []);
+    assert_eq!(finding::unsettled(&mut tx, 10).await.unwrap().rows, []);
     tx.commit().await.unwrap();
     assert_eq!(finding::of_alert(&registry, alert_id, 10).await.unwrap().len(), 1);
 }
@@ -631,15 +631,13 @@ async fn people_take_and_end_alerts(registry: Registry) {
         .await
         .unwrap();
     finding::open(&mut tx, &a_finding(host, "f1"), 71).await.unwrap();
-    let seen = finding::unsettled(&mut tx, 10).await.unwrap();
+    let seen = finding::unsettled(&mut tx, 10).await.unwrap().rows;
     finding::settle(&mut tx, &seen[0], Some(id)).await.unwrap();
     assert_eq!(alert::due(&mut tx, 74, 10).await.unwrap(), [0i64; 0]);
     assert_eq!(alert::due(&mut tx, 75, 10).await.unwrap(), [id]);
     assert_eq!(alert::of_retired_hosts(&mut tx, 10).await.unwrap(), [0i64; 0]);
-    let mut mailed = alert::latest_of(&mut tx, host, Category::Files)
-        .await
-        .unwrap()
-        .unwrap();
+    let latest = alert::latest_of(&mut tx, host, Category::Files).await.unwrap();
+    let mut mailed = alert::locked(&mut tx, latest.unwrap()).await.unwrap().unwrap();
     mailed.mail = Some(PlannedMail {
         kind: MailKind::Reminder,
         due_ms: 500,
@@ -680,7 +678,7 @@ async fn people_take_and_end_alerts(registry: Registry) {
             due_ms: 90
         })
     );
-    assert_eq!(alert::next_due_ms(&registry).await.unwrap(), Some(90));
+    assert_eq!(alert::next_due_ms(&registry, 0).await.unwrap(), Some(90));
     assert_eq!(
         finding::of_alert(&registry, id, 1).await.unwrap()[0].closed_ms,
         Some(90)
@@ -791,18 +789,36 @@ async fn deliveries_form_threads_and_keep_attempts(registry: Registry) {
         detail: "450 later".to_owned(),
         duration_ms: 12,
     };
-    delivery::record_attempt(
+    let mut waiting = delivery::due(&registry, 100, 10).await.unwrap().rows;
+    assert_eq!(waiting.len(), 0, "nothing is seen before its commit");
+    tx.commit().await.unwrap();
+    waiting.extend(delivery::due(&registry, 100, 10).await.unwrap().rows);
+
+    let mut tx = registry.begin().await.unwrap();
+    let mut begun = Vec::new();
+    for row in &waiting[..2] {
+        let attempt = delivery::begin_attempt(&mut tx, row, 110, DeliveryState::Due, 160).await;
+        begun.push(attempt.unwrap().unwrap());
+    }
+    let again = delivery::begin_attempt(&mut tx, &waiting[0], 110, DeliveryState::Due, 160).await;
+    assert_eq!(again.unwrap(), None, "an attempt is begun once");
+    tx.commit().await.unwrap();
+    let unknown = &delivery::attempts(&registry, ids[0]).await.unwrap()[0];
+    assert_eq!((unknown.outcome, unknown.at_ms), (Outcome::Unknown, 110));
+
+    let mut tx = registry.begin().await.unwrap();
+    delivery::end_attempt(
         &mut tx,
-        ids[0],
+        begun[0],
         &attempt(Outcome::Deferred),
         DeliveryState::Due,
         160,
     )
     .await
     .unwrap();
-    delivery::record_attempt(
+    delivery::end_attempt(
         &mut tx,
-        ids[1],
+        begun[1],
         &attempt(Outcome::Accepted),
         DeliveryState::Sent,
         100,
@@ -820,10 +836,11 @@ async fn deliveries_form_threads_and_keep_attempts(registry: Registry) {
         (rows[1].state, rows[1].sent_ms, rows[1].attempts),
         (DeliveryState::Sent, Some(110), 1)
     );
-    let due = delivery::due(&registry, 159, 10).await.unwrap();
+    let due = delivery::due(&registry, 159, 10).await.unwrap().rows;
     assert_eq!(due.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[2]]);
     assert_eq!(due[0].content, content);
-    assert_eq!(delivery::next_due_ms(&registry).await.unwrap(), Some(100));
+    assert_eq!(delivery::next_due_ms(&registry, 99).await.unwrap(), Some(100));
+    assert_eq!(delivery::next_due_ms(&registry, 100).await.unwrap(), Some(160));
     assert_eq!(
         delivery::attempts(&registry, ids[0]).await.unwrap(),
         [attempt(Outcome::Deferred)]
@@ -883,7 +900,7 @@ async fn hostile_text_is_kept_and_stops_nothing(registry: Registry) {
         detail: json!({}),
     };
     host_state::keep(&mut tx, HostId(999), &state).await.unwrap();
-    let kept = finding::unsettled(&mut tx, 10).await.unwrap();
+    let kept = finding::unsettled(&mut tx, 10).await.unwrap().rows;
     assert_eq!(kept.len(), 1, "unknown hosts stop nothing");
     assert_eq!(kept[0].finding.key, "/srv/\u{fffd}\u{202e}\n");
     assert_eq!(kept[0].finding.evidence, finding.evidence);

@@ -18,6 +18,11 @@ pub struct MemoryError {
 }
 
 impl MemoryError {
+    /// Whose memory it is: `rule/entity`.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.rule, self.entity)
+    }
+
     pub(super) fn of(state: &RuleState) -> Self {
         Self {
             rule: state.rule.clone(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vong_proto::event::{
     AgentId, AntivirusProduct, AntivirusState, BootId, Definitions, Digest, Event, FileAction, FileEvent,
-    FileMeta, Header, Lane, Origin, Presence, ProbeKind, ProbeState, Process, Reachability, Start,
-    StopReason, StreamId, Switch, Who,
+    FileMeta, Header, Lane, Origin, Presence, ProbeKind, ProbeSample, ProbeState, Process, Reachability,
+    Start, StopReason, StreamId, Switch, Who,
 };
 
 use serde_json::json;
@@ -82,7 +82,7 @@ fn keep(findings: &mut BTreeMap<String, (Finding, Option<i64>)>, judgement: &Jud
                     .entry(finding.id.clone())
                     .or_insert_with(|| (finding.clone(), None));
             }
-            FindingChange::Closed { id, closed_ms } => {
+            FindingChange::Closed { id, closed_ms } | FindingChange::Unwatched { id, closed_ms } => {
                 let (_, closed) = findings.get_mut(id).expect("only what was opened is closed");
                 closed.get_or_insert(*closed_ms);
             }
@@ -201,6 +201,20 @@ fn probe(state: Reachability, severity: Option<Severity>) -> Body {
         state,
         error: "refused".to_owned(),
         severity,
+    })
+}
+
+fn sample(name: &str) -> Body {
+    Body::ProbeSample(ProbeSample {
+        probe: name.to_owned(),
+        kind: ProbeKind::Tcp,
+        target: "portal.example:443".to_owned(),
+        interval_ms: 300_000,
+        sent: 10,
+        lost: 10,
+        latency_min_us: 0,
+        latency_mean_us: 0,
+        latency_max_us: 0,
     })
 }
 
@@ -380,6 +394,63 @@ fn a_service_is_a_finding_while_it_cannot_be_reached() {
 }
 
 #[test]
+fn a_service_that_nobody_probes_any_more_is_no_finding() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    reader.event(probe(Reachability::Unreachable, Some(Severity::High)));
+    for _ in 0..24 {
+        reader.after(300_000).event(sample("portal"));
+        reader.tick_after(15_000);
+        assert_eq!(reader.open_rules(), ["probe.unreachable"], "it is still probed");
+    }
+    reader.event(Body::Presence(Presence::Stopping(StopReason::Shutdown)));
+    reader.read(disconnected(HOST, "closed"));
+    reader.tick_after(48 * HOUR_MS);
+    assert_eq!(
+        reader.open_rules(),
+        ["probe.unreachable"],
+        "a PC that is away says nothing"
+    );
+    reader.read(connected(HOST));
+    reader.after(300_000).event(sample("portal, renamed"));
+    reader.tick_after(2 * HOUR_MS);
+    assert_eq!(
+        reader.open_rules(),
+        ["probe.unreachable"],
+        "it may be asked once an hour"
+    );
+    let judgement = reader.tick_after(HOUR_MS / 4);
+    assert!(matches!(
+        judgement.findings[..],
+        [FindingChange::Unwatched { .. }]
+    ));
+    assert_eq!(
+        judgement.hosts[0].news,
+        HostNews::Gone {
+            noun: Noun::Probe,
+            key: "portal".to_owned()
+        }
+    );
+    assert_eq!(reader.open_rules(), [""; 0]);
+}
+
+#[test]
+fn names_of_former_probes_leave_room_for_new_ones() {
+    let mut reader = Reader::new();
+    let named = |name: String, state| match probe(state, Some(Severity::High)) {
+        Body::ProbeState(probe) => Body::ProbeState(ProbeState { probe: name, ..probe }),
+        other => other,
+    };
+    for number in 0..300 {
+        reader
+            .after(1_000)
+            .event(named(format!("p{number}"), Reachability::Reachable));
+    }
+    reader.event(named("p300".to_owned(), Reachability::Unreachable));
+    assert_eq!(reader.open_rules(), ["probe.unreachable"]);
+}
+
+#[test]
 fn a_pc_that_goes_without_a_goodbye_is_silent_after_three_minutes() {
     let mut reader = Reader::new();
     reader.read(connected(HOST));
@@ -464,7 +535,10 @@ fn what_is_not_ours_is_not_restored() {
         state("files", "x", "{}"),
         state("files", "1", "["),
     ] {
-        assert!(Rules::restore(&[broken], 0).is_err());
+        let sound = state("silence", "1", "{\"connected\":true}");
+        let (rules, unreadable) = Rules::restore(&[broken, sound.clone()], 0);
+        assert_eq!(unreadable.len(), 1);
+        assert_eq!(rules, Rules::restore(&[sound], 0).0, "the others go on");
     }
 }
 
@@ -482,6 +556,8 @@ fn any_body() -> impl Strategy<Value = Body> {
         Just(probe(Reachability::Reachable, Some(Severity::High))),
         Just(probe(Reachability::Unreachable, Some(Severity::High))),
         Just(probe(Reachability::Unknown, None)),
+        Just(sample("portal")),
+        Just(sample("other")),
     ]
 }
 
@@ -531,7 +607,9 @@ fn restarted(memory: &BTreeMap<(String, String), String>, judged: u64) -> Rules 
             state: state.clone(),
         })
         .collect();
-    Rules::restore(&states, judged).expect("what was remembered can be restored")
+    let (rules, unreadable) = Rules::restore(&states, judged);
+    assert!(unreadable.is_empty(), "what was remembered can be restored");
+    rules
 }
 
 proptest! {

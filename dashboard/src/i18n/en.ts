@@ -434,6 +434,7 @@ export const en = {
     deferred: 'Deferred, will be sent again',
     bounced: 'Refused by the mail server',
     error: 'Connection fault',
+    unknown: 'Not known whether it went out; may come twice',
   },
   channel: { mail: 'E-mail' },
   evidence: {

@@ -434,6 +434,7 @@ export const vi = {
     deferred: 'Tạm hoãn, sẽ gửi lại',
     bounced: 'Máy chủ thư từ chối',
     error: 'Lỗi kết nối',
+    unknown: 'Không rõ đã gửi được hay chưa, có thể gửi lặp',
   },
   channel: { mail: 'Thư điện tử' },
   evidence: {

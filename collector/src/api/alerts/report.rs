@@ -124,6 +124,8 @@ pub(in crate::api) enum AttemptOutcome {
     Bounced,
     /// The mail server could not be asked.
     Error,
+    /// It was begun, and how it ended could not be noted.
+    Unknown,
 }
 
 /// One try to tell somebody.
@@ -276,6 +278,7 @@ impl From<Outcome> for AttemptOutcome {
             Outcome::Deferred => Self::Deferred,
             Outcome::Bounced => Self::Bounced,
             Outcome::Error => Self::Error,
+            Outcome::Unknown => Self::Unknown,
         }
     }
 }

@@ -598,7 +598,7 @@ export interface components {
          * @description How a try to tell somebody ended.
          * @enum {string}
          */
-        AttemptOutcome: "accepted" | "deferred" | "bounced" | "error";
+        AttemptOutcome: "accepted" | "deferred" | "bounced" | "error" | "unknown";
         /** @description One try to tell somebody. */
         AttemptReport: {
             /**
