@@ -7,6 +7,7 @@
 //! Nothing here is made with the crates under test: an oracle that shares their code shares their faults.
 
 pub mod api;
+pub mod clamd;
 pub mod clickhouse;
 pub mod mail;
 pub mod poll;
