@@ -1,4 +1,4 @@
-# What a developer runs. Each target is one program in packaging/dev/, which explains itself with --help.
+# What a developer runs. Each target is one program, in packaging/dev/ or tests/bench/, which explains itself with --help.
 
 .PHONY: help run test prove bench screenshot fmt clean
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ prove: ## one file with a random name, one stopped service, and what became of t
 	@packaging/dev/prove
 
 bench: ## the figures, into target/bench/report.json; one alone: make bench NAME=first_alert
-	@packaging/dev/bench $(NAME)
+	@tests/bench/run $(NAME)
 
 screenshot: ## the pictures in docs/, from the real program
 	@packaging/dev/screenshot

@@ -57,8 +57,12 @@ class CargoTool:
     options: tuple[str, ...] = field(default=())
 
 
+# Daemons lie where an ordinary user's PATH does not reach.
+DAEMON_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+
+
 def command(name: str) -> Callable[[], bool]:
-    return lambda: shutil.which(name) is not None
+    return lambda: shutil.which(name, path=DAEMON_PATH) is not None
 
 
 def any_file(pattern: str) -> Callable[[], bool]:
@@ -68,7 +72,8 @@ def any_file(pattern: str) -> Callable[[], bool]:
 VENV = Need("python venv", ("python3-venv",), "keeps aiosmtpd, the test mail server, apart from the system",
             lambda: VENV_PYTHON.exists() or python_runs("import ensurepip, venv"))  # fmt: skip
 OPENSSL = Need("openssl", ("openssl",), "makes the test mail server's certificate", command("openssl"))
-COMPILER = Need("C compiler", ("gcc", "libc6-dev"), "builds SQLite and zstd", command("cc"))
+COMPILER = Need("C compiler", ("gcc", "libc6-dev"), "builds SQLite and zstd",
+                lambda: command("cc")() and any_file("usr/include/stdio.h")())  # fmt: skip
 CHROMIUM = Need("chromium", ("chromium",), "the browser story and the screenshot", command("chromium"))
 FONTS = Need("Vietnamese fonts", ("fonts-noto-core",), "the dashboard's text in the browser story",
              any_file("usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"))  # fmt: skip
@@ -162,6 +167,13 @@ def ensure_toolchains() -> None:
     if shutil.which("npm") is None:
         raise Failure("npm is missing, although node is there (Debian: apt-get install npm)")
     ensure([COMPILER])
+
+
+def ensure_rust_components() -> None:
+    """Formatter and linter are parts of Rust that a minimal installation leaves out."""
+    for component, program in (("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")):
+        if shutil.which(program) is None:
+            raise Failure(f"{program} is missing; run `rustup component add {component}`")
 
 
 def check_version(program: str, minimum: tuple[int, ...], remedy: str) -> None:

@@ -281,7 +281,7 @@ def toml(sections: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def build() -> tuple[Path, Path]:
+def build(profile: str = "dev") -> tuple[Path, Path]:
     """Builds binaries and dashboard and fetches the engine; the answer is where binaries and engine lie."""
     machine.ensure_toolchains()
     machine.ensure_venv()
@@ -291,9 +291,10 @@ def build() -> tuple[Path, Path]:
     build_dashboard()
     started = time.monotonic()
     environment = {**os.environ, "CARGO_TARGET_DIR": str(machine.target_folder())}
-    machine.run(["cargo", "build", "--quiet", "-p", "vong-agent", "-p", "vong-collector"], "building", environment)
+    machine.run(["cargo", "build", "--quiet", "--profile", profile, "-p", "vong-agent", "-p", "vong-collector"], "building", environment)
     machine.say(f"agent and collector are built ({time.monotonic() - started:.1f} s)")
-    return machine.target_folder() / "debug", Path(engine.stdout.strip())
+    # Cargo's folder for the profile "dev" is called "debug".
+    return machine.target_folder() / {"dev": "debug"}.get(profile, profile), Path(engine.stdout.strip())
 
 
 def build_dashboard() -> None:
