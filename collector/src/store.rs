@@ -24,6 +24,7 @@ mod batch;
 mod migrate;
 mod query;
 mod row;
+mod tempo;
 mod writer;
 
 /// ClickHouse's servers close idle connections after 3 s.

@@ -19,6 +19,7 @@ use vong_proto::event::{Lane, StreamId};
 
 use super::batch::together;
 use super::row::{EventRow, Rows, SampleRow};
+use super::tempo::Tempo;
 use super::{Store, StoreError};
 use crate::entry::{Entry, HostId};
 use crate::journal::{Cursor, InsertPlan, Journal, SetAside};
@@ -27,13 +28,6 @@ use crate::metrics::Metrics;
 /// What is read from the journal at once. The bytes are packed ones: as rows they may take fifty times as much.
 const MAX_ENTRIES: usize = 4_096;
 const MAX_BYTES: usize = 4 << 20;
-/// Between two inserts lies at least this, and [`REST_RATIO`] times the last one's duration: each insert makes
-/// a part and costs fsyncs, so a slow disk gets fewer, larger ones.
-const SHORTEST_TICK: Duration = Duration::from_millis(100);
-const LONGEST_TICK: Duration = Duration::from_secs(1);
-const REST_RATIO: u32 = 8;
-/// An insert of so many rows has earned its part: the next may follow at once, as after an outage.
-const NO_REST_ROWS: usize = 20_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A connection that takes nothing for so long is given up, and the insert sent again.
@@ -82,6 +76,7 @@ impl Store {
             stop,
             passed,
         };
+        let (mut tempo, mut last_end) = (Tempo::default(), Instant::now());
         while !*writer.stop.borrow() {
             let started = Instant::now();
             let entries = writer.next_entries().await?;
@@ -93,10 +88,10 @@ impl Store {
             if writer.write(&rows, last.pos).await?.is_err() {
                 break;
             }
-            if rows.count() < NO_REST_ROWS {
-                let tick = (started.elapsed() * REST_RATIO).clamp(SHORTEST_TICK, LONGEST_TICK);
-                writer.rest_until(started + tick).await;
-            }
+            let end = Instant::now();
+            let rest = tempo.rest(rows.count(), end - last_end, end - started);
+            last_end = end;
+            writer.rest_until(end + rest).await;
         }
         Ok(())
     }
