@@ -34,28 +34,28 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML, or a value has the wrong type.
-    #[error("{path}: {problem}")]
+    #[error("{origin}: {problem}")]
     Parse {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the environment variable.
+        origin: String,
         /// What is wrong, and in which line.
         problem: String,
     },
     /// A key that nobody knows.
-    #[error("{path}: unknown key {key:?}{suggestion}")]
+    #[error("{origin}: unknown key {key:?}{suggestion}")]
     UnknownKey {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the environment variable.
+        origin: String,
         /// The key, with its section.
         key: String,
         /// `; did you mean …?`, or nothing.
         suggestion: String,
     },
     /// A value that cannot be right.
-    #[error("{path}: {key}: {problem}")]
+    #[error("{origin}: {key}: {problem}")]
     Value {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the environment variable.
+        origin: String,
         /// The key, with its section.
         key: &'static str,
         /// What is wrong, and what would be right.
@@ -297,9 +297,17 @@ impl Config {
             })?,
             None => String::new(),
         };
-        let path = path.unwrap_or(Path::new("environment"));
-        let config = raw::parse(path, &text, environment)?;
-        config.check(path)?;
+        let file = path.map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+        Self::read(&file, &text, environment)
+    }
+
+    fn read(
+        file: &str,
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let (config, origins) = raw::parse(file, text, environment)?;
+        config.check(&origins)?;
         Ok(config)
     }
 
@@ -352,10 +360,10 @@ impl Config {
         self.data.join("ca")
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+    fn check(&self, origins: &raw::Origins) -> Result<(), ConfigError> {
         let fault = |key, problem: &str| {
             Err(ConfigError::Value {
-                path: path.to_owned(),
+                origin: origins.of(key),
                 key,
                 problem: problem.to_owned(),
             })
@@ -401,9 +409,7 @@ mod tests {
         let environment = environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let config = raw::parse(Path::new("collector.toml"), text, environment)?;
-        config.check(Path::new("collector.toml"))?;
-        Ok(config)
+        Config::read("collector.toml", text, environment)
     }
 
     fn fault(text: &str) -> String {
@@ -442,6 +448,34 @@ mod tests {
         assert!(
             error.to_string().contains("did you mean \"mail.port\"?"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_fault_from_the_environment_names_the_variable() {
+        let check = |variable: &str, value: &str, expected: &str| {
+            let file = "[mail]\nhost = \"m\"\nfrom = \"a@b\"";
+            let said = parse(file, &[(variable, value)])
+                .expect_err("a fault")
+                .to_string();
+            assert!(said.starts_with(&format!("{variable}: {expected}")), "{said}");
+        };
+        check("VONG_COLLECTOR__MAIL__PORT", "many", "mail.port: invalid type");
+        check(
+            "VONG_COLLECTOR__MAIL__TLS",
+            "none",
+            "mail.tls: \"none\" is only accepted",
+        );
+        check(
+            "VONG_COLLECTOR__MAIL__PROT",
+            "1",
+            "unknown key \"mail.prot\"; did you mean \"mail.port\"?",
+        );
+        check("VONG_COLLECTOR__MAIL", "1", "mail: invalid type");
+        check(
+            "VONG_COLLECTOR__DATA",
+            "relative",
+            "data: must be an absolute path",
         );
     }
 

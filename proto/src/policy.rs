@@ -5,6 +5,7 @@
 //! newer collector can add sections; the collector, where people write, refuses them.
 
 use serde::{Deserialize, Serialize};
+use serde_path_to_error::Segment;
 
 use crate::event::{ProbeKind, Severity};
 
@@ -159,8 +160,10 @@ impl Policy {
     /// # Errors
     /// The first fault, with its place.
     pub fn from_json(document: &str) -> Result<Policy, PolicyFault> {
-        let policy: Policy =
-            serde_json::from_str(document).map_err(|error| PolicyFault::Unreadable(error.to_string()))?;
+        let mut json = serde_json::Deserializer::from_str(document);
+        let policy: Policy = serde_path_to_error::deserialize(&mut json).map_err(unreadable)?;
+        json.end()
+            .map_err(|error| PolicyFault::Unreadable(error.to_string()))?;
         policy.check()?;
         Ok(policy)
     }
@@ -194,6 +197,22 @@ impl Policy {
             check_probe(&format!("network.probes[{i}]"), probe)?;
         }
         Ok(())
+    }
+}
+
+/// Names the key when there is one: whoever wrote TOML or used a form never saw the JSON's lines.
+fn unreadable(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyFault {
+    let is_known = |part: &Segment| !matches!(part, Segment::Unknown);
+    let known = error.path().iter().len() > 0 && error.path().iter().all(is_known);
+    let place = error.path().to_string();
+    let problem = error.into_inner().to_string();
+    let without_line = problem
+        .rsplit_once(" at line ")
+        .map_or(problem.as_str(), |(words, _)| words);
+    if known {
+        fault(place, without_line)
+    } else {
+        PolicyFault::Unreadable(problem)
     }
 }
 
@@ -309,6 +328,17 @@ mod tests {
             fault_of(r#"{"network": {"probes": [{"name": "a", "kind": "tcp", "target": "portal"}]}}"#),
             r#"network.probes[0].target: "portal" is not host:port"#
         );
+        assert_eq!(
+            fault_of(
+                r#"{"network": {"probes": [{"name": "a", "kind": "tcp", "target": "h:1", "threshold": "x"}]}}"#
+            ),
+            r#"network.probes[0].threshold: invalid type: string "x", expected u32"#
+        );
+        assert_eq!(
+            fault_of(r#"{"files": {"watches": [{"name": "a"}]}}"#),
+            "files.watches[0]: missing field `path`"
+        );
+        assert!(fault_of("{").starts_with("the policy document cannot be read: EOF"));
         assert_eq!(
             fault_of(r#"{"files": {"watches": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}}"#),
             r#"files.watches: the name "a" stands twice; names must be unique"#

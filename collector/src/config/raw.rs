@@ -1,6 +1,6 @@
 //! From text and environment to a configuration whose values nobody has judged yet.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
@@ -40,34 +40,67 @@ const KEYS: &[&str] = &[
 /// Two names this alike are taken for a slip of the pen.
 const ALIKE: f64 = 0.75;
 
+/// Where values come from, for whoever has to mend one.
+pub(super) struct Origins {
+    file: String,
+    /// The environment variable of each key that was overridden.
+    variables: BTreeMap<String, String>,
+}
+
+impl Origins {
+    /// Where a key's value comes from: an environment variable, else the file.
+    pub(super) fn of(&self, key: &str) -> String {
+        let section = key.split('.').next().unwrap_or(key);
+        let variable = self.variables.get(key).or_else(|| self.variables.get(section));
+        variable.unwrap_or(&self.file).clone()
+    }
+}
+
 pub(super) fn parse(
-    path: &Path,
+    file: &str,
     text: &str,
     environment: impl Iterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
-    let fault = |problem: String| ConfigError::Parse {
-        path: path.to_owned(),
-        problem,
+) -> Result<(Config, Origins), ConfigError> {
+    let in_file = |error: toml::de::Error| ConfigError::Parse {
+        origin: file.to_owned(),
+        problem: error.to_string().trim_end().to_owned(),
     };
     // The text alone first: its faults have line numbers, which the merged table has not.
-    if let Err(error) = toml::from_str::<Config>(text) {
-        return Err(fault(error.to_string().trim_end().to_owned()));
-    }
-    let mut table: Table = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+    toml::from_str::<Config>(text).map_err(in_file)?;
+    let mut table: Table = toml::from_str(text).map_err(in_file)?;
+    let mut variables = BTreeMap::new();
     for (name, value) in environment {
         if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
-            set(&mut table, &key.to_lowercase(), &value)
-                .map_err(|problem| fault(format!("{name}: {problem}")))?;
+            let key = key.to_lowercase().replacen("__", ".", 1);
+            set(&mut table, &key, &value);
+            variables.insert(key, name);
         }
     }
+    let origins = Origins {
+        file: file.to_owned(),
+        variables,
+    };
+    let config = deserialize(table, &origins)?;
+    Ok((config, origins))
+}
+
+fn deserialize(table: Table, origins: &Origins) -> Result<Config, ConfigError> {
     let mut unknown = None;
-    let config = serde_ignored::deserialize(Value::Table(table), |key| {
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(Value::Table(table), &mut track);
+    let config = serde_ignored::deserialize::<_, _, Config>(tracked, |key| {
         unknown.get_or_insert_with(|| key.to_string());
-    })
-    .map_err(|error: toml::de::Error| fault(error.to_string().trim_end().to_owned()))?;
+    });
+    let config = config.map_err(|error: toml::de::Error| {
+        let key = track.path().to_string();
+        ConfigError::Parse {
+            origin: origins.of(&key),
+            problem: format!("{key}: {}", error.message()),
+        }
+    })?;
     match unknown {
         Some(key) => Err(ConfigError::UnknownKey {
-            path: path.to_owned(),
+            origin: origins.of(&key),
             suggestion: suggestion(&key),
             key,
         }),
@@ -75,25 +108,21 @@ pub(super) fn parse(
     }
 }
 
-/// Sets `section__key`; a value that reads as TOML is taken as such, anything else is text.
-fn set(table: &mut Table, key: &str, text: &str) -> Result<(), String> {
+/// Sets `section.key`; a value that reads as TOML is taken as such, anything else is text.
+fn set(table: &mut Table, key: &str, text: &str) {
     let read = toml::from_str::<Table>(&format!("value = {text}"))
         .ok()
         .and_then(|mut line| line.remove("value"));
     let value = read.unwrap_or_else(|| Value::String(text.to_owned()));
-    match key.split_once("__") {
-        None => {
-            table.insert(key.to_owned(), value);
-        }
-        Some((section, key)) => {
-            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-            let section = section
-                .as_table_mut()
-                .ok_or("is a value in the file, not a section")?;
-            section.insert(key.to_owned(), value);
-        }
+    let Some((section, key)) = key.split_once('.') else {
+        table.insert(key.to_owned(), value);
+        return;
+    };
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    // A section that another variable has made a value is refused as such.
+    if let Some(section) = section.as_table_mut() {
+        section.insert(key.to_owned(), value);
     }
-    Ok(())
 }
 
 fn suggestion(key: &str) -> String {
@@ -118,7 +147,9 @@ mod tests {
                 Some((section, key)) => format!("[{section}]\n{key} = {{}}"),
                 None => format!("{key} = {{}}"),
             };
-            let error = parse(Path::new("f"), &text, std::iter::empty()).expect_err("no key is a table");
+            let error = parse("f", &text, std::iter::empty())
+                .err()
+                .expect("no key is a table");
             assert!(matches!(error, ConfigError::Parse { .. }), "{key}: {error}");
         }
     }
