@@ -240,7 +240,7 @@ async fn an_enrolment_that_was_cut_off_while_it_took_over_is_completed() {
 }
 
 /// Waits for the agent to ask for a new certificate, and keeps it answering meanwhile.
-async fn renewal_asked(line: &mut Line) -> Vec<u8> {
+async fn renewal_asked(line: &mut Line) -> Option<Vec<u8>> {
     for echo in 0..100 {
         let beat = Heartbeat {
             wall_ms: clock::wall_ms(),
@@ -250,13 +250,13 @@ async fn renewal_asked(line: &mut Line) -> Vec<u8> {
         line.write(CollectorFrame::Heartbeat(beat)).await;
         loop {
             match line.read().await {
-                AgentFrame::Renew { csr_der } => return csr_der,
+                AgentFrame::Renew { csr_der } => return Some(csr_der),
                 AgentFrame::Heartbeat(beat) if beat.answer => break,
                 _ => {}
             }
         }
     }
-    panic!("an agent that is never silent does not renew its certificate");
+    None
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn a_certificate_in_its_last_third_is_renewed_while_the_agent_has_much_to_
 
     let (mut line, _) = collector.welcome([0; 4], false).await;
     let csr_der = renewal_asked(&mut line).await;
-    let renewed = collector.sign(csr_der, Life::LONG);
+    let renewed = collector.sign(csr_der.expect("asked though it is never silent"), Life::LONG);
     line.write(CollectorFrame::Renewed(renewed)).await;
     // The agent reads in order: what it answers to the next frame it says with the new certificate in place.
     line.write(policy("{}", 1)).await;

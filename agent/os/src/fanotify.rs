@@ -221,8 +221,9 @@ impl Mount {
         let folder = wire::open_handle(&self.folder, handle)?;
         let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
         let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
-        // A removed folder that somebody still holds open has a path that leads nowhere.
-        if path.ends_with(b" (deleted)") {
+        // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
+        // nothing: anybody may give a folder such a name.
+        if path.ends_with(b" (deleted)") && rustix::fs::fstat(&folder)?.st_nlink == 0 {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(path)

@@ -1,7 +1,7 @@
 //! Raw operating-system calls of the agent behind safe functions: the only unsafe code on the PC.
 //!
 //! Each module is a face with one signature for every system; its body is chosen by a `#[path]` line.
-//! What only one system has (fanotify) is a module of that system alone, and the sensor that uses it
+//! What only one system has (fanotify, the table of mounts) is a module of that system alone, and the sensor that uses it
 //! chooses its own body in the same way.
 
 pub mod clock;
@@ -12,6 +12,8 @@ pub mod fanotify;
 pub mod file;
 pub mod host;
 pub mod local;
+#[cfg(target_os = "linux")]
+pub mod mounts;
 pub mod network;
 pub mod process;
 pub mod rights;

@@ -60,7 +60,7 @@ use limit::{Limit, missing_code};
 use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Identity, identity, spelt_by_system, stamp};
-use task::{Comparison, Progress, Task};
+use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
 use watch::{WatchSet, Watched};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
@@ -126,6 +126,7 @@ pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> 
         tasks: VecDeque::new(),
         roots: HashMap::new(),
         roots_due: Instant::now(),
+        mounts_seen_ms: clock::wall_ms(),
         recovery_due: Instant::now(),
         deaf: Vec::new(),
         deaf_due: Instant::now() + DEAF_INTERVAL,
@@ -148,6 +149,8 @@ struct Files {
     /// What stood at each watch's path when it was last looked at.
     roots: HashMap<String, Option<Identity>>,
     roots_due: Instant,
+    /// When it was last certain what is mounted below the watches.
+    mounts_seen_ms: i64,
     recovery_due: Instant,
     /// Roots in which not every change is heard of.
     deaf: Vec<Vec<u8>>,
@@ -197,10 +200,8 @@ impl Files {
             return Ok(LOOK_UP);
         };
         match task {
-            Task::Forget(root) => {
-                let root = root.clone();
-                if !self.looker.forget(&root)? {
-                    self.looker.memory.set(root_key(&root), None)?;
+            Task::Forget(forgetting) => {
+                if !forgetting.advance(&mut self.looker)? {
                     self.tasks.pop_front();
                 }
             }
@@ -246,7 +247,34 @@ impl Files {
             .watches
             .iter()
             .any(|watch| self.roots.get(&watch.path) != Some(&identity(&watch.path)));
-        if changed { self.arm() } else { Ok(()) }
+        let remounted = self.source.remounted(&self.looker.watches);
+        if changed || !remounted.is_empty() {
+            self.arm()?;
+        }
+        let until_ms = clock::wall_ms();
+        for point in remounted {
+            self.compare_remounted(point, until_ms);
+        }
+        self.mounts_seen_ms = until_ms;
+        Ok(())
+    }
+
+    /// Compares what lies at a mount point now, and says for how long nothing was heard from there.
+    fn compare_remounted(&mut self, point: Vec<u8>, until_ms: i64) {
+        if self.looker.watches.find(&point).is_none() {
+            return;
+        }
+        self.looker.memory.report(event_now(
+            Lane::Events,
+            Body::Blind(Blind {
+                sensor: Sensor::Files,
+                scope: point.clone(),
+                since_ms: self.mounts_seen_ms.min(until_ms),
+                until_ms,
+                reason: "remounted".to_owned(),
+            }),
+        ));
+        self.compare_below(point, until_ms.saturating_mul(1_000_000));
     }
 
     /// Listens to what the policy says, and compares what has not been listened to.
@@ -311,7 +339,7 @@ impl Files {
         let comparison = if seen_before.as_ref() == Some(&stamp) {
             Comparison::new(root.clone(), root.clone(), heard_since_ns)
         } else {
-            if seen_before.is_none() {
+            if seen_before.is_none_or(|stamp| stamp == FORGETTING) {
                 self.looker.unfinished.push(root.clone());
             }
             Comparison::first(root.clone(), heard_since_ns, stamp)
@@ -409,10 +437,12 @@ impl Files {
     /// Forgets the roots of earlier policies, so that one that returns is looked at for the first time.
     fn forget_others(&mut self, watches: &WatchSet) -> Result<(), MemoryError> {
         self.looker.memory.settle()?;
+        // One that is watched again keeps what is not forgotten yet; the rest begins anew.
+        self.tasks.retain(|task| !matches!(task, Task::Forget(_)));
         for (key, _) in self.looker.memory.page(ROOT_PREFIX, ROOTS_PAGE)? {
             let Some(root) = root_of(&key) else { break };
             if !watches.iter().any(|watched| watched.root == root) {
-                self.tasks.push_back(Task::Forget(root.to_vec()));
+                self.tasks.push_back(Task::Forget(Forgetting::new(root.to_vec())));
             }
         }
         Ok(())

@@ -354,6 +354,7 @@ export const en = {
   blindReason: {
     queue_overflow: 'the operating system’s queue overflowed',
     agent_stopped: 'the agent was not running',
+    remounted: 'a file system was mounted or unmounted there',
     watch_limit: 'more folders than can be watched',
     event_too_large: 'the event was larger than allowed',
     source_failed: 'the operating system’s notifications failed',

@@ -356,6 +356,7 @@ export const vi = {
   blindReason: {
     queue_overflow: 'hàng đợi của hệ điều hành bị tràn',
     agent_stopped: 'phần mềm giám sát không chạy',
+    remounted: 'có ổ đĩa vừa được gắn vào hoặc tháo ra ở đó',
     watch_limit: 'vượt số thư mục theo dõi được',
     event_too_large: 'sự kiện lớn hơn mức cho phép',
     source_failed: 'nguồn thông báo của hệ điều hành bị lỗi',

@@ -31,7 +31,7 @@ struct State {
 /// Events have been lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lost {
-    /// Why: `queue_overflow`, `watch_limit` or `source_failed`.
+    /// Why: `queue_overflow`, `watch_limit`, `source_failed` or `remounted`.
     pub(super) reason: &'static str,
     /// The last moment when certainly none was missing, by the wall clock.
     pub(super) since_ms: i64,

@@ -7,7 +7,7 @@
 //! A value is 80 bytes:
 //!
 //! ```text
-//! version u8 | kind u8 | digest code u8 | - u8 | mode u32 | owner u32 | - u32
+//! version u8 | kind u8 | digest code u8 | read too soon u8 | mode u32 | owner u32 | - u32
 //! size u64 | mtime_ns i64 | ctime_ns i64 | inode u64 | sha-256 32 bytes, zeros when there is none
 //! ```
 
@@ -28,6 +28,9 @@ pub(super) struct Known {
     pub(super) facts: Facts,
     /// What the content said.
     pub(super) mark: Mark,
+    /// The content was read so soon after its last change that a further one may have left no other times: that
+    /// nothing else has changed says nothing then.
+    pub(super) too_soon: bool,
 }
 
 /// The digest of a content, or why there is none.
@@ -97,12 +100,17 @@ impl Known {
         if self.facts.kind == Kind::Folder && facts.kind == Kind::Folder {
             return same_rights(&self.facts, facts);
         }
-        self.mark != Mark::Changing && self.facts == *facts
+        self.holds() && self.facts == *facts
     }
 
     /// Whether only rights or owner can have changed, so that the digest still holds.
     pub(super) fn has_content_of(&self, facts: &Facts) -> bool {
-        self.mark != Mark::Changing && same_content_marks(&self.facts, facts)
+        self.holds() && same_content_marks(&self.facts, facts)
+    }
+
+    /// Whether a change would certainly show in the facts.
+    fn holds(&self) -> bool {
+        self.mark != Mark::Changing && !self.too_soon
     }
 
     /// What happened to a path between two looks at it; `None` when nothing did.
@@ -138,7 +146,7 @@ impl Known {
             _ => [0; 32],
         };
         let mut value = Vec::with_capacity(VALUE_BYTES);
-        value.extend([VERSION, kind_code(kind), self.mark.code(), 0]);
+        value.extend([VERSION, kind_code(kind), self.mark.code(), self.too_soon.into()]);
         value.extend(mode.to_be_bytes());
         value.extend(owner.to_be_bytes());
         value.extend([0; 4]);
@@ -168,6 +176,7 @@ impl Known {
                 inode: u64::from_be_bytes(part(value, 40)?),
             },
             mark: Mark::from_code(value[2], part(value, 48)?)?,
+            too_soon: value[3] != 0,
         })
     }
 }
@@ -264,6 +273,7 @@ mod tests {
                 owner: 1_000,
             },
             mark,
+            too_soon: false,
         }
     }
 
@@ -307,6 +317,20 @@ mod tests {
     }
 
     #[test]
+    fn a_content_read_too_soon_is_read_again_though_nothing_shows() {
+        let mut known = file(3, 10, Mark::Sha256([1; 32]));
+        assert!(known.is_still(&known.facts) && known.has_content_of(&known.facts));
+        known.too_soon = true;
+        assert!(!known.is_still(&known.facts));
+        assert!(!known.has_content_of(&known.facts));
+        let rewritten = Known {
+            mark: Mark::Sha256([2; 32]),
+            ..known
+        };
+        assert_eq!(known.compare(&rewritten), Some(FileAction::Modified));
+    }
+
+    #[test]
     fn keys_sort_as_a_walk_goes() {
         let mut paths = ["/a-b", "/a/x", "/a", "/a/x/y", "/a.txt"];
         paths.sort_by_key(|path| key_of(path.as_bytes()));
@@ -325,8 +349,8 @@ mod tests {
             Just(Mark::NotAFile),
         ];
         let kind = prop_oneof![Just(Kind::File), Just(Kind::Folder), Just(Kind::Other)];
-        (kind, any::<(u64, i64, i64, u64, u32, u32)>(), mark).prop_map(
-            |(kind, (size, mtime_ns, ctime_ns, inode, mode, owner), mark)| Known {
+        (kind, any::<(u64, i64, i64, u64, u32, u32)>(), mark, any::<bool>()).prop_map(
+            |(kind, (size, mtime_ns, ctime_ns, inode, mode, owner), mark, too_soon)| Known {
                 facts: Facts {
                     kind,
                     size,
@@ -338,6 +362,7 @@ mod tests {
                     owner,
                 },
                 mark,
+                too_soon,
             },
         )
     }

@@ -3,16 +3,19 @@
 //! fanotify knows who did it and needs no watch per folder, but needs privilege, and some file systems
 //! (overlayfs, some network mounts) refuse it. Each root is tried on its own.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
 use vong_os::file::{Kind, look, path_of};
+use vong_os::mounts::MountTable;
 
 use super::Hearing;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Lost};
 use super::limit::Limit;
 use super::listener::Listener;
 use super::watch::{WatchSet, Watched};
+use crate::clock;
 
 #[path = "linux/folders.rs"]
 mod folders;
@@ -24,6 +27,7 @@ mod mounts;
 mod recent;
 
 use marks::Marks;
+use mounts::{Mounted, mounted_below, places_within};
 
 /// The agent lacks the right to ask who.
 const UNPRIVILEGED: &str = "unprivileged";
@@ -34,6 +38,9 @@ pub(super) struct Source {
     inbox: Arc<Inbox>,
     marks: Result<Marks, String>,
     listener: Option<Listener>,
+    table: Option<MountTable>,
+    /// What was mounted below the watches when they were last armed.
+    mounted: HashSet<Mounted>,
 }
 
 impl Source {
@@ -47,7 +54,27 @@ impl Source {
             inbox,
             marks,
             listener: None,
+            table: MountTable::open().ok(),
+            mounted: HashSet::new(),
         }
+    }
+
+    /// Where below the watches something has been mounted or unmounted since they were armed: they are to be
+    /// armed again, and what lies there is not what lay there before.
+    pub(super) fn remounted(&self, watches: &WatchSet) -> Vec<Vec<u8>> {
+        if !self
+            .table
+            .as_ref()
+            .is_some_and(|table| table.has_changed().unwrap_or(true))
+        {
+            return Vec::new();
+        }
+        let now = mounted_below(watches);
+        let changed = now.symmetric_difference(&self.mounted);
+        let mut points: Vec<Vec<u8>> = changed.map(|mounted| mounted.point.clone()).collect();
+        points.sort();
+        points.dedup();
+        points
     }
 
     /// Listens to these watches from now on, and not to others. What was listened to before and still is
@@ -57,9 +84,23 @@ impl Source {
             .iter()
             .filter(|watched| look(&path_of(&watched.root)).is_ok())
             .collect();
+        let began_ms = clock::wall_ms();
+        let before = std::mem::replace(&mut self.mounted, mounted_below(watches));
+        let mounted = &self.mounted;
+        // The listener has lost the folders that a file system was mounted over: it begins anew when they appear.
+        let begins_anew = !before.is_subset(mounted) && self.listener.take().is_some();
         let (unmarked, mut limits) = match &mut self.marks {
-            Ok(marks) => marks.arm(watches, &roots),
-            Err(reason) => (roots.into_iter().cloned().collect(), vec![Limit::who(reason)]),
+            Ok(marks) => marks.arm(watches, &roots, mounted),
+            Err(reason) => {
+                let places = |root: &&Watched| {
+                    let moved = |point| root.moved_to(point);
+                    places_within(&root.root, mounted)
+                        .into_iter()
+                        .map(moved)
+                        .collect::<Vec<_>>()
+                };
+                (roots.iter().flat_map(places).collect(), vec![Limit::who(reason)])
+            }
         };
         if unmarked.is_empty() {
             self.listener = None;
@@ -75,6 +116,13 @@ impl Source {
                 self.listener = Some(listener);
             }
             Err(why) => limits.extend(unmarked.iter().map(|root| Limit::real_time(root, &why))),
+        }
+        if begins_anew {
+            self.inbox.lose(Lost {
+                reason: "remounted",
+                since_ms: began_ms,
+                until_ms: clock::wall_ms(),
+            });
         }
         limits
     }

@@ -2,19 +2,25 @@
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use vong_os::file::{Facts, Kind, look, path_of};
 use vong_proto::event::{Body, FileAction, FileEvent, Lane, Origin, Severity, Who};
 
 use super::digest::Hasher;
-use super::known::{Known, comparable, key_of, path_of as path_of_key, prefix_below};
+use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
 use super::watch::{WatchSet, Watched};
 use crate::clock;
 use crate::report::NewEvent;
 
+const SECOND_NS: i64 = 1_000_000_000;
+/// The clock that stamps files ticks every 10 ms at the slowest, and so much it may be behind the one read here.
+const TICK_NS: i64 = 20_000_000;
+/// FAT counts in two seconds.
+const COARSE_TICK_NS: i64 = 2 * SECOND_NS;
 /// So many remembered entries move at once with their renamed folder.
 const RENAME_PAGE: usize = 256;
 /// So many names are expected to be reported as removed next; beyond, all are taken to be known as such.
@@ -114,7 +120,10 @@ impl Looker {
             (Look::Something(now), None) => (self.action_of_unknown(path, touch), Some(now)),
             (Look::Something(now), Some(before)) => match before.compare(&now) {
                 Some(action) => (action, Some(now)),
-                None => return Ok(None),
+                None => {
+                    self.memory.remember(path, Some(&now))?;
+                    return Ok(None);
+                }
             },
         };
         let is_folder = |known: &Option<Known>| {
@@ -302,14 +311,21 @@ impl Looker {
             Some(before) if !written && before.has_content_of(&same) => Look::Something(Known {
                 facts: same,
                 mark: before.mark,
+                too_soon: false,
             }),
-            _ => match self.hasher.digest(&path, facts, self.bytes_max) {
-                Some((facts, mark)) => Look::Something(Known {
-                    facts: comparable(facts),
-                    mark,
-                }),
-                None => Look::Nothing,
-            },
+            _ => self.read(&path, facts),
+        }
+    }
+
+    fn read(&mut self, path: &Path, facts: Facts) -> Look {
+        let read_ns = clock::wall_ms().saturating_mul(1_000_000);
+        match self.hasher.digest(path, facts, self.bytes_max) {
+            Some((facts, mark)) => Look::Something(Known {
+                too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
+                facts: comparable(facts),
+                mark,
+            }),
+            None => Look::Nothing,
         }
     }
 
@@ -323,25 +339,24 @@ impl Looker {
         Ok(())
     }
 
-    /// Forgets everything below a root that is no longer watched, page by page; whether there may be more.
-    pub(super) fn forget(&mut self, root: &[u8]) -> Result<bool, MemoryError> {
+    /// Forgets a page of what lies below a root that is no longer watched, beginning behind `after`; where the
+    /// next page begins, if there is one.
+    pub(super) fn forget(&mut self, root: &[u8], after: &[u8]) -> Result<Option<Vec<u8>>, MemoryError> {
         self.memory.settle()?;
         let prefix = prefix_below(root);
-        let page = self.memory.page(&prefix, RENAME_PAGE)?;
-        let mut forgotten = 0;
+        let page = self.memory.page(after.max(&prefix), RENAME_PAGE)?;
+        let is_full = page.len() == RENAME_PAGE;
+        let mut last = None;
         for (key, _) in page {
             if !key.starts_with(&prefix) {
-                break;
+                return Ok(None);
             }
+            last = Some(key.clone());
             if path_of_key(&key).is_some_and(|path| self.watches.find(&path).is_none()) {
-                forgotten += 1;
                 self.memory.set(key, None)?;
             }
         }
-        if forgotten == 0 {
-            self.memory.set(key_of(root), None)?;
-        }
-        Ok(forgotten > 0)
+        Ok(last.filter(|_| is_full))
     }
 }
 
@@ -371,6 +386,17 @@ fn lane(severity: Option<Severity>) -> Lane {
     }
 }
 
+/// Whether a file that was changed then may change once more with the same time after it is read now. A time of
+/// whole seconds comes from a file system that counts no finer.
+fn is_too_soon(changed_ns: i64, read_ns: i64) -> bool {
+    let tick_ns = if changed_ns % SECOND_NS == 0 {
+        COARSE_TICK_NS
+    } else {
+        TICK_NS
+    };
+    changed_ns.saturating_add(tick_ns) >= read_ns
+}
+
 /// A path below something that is no folder any more is as absent as one without an entry.
 fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -379,4 +405,24 @@ fn is_absence(kind: ErrorKind) -> bool {
 /// The facts that a comparison needs of a walk's entry.
 pub(super) fn is_unchanged(known: Option<&Known>, facts: &Facts) -> bool {
     known.is_some_and(|known| known.is_still(facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_may_come_again_is_too_soon() {
+        let now_ns = 1_700_000_000 * SECOND_NS;
+        let check = |changed_ns: i64, expected: bool| {
+            assert_eq!(is_too_soon(changed_ns, now_ns), expected, "{changed_ns}");
+        };
+        check(now_ns - 1, true);
+        check(now_ns - TICK_NS - 1, false);
+        check(now_ns - 2 * SECOND_NS, true);
+        check(now_ns - 3 * SECOND_NS, false);
+        // Whatever stands in the future may come again as well.
+        check(now_ns + SECOND_NS + 1, true);
+        check(i64::MAX, true);
+    }
 }

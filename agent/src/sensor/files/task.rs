@@ -18,6 +18,8 @@ const PIECE: Duration = Duration::from_millis(10);
 const DOUBT: Duration = Duration::from_millis(60);
 /// So many doubts are held; then the walk waits for them.
 const DOUBTS_MAX: usize = 1_024;
+/// Under a root's key in place of its stamp; no stamp contains a zero, because no name does.
+pub(super) const FORGETTING: &[u8] = b"\0forgetting";
 /// The clock that stamps files ticks this coarsely behind the one that is read here.
 const CLOCK_TICK_NS: i64 = 10_000_000;
 
@@ -27,7 +29,44 @@ pub(super) enum Task {
     /// Compare a tree with what is remembered of it.
     Compare(Box<Comparison>),
     /// Forget a root that is no longer watched.
-    Forget(Vec<u8>),
+    Forget(Forgetting),
+}
+
+/// The forgetting of a root on its way.
+#[derive(Debug)]
+pub(super) struct Forgetting {
+    /// The root.
+    pub(super) root: Vec<u8>,
+    /// How far it has come; `None` before it has begun.
+    after: Option<Vec<u8>>,
+}
+
+impl Forgetting {
+    /// Nothing is forgotten yet.
+    pub(super) fn new(root: Vec<u8>) -> Self {
+        Self { root, after: None }
+    }
+
+    /// Forgets one page; whether there is more to do. From the first page on the root counts as never looked at
+    /// completely, so that one that is watched again meanwhile is learnt anew.
+    pub(super) fn advance(&mut self, looker: &mut Looker) -> Result<bool, MemoryError> {
+        let Some(after) = &self.after else {
+            looker
+                .memory
+                .set(root_key(&self.root), Some(FORGETTING.to_vec()))?;
+            self.after = Some(Vec::new());
+            return Ok(true);
+        };
+        if let Some(next) = looker.forget(&self.root, after)? {
+            self.after = Some(next);
+            return Ok(true);
+        }
+        if looker.watches.find(&self.root).is_none() {
+            looker.memory.remember(&self.root, None)?;
+        }
+        looker.memory.set(root_key(&self.root), None)?;
+        Ok(false)
+    }
 }
 
 /// A comparison on its way.

@@ -280,6 +280,28 @@ impl Stage {
         })
     }
 
+    /// Waits until the sensor says that it was blind.
+    fn wait_for_blind(&self, reason: &str) -> Blind {
+        self.wait("blind", |events| {
+            events.iter().find_map(|event| match &event.body {
+                Body::Blind(blind) if blind.reason == reason => Some(blind.clone()),
+                _ => None,
+            })
+        })
+    }
+
+    /// Waits until the policy that gives changes a low severity is in force, by changing something again and again.
+    fn wait_for_severity(&self, shell: &mut Shell) {
+        let is_low = |event: &FileEvent| event.severity == Some(Severity::Low);
+        for round in 0.. {
+            let name = format!("round-{round}");
+            shell.run(&format!("printf 1 > {name}"));
+            if is_low(&self.wait_for(FileAction::Created, &name)) {
+                return;
+            }
+        }
+    }
+
     fn files(&self) -> Vec<FileEvent> {
         files_of(&self.given.events.lock().expect("no panic"))
     }
@@ -591,6 +613,125 @@ fn a_new_policy_takes_over_without_a_gap_and_without_false_news() {
         shell.run("printf 6 > two/c; printf 7 > one/last");
         stage.wait_for(FileAction::Created, "one/last");
         assert_eq!(stage.files().len(), 4, "{:#?}", stage.files());
+        stage.stop();
+    });
+}
+
+#[test]
+fn a_folder_that_is_watched_again_while_it_is_being_forgotten_is_not_taken_for_new() {
+    on_both(|hearing| {
+        const FILES: usize = 2_000;
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!(
+            "cd '{}'; mkdir one two; for n in $(seq {FILES}); do printf 1 > two/$n; done",
+            stage.path("")
+        ));
+        let watch = |name: &str, path: String| Watch {
+            name: name.to_owned(),
+            path,
+            severity: None,
+            exclude: Vec::new(),
+        };
+        let two = watch("two", stage.path("two"));
+        stage.policy.files.watches = vec![watch("one", stage.path("one")), two.clone()];
+        stage.start();
+
+        stage.policy.files.watches[1] = watch("absent", stage.path("absent"));
+        stage.apply_policy();
+        stage.wait("a policy in force", |events| {
+            events
+                .iter()
+                .any(|event| matches!(&event.body, Body::Unsupported(limit) if limit.what == "watch:absent"))
+                .then_some(())
+        });
+        stage.policy.files.watches = vec![two];
+        stage.apply_policy();
+        let reader = StateReader::open(&stage.memory.path().join("spool.db")).expect("memory");
+        let root = stage.path("two").into_bytes();
+        stage.wait("a complete look", |_| {
+            let stamp = reader.get(Sensor::Files, &root_key(&root)).expect("readable");
+            stamp.filter(|stamp| stamp.as_slice() != FORGETTING)
+        });
+        shell.run("printf 2 > two/after");
+        stage.wait_for(FileAction::Created, "two/after");
+        stage.stop();
+        assert_eq!(stage.files().len(), 1, "nothing else is new");
+
+        shell.run(&format!("printf 3 > two/{FILES}"));
+        stage.start();
+        stage.wait_for(FileAction::Modified, &format!("two/{FILES}"));
+        stage.stop();
+    });
+}
+
+#[test]
+fn a_folder_is_heard_whatever_its_name_ends_with() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!("cd '{}'; mkdir 'in (deleted)'", stage.path("")));
+        stage.start();
+        // What was learnt about folders is forgotten with a new policy.
+        stage.policy.files.watches[0].severity = Some(Severity::Low);
+        stage.apply_policy();
+        stage.wait_for_severity(&mut shell);
+        shell.run("printf 1 > 'in (deleted)/file'");
+        stage.wait_for(FileAction::Created, "in (deleted)/file");
+        stage.stop();
+    });
+}
+
+#[test]
+fn two_contents_of_one_size_are_two_changes_however_fast() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!("cd '{}'", stage.path("")));
+        stage.start();
+        for round in 0..20 {
+            shell.run(&format!("printf {round:03} > file"));
+            let expected = Digest::Sha256(Sha256::digest(format!("{round:03}")).into());
+            stage.wait("the newest content", |events| {
+                let files = files_of(events);
+                let last = files.last()?.meta.as_ref()?;
+                (last.digest == expected).then_some(())
+            });
+        }
+        stage.stop();
+    });
+}
+
+/// Only root may mount.
+#[test]
+fn what_is_mounted_below_a_watch_is_heard_from_then_on() {
+    if !vong_os::host::is_privileged() {
+        return;
+    }
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!(
+            "cd '{}'; mkdir point; printf 1 > point/below",
+            stage.path("")
+        ));
+        stage.start();
+
+        shell.run("mount -t tmpfs none point; printf 2 > point/above");
+        let blind = stage.wait_for_blind("remounted");
+        assert_eq!(blind.scope, stage.path("point").into_bytes());
+        stage.wait_for(FileAction::Created, "point/above");
+        stage.wait_for(FileAction::Deleted, "point/below");
+        shell.run("printf 3 > point/later");
+        let later = stage.wait_for(FileAction::Created, "point/later");
+        assert_eq!(later.origin, Origin::RealTime);
+
+        stage.forget();
+        shell.run("umount point");
+        stage.wait_for_blind("remounted");
+        stage.wait_for(FileAction::Created, "point/below");
+        shell.run("printf 4 > point/below");
+        stage.wait_for(FileAction::Modified, "point/below");
         stage.stop();
     });
 }

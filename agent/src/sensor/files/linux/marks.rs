@@ -24,7 +24,7 @@ use super::super::queue::{Change, Touch, What};
 use super::super::watch::{WatchSet, Watched, is_within, join};
 use super::folders::Folders;
 use super::is_folder;
-use super::mounts::mounts_within;
+use super::mounts::{Mounted, places_within};
 use super::recent::Recent;
 use crate::clock;
 
@@ -79,14 +79,19 @@ impl Marks {
 
     /// Marks what the roots stand on. The answer is what refuses (roots, or mounts below them), and what that
     /// means.
-    pub(super) fn arm(&mut self, watches: &Arc<WatchSet>, roots: &[&Watched]) -> (Vec<Watched>, Vec<Limit>) {
+    pub(super) fn arm(
+        &mut self,
+        watches: &Arc<WatchSet>,
+        roots: &[&Watched],
+        mounted: &HashSet<Mounted>,
+    ) -> (Vec<Watched>, Vec<Limit>) {
         let mut armed = Armed {
             watches: Arc::clone(watches),
             mounts: Vec::new(),
         };
         let (mut unmarked, mut limits) = (Vec::new(), Vec::new());
         for root in roots {
-            for point in mounts_within(&root.root) {
+            for point in places_within(&root.root, mounted) {
                 match self.mark(&point) {
                     Ok(mount) => armed.mounts.push(mount),
                     Err(error) => {
@@ -361,7 +366,7 @@ impl Desk {
 
     /// The path of a place wherever it is.
     fn any_path(&self, place: Place<'_>) -> Option<Vec<u8>> {
-        let folder = self.paths_of(place.folder).next()?;
+        let folder = self.paths_of(place.folder).find_map(Result::ok)?;
         Some(entry(&folder, place.name))
     }
 
@@ -371,9 +376,18 @@ impl Desk {
         if let Some(known) = shared.folders().get(&key) {
             return known;
         }
-        let path = self
-            .paths_of(handle)
-            .find(|path| self.armed.watches.concerns(path));
+        let (mut path, mut is_certain) = (None, true);
+        for found in self.paths_of(handle) {
+            match found {
+                Ok(found) if self.armed.watches.concerns(&found) => path = path.or(Some(found)),
+                Ok(_) => {}
+                Err(_) => is_certain = false,
+            }
+        }
+        // What could not be found out this time may concern a watch all the same.
+        if path.is_none() && !is_certain {
+            return None;
+        }
         let mut folders = shared.folders();
         if shared.generation.load(Ordering::Acquire) == self.generation {
             folders.insert(key, path.clone());
@@ -382,12 +396,12 @@ impl Desk {
     }
 
     /// The folder's path through each mount of its file system.
-    fn paths_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = Vec<u8>> {
+    fn paths_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = io::Result<Vec<u8>>> {
         self.armed
             .mounts
             .iter()
             .filter(move |mount| mount.filesystem() == handle.filesystem)
-            .filter_map(move |mount| mount.path_of(handle).ok())
+            .map(move |mount| mount.path_of(handle))
     }
 }
 

@@ -1,28 +1,52 @@
 //! What is mounted where: a watched tree may reach into several file systems.
 
+use std::collections::HashSet;
 use std::fs;
 
-use super::super::watch::is_within;
+use super::super::watch::{WatchSet, is_within};
 
-/// The root itself and every mount point below it.
-pub(super) fn mounts_within(root: &[u8]) -> Vec<Vec<u8>> {
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let mut within = vec![root.to_vec()];
-    within.extend(
-        mount_points(&table)
-            .into_iter()
-            .filter(|point| point != root && is_within(root, point)),
-    );
-    within
+/// Something mounted: where, and by which number the kernel knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mounted {
+    id: Vec<u8>,
+    pub(super) point: Vec<u8>,
 }
 
-/// The fifth field of each line, in which spaces and the like are written as octal numbers.
-fn mount_points(mountinfo: &[u8]) -> Vec<Vec<u8>> {
-    mountinfo
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
-        .map(unescape)
-        .collect()
+/// What is mounted below any of these roots.
+pub(super) fn mounted_below(watches: &WatchSet) -> HashSet<Mounted> {
+    let mut mounted = mounted(&fs::read("/proc/self/mountinfo").unwrap_or_default());
+    let is_below = |point: &[u8]| {
+        let mut roots = watches.iter().map(|watched| &watched.root);
+        roots.any(|root| point != root && is_within(root, point))
+    };
+    mounted.retain(|mounted| is_below(&mounted.point));
+    mounted
+}
+
+/// The root itself and every mount point below it.
+pub(super) fn places_within(root: &[u8], mounted: &HashSet<Mounted>) -> Vec<Vec<u8>> {
+    let mut places: Vec<Vec<u8>> = mounted
+        .iter()
+        .map(|mounted| &mounted.point)
+        .filter(|point| *point != root && is_within(root, point))
+        .cloned()
+        .collect();
+    places.push(root.to_vec());
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// The first and the fifth field of each line; in the latter spaces and the like are written as octal numbers.
+fn mounted(mountinfo: &[u8]) -> HashSet<Mounted> {
+    let parse = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        Some(Mounted {
+            id: fields.next()?.to_vec(),
+            point: unescape(fields.nth(3)?),
+        })
+    };
+    mountinfo.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 
 fn unescape(text: &[u8]) -> Vec<u8> {
@@ -55,15 +79,18 @@ mod tests {
         let table = "26 1 254:0 / / rw - ext4 /dev/vda rw\n\
             30 26 0:31 / /srv/h\u{1ed3}\\040s\u{1a1} rw - tmpfs tmpfs rw\n\
             31 26 0:32 / /srv/back\\134slash rw - tmpfs tmpfs rw\n";
-        let expected: Vec<Vec<u8>> = ["/", "/srv/hồ sơ", "/srv/back\\slash"]
-            .iter()
-            .map(|path| path.as_bytes().to_vec())
-            .collect();
-        assert_eq!(mount_points(table.as_bytes()), expected);
+        let expected =
+            [("26", "/"), ("30", "/srv/hồ sơ"), ("31", "/srv/back\\slash")].map(|(id, point)| Mounted {
+                id: id.into(),
+                point: point.into(),
+            });
+        assert_eq!(mounted(table.as_bytes()), HashSet::from(expected));
     }
 
     #[test]
-    fn a_root_without_mounts_below_is_alone() {
-        assert_eq!(mounts_within(b"/no/such/folder"), [b"/no/such/folder".to_vec()]);
+    fn a_root_comes_before_what_is_mounted_below_it() {
+        let table = mounted(b"1 1 0:1 / /srv/b rw\n2 1 0:1 / /srv rw\n3 1 0:1 / /srv/a rw\n4 1 0:1 / / rw\n");
+        let places = places_within(b"/srv", &table);
+        assert_eq!(places, [&b"/srv"[..], b"/srv/a", b"/srv/b"]);
     }
 }
