@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use vong_proto::event::Severity;
 
 use crate::registry::alert::{Alert, MailKind};
-use crate::registry::delivery::{Content, HostCard, NewDelivery, SeenFinding};
+use crate::registry::delivery::{Content, DutyCard, HostCard, NewDelivery, SeenFinding};
 use crate::registry::finding::FindingRow;
 use crate::registry::unit::{Unit, ancestry};
 use crate::registry::{self, Registry, Transaction, delivery, host, unit};
@@ -47,17 +47,24 @@ impl Letters {
             .collect();
         let content = self.content(alert, &host, units.get(&host.unit_id), findings);
         let recipients = recipients(&units, host.unit_id, alert.severity, &self.duty);
-        for recipient in &recipients {
+        let card = duty_card(&units, host.unit_id, recipients.unit.as_deref());
+        for (recipient, duty) in recipients.each() {
             let new = NewDelivery {
                 alert_id: alert.id,
                 recipient: recipient.clone(),
                 kind,
                 message_id: self.message_id(),
-                content: content.clone(),
+                content: Content {
+                    duty: duty.then(|| card.clone()),
+                    ..content.clone()
+                },
             };
             delivery::insert(tx, &new, now_ms).await?;
         }
-        Ok(recipients)
+        Ok(recipients
+            .each()
+            .map(|(recipient, _)| recipient.clone())
+            .collect())
     }
 
     fn content(
@@ -88,6 +95,7 @@ impl Letters {
             findings_total: alert.findings,
             findings_open: alert.open_findings,
             phone: self.duty_phone.clone(),
+            duty: None,
         }
     }
 
@@ -109,18 +117,52 @@ fn seen(row: &FindingRow) -> SeenFinding {
     }
 }
 
+/// Who is written to about an alert.
+struct Recipients {
+    /// The unit's contact.
+    unit: Option<String>,
+    /// The duty analysts, without the contact.
+    duty: Vec<String>,
+}
+
+impl Recipients {
+    /// Each address, and whether it is the duty office's.
+    fn each(&self) -> impl Iterator<Item = (&String, bool)> {
+        let unit = self.unit.iter().map(|address| (address, false));
+        unit.chain(self.duty.iter().map(|address| (address, true)))
+    }
+}
+
 /// The contact of the unit, or of the nearest unit above that has one; for what is critical also the
 /// duty analysts, and they alone where no unit names anybody. Nobody is written to twice.
-fn recipients(units: &HashMap<i64, Unit>, unit: i64, severity: Severity, duty: &[String]) -> Vec<String> {
-    let contacts = ancestry(units, unit).map(|unit| unit.contact_email.trim());
-    let contact = contacts.into_iter().find(|mail| !mail.is_empty());
-    let mut recipients: Vec<String> = contact.map(str::to_owned).into_iter().collect();
-    if severity == Severity::Critical || recipients.is_empty() {
+fn recipients(units: &HashMap<i64, Unit>, unit: i64, severity: Severity, duty: &[String]) -> Recipients {
+    let mut recipients = Recipients {
+        unit: nearest(units, unit, |unit| &unit.contact_email),
+        duty: Vec::new(),
+    };
+    if severity == Severity::Critical || recipients.unit.is_none() {
         for analyst in duty {
-            if !recipients.iter().any(|known| known.eq_ignore_ascii_case(analyst)) {
-                recipients.push(analyst.clone());
+            if !recipients
+                .each()
+                .any(|(known, _)| known.eq_ignore_ascii_case(analyst))
+            {
+                recipients.duty.push(analyst.clone());
             }
         }
     }
     recipients
+}
+
+fn duty_card(units: &HashMap<i64, Unit>, unit: i64, told: Option<&str>) -> DutyCard {
+    DutyCard {
+        told: told.unwrap_or_default().to_owned(),
+        contact_name: nearest(units, unit, |unit| &unit.contact_name).unwrap_or_default(),
+        contact_phone: nearest(units, unit, |unit| &unit.phone).unwrap_or_default(),
+    }
+}
+
+/// A text of the unit, or of the nearest unit above that has it.
+fn nearest(units: &HashMap<i64, Unit>, unit: i64, text: impl Fn(&Unit) -> &String) -> Option<String> {
+    let texts = ancestry(units, unit).map(|unit| text(unit).trim());
+    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -2,8 +2,10 @@
 
 use vong_proto::event::Severity;
 
-use super::letter::{Fact, Labels, Params, Words, local_time};
+use super::letter::{Fact, Labels, NAME_MAX, Params, Words, local_time};
+use super::shown::shown;
 use crate::registry::alert::{MailKind, Verdict};
+use crate::registry::delivery::DutyCard;
 
 /// English.
 pub(super) struct English;
@@ -16,6 +18,7 @@ impl Words for English {
     fn labels(&self) -> Labels {
         Labels {
             greeting: "To whoever looks after the unit's PCs,",
+            duty_greeting: "To the security duty office,",
             host: "PC",
             host_title: "The PC",
             host_name: "Name",
@@ -25,9 +28,11 @@ impl Words for English {
             seen_title: "What was seen",
             steps_title: "What to do",
             phone: "Duty telephone",
+            unit_phone: "The unit's telephone",
             link: "See the details",
             ended_at: "Ended",
-            footer: "sent automatically; times are Vietnam's.",
+            not_watched: "no longer watched",
+            footer: "sent automatically; times are Vietnam time (UTC+7).",
         }
     }
 
@@ -53,11 +58,33 @@ impl Words for English {
         }
     }
 
+    fn over(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "antivirus.missing" => "antivirus is now installed".to_owned(),
+            "antivirus.off" => "antivirus is on again".to_owned(),
+            "antivirus.stale" => "its malware definitions have been updated".to_owned(),
+            "probe.unreachable" => format!("can reach “{}” again", params.name("/probe")),
+            "host.silent" => "is reporting again".to_owned(),
+            _ => format!("over: {}", self.title(code, params)),
+        }
+    }
+
+    fn unwatched(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "probe.unreachable" => format!("“{}” is no longer watched", params.name("/probe")),
+            _ => format!("no longer watched: {}", self.title(code, params)),
+        }
+    }
+
+    fn closed(&self, title: &str) -> String {
+        format!("the alert “{title}” was closed")
+    }
+
     fn kind(&self, kind: MailKind) -> &'static str {
         match kind {
             MailKind::Opened | MailKind::Resolved => "",
             MailKind::Update => "Update – ",
-            MailKind::Reminder => "Reminder, nobody has taken it – ",
+            MailKind::Reminder => "Reminder, not yet acknowledged – ",
         }
     }
 
@@ -105,35 +132,69 @@ impl Words for English {
             "antivirus.missing" => [
                 "Check on the PC whether antivirus is installed.",
                 "If not, install the product your unit was given and restart the PC.",
-                "Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, call the duty telephone.",
+                "Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, {call}.",
             ],
             "antivirus.off" => [
                 "Open the antivirus on the PC and switch protection on.",
                 "Ask the PC's user whether they switched it off.",
-                "If it will not start, or nobody did: unplug the network cable, leave the PC on and call the duty telephone at once.",
+                "If it will not start, or nobody did: unplug the network cable, leave the PC on and {call} at once.",
             ],
             "antivirus.stale" => [
                 "Check that the PC has a working network connection.",
                 "Open the antivirus and choose “Update”.",
-                "If it has not updated after two hours, call the duty telephone.",
+                "If it has not updated after two hours, {call}.",
             ],
             "file.critical_changed" => [
                 "Ask the PC's user whether they changed this file.",
                 "If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.",
-                "Call the duty telephone at once and read out the PC's name above.",
+                "{Call} at once and read out the PC's name above.",
             ],
             "probe.unreachable" => [
                 "Try the service on this PC and on another one in the same room.",
                 "If only this PC fails: check its cable or Wi-Fi, then restart it.",
-                "If others fail too, call the duty telephone.",
+                "If others fail too, {call}.",
             ],
             "host.silent" => [
                 "Check that the PC is on and its network cable is plugged in.",
                 "If it is on, restart it.",
-                "If it is still silent after 10 minutes, call the duty telephone.",
+                "If it is still silent after 10 minutes, {call}.",
             ],
-            _ => ["Leave the PC on.", "Call the duty telephone for advice.", ""],
+            _ => ["Leave the PC on.", "{Call} for advice.", ""],
         }
+    }
+
+    fn call(&self, by_phone: bool) -> &'static str {
+        match by_phone {
+            true => "call the duty telephone",
+            false => "tell the security duty office",
+        }
+    }
+
+    fn duty_steps(&self, code: &str, unit_told: bool) -> [&'static str; 3] {
+        [
+            "Acknowledge the alert in the system.",
+            match unit_told {
+                true => "Call the unit: has the mail arrived, is somebody dealing with it?",
+                false => "Tell the unit: nobody there has received a mail about this.",
+            },
+            match code {
+                "antivirus.off" | "file.critical_changed" => {
+                    "If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure."
+                }
+                _ => "Help the unit to mend it, and follow the alert to its end.",
+            },
+        ]
+    }
+
+    fn duty_facts(&self, card: &DutyCard) -> Vec<Fact> {
+        let told = match card.told.as_str() {
+            "" => "nobody (the unit has no mail address on record)".to_owned(),
+            address => shown(address, NAME_MAX),
+        };
+        facts([
+            ("Unit's contact", shown(&card.contact_name, NAME_MAX)),
+            ("Unit mailed", told),
+        ])
     }
 
     fn nothing_to_do(&self) -> &'static str {
@@ -210,10 +271,11 @@ fn failure(error: &str) -> String {
         "timeout" => "no answer".to_owned(),
         "refused" => "connection refused".to_owned(),
         "no_such_name" => "no such name".to_owned(),
+        "unreachable" => "no route to it".to_owned(),
         "tls" => "its certificate is not valid".to_owned(),
         other => match other.strip_prefix("status_") {
             Some(status) => format!("it answers with error {status}"),
-            None => other.to_owned(),
+            None => format!("another fault ({other})"),
         },
     }
 }

@@ -9,10 +9,11 @@ use vong_proto::event::Severity;
 use super::shown::shown;
 use super::{english, vietnamese};
 use crate::registry::alert::{MailKind, Verdict};
-use crate::registry::delivery::{Content, Delivery, SeenFinding};
+use crate::registry::delivery::{Content, Delivery, DutyCard, SeenFinding};
+use crate::registry::finding::NOT_WATCHED;
 
 /// Names of PCs, units and programs are cut at this length.
-const NAME_MAX: usize = 80;
+pub(super) const NAME_MAX: usize = 80;
 /// Paths and targets are cut at this length.
 const PATH_MAX: usize = 160;
 /// A subject is cut at this length: phones show half of it.
@@ -38,7 +39,7 @@ pub(super) struct Letter {
     /// How many more findings there are.
     pub(super) more: Option<String>,
     pub(super) steps_title: &'static str,
-    pub(super) steps: Vec<&'static str>,
+    pub(super) steps: Vec<String>,
     pub(super) phone_label: &'static str,
     pub(super) phone: String,
     pub(super) link_label: &'static str,
@@ -71,14 +72,27 @@ pub(super) trait Words {
     fn severity(&self, severity: Severity) -> &'static str;
     /// What an alert is about, as the end of a sentence that began with a PC's name.
     fn title(&self, code: &str, params: &Params<'_>) -> String;
+    /// The same once it is over: what is now the case.
+    fn over(&self, code: &str, params: &Params<'_>) -> String;
+    /// The same once nobody watches for it any more.
+    fn unwatched(&self, code: &str, params: &Params<'_>) -> String;
+    /// The same once a person has closed the alert; the fault itself may go on.
+    fn closed(&self, title: &str) -> String;
     /// What is put before the title of a mail that is not the first.
     fn kind(&self, kind: MailKind) -> &'static str;
     /// How an alert ended.
     fn ended(&self, verdict: Option<Verdict>) -> &'static str;
     /// One thing that was seen.
     fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>);
-    /// At most three steps.
+    /// At most three steps for the unit. `{call}` stands for [`Words::call`], `{Call}` for the same at the
+    /// beginning of a sentence.
     fn steps(&self, code: &str) -> [&'static str; 3];
+    /// How to reach the duty office: by the number in the mail, or without one.
+    fn call(&self, by_phone: bool) -> &'static str;
+    /// At most three steps for the duty office, given whether the unit was written to.
+    fn duty_steps(&self, code: &str, unit_told: bool) -> [&'static str; 3];
+    /// What the duty office must know of the unit.
+    fn duty_facts(&self, card: &DutyCard) -> Vec<Fact>;
     /// What is to be done when it is over.
     fn nothing_to_do(&self) -> &'static str;
     /// That there are more findings than are shown.
@@ -88,6 +102,8 @@ pub(super) trait Words {
 /// The fixed texts of a language.
 pub(super) struct Labels {
     pub(super) greeting: &'static str,
+    /// To the duty office.
+    pub(super) duty_greeting: &'static str,
     /// Before a PC's name.
     pub(super) host: &'static str,
     pub(super) host_title: &'static str,
@@ -98,8 +114,11 @@ pub(super) struct Labels {
     pub(super) seen_title: &'static str,
     pub(super) steps_title: &'static str,
     pub(super) phone: &'static str,
+    pub(super) unit_phone: &'static str,
     pub(super) link: &'static str,
     pub(super) ended_at: &'static str,
+    /// Behind the time at which something ended because nobody watches it any more.
+    pub(super) not_watched: &'static str,
     pub(super) footer: &'static str,
 }
 
@@ -154,7 +173,7 @@ pub(super) fn write(row: &Delivery, sender_name: &str, web_url: &str) -> Letter 
     let content = &row.content;
     let labels = words.labels();
     let over = row.kind == MailKind::Resolved;
-    let title = words.title(&content.title_code, &Params(&content.title_params));
+    let title = title(row, words);
     let host = shown(&content.host.name, NAME_MAX);
     let badge = if over {
         words.ended(content.verdict)
@@ -167,10 +186,13 @@ pub(super) fn write(row: &Delivery, sender_name: &str, web_url: &str) -> Letter 
         subject: subject(row, words, badge, &sentence),
         badge: badge.to_owned(),
         colour: colour(content.severity, over),
-        greeting: labels.greeting,
+        greeting: match content.duty {
+            Some(_) => labels.duty_greeting,
+            None => labels.greeting,
+        },
         headline: format!("{}{sentence}.", words.kind(row.kind)),
         host_title: labels.host_title,
-        host: host_facts(content, &labels),
+        host: host_facts(content, words),
         seen_title: labels.seen_title,
         seen: content
             .findings
@@ -181,21 +203,66 @@ pub(super) fn write(row: &Delivery, sender_name: &str, web_url: &str) -> Letter 
             .filter(|more| *more > 0)
             .map(|more| words.more(more)),
         steps_title: labels.steps_title,
-        steps: if over {
-            vec![words.nothing_to_do()]
-        } else {
-            words
-                .steps(&content.title_code)
-                .into_iter()
-                .filter(|step| !step.is_empty())
-                .collect()
+        steps: steps(row, words),
+        phone_label: match content.duty {
+            Some(_) => labels.unit_phone,
+            None => labels.phone,
         },
-        phone_label: labels.phone,
-        phone: shown(&content.phone, NAME_MAX),
+        phone: shown(phone(content), NAME_MAX),
         link_label: labels.link,
         link: format!("{}/alerts/{}", web_url.trim_end_matches('/'), row.alert_id),
         footer: format!("{} – {}", shown(sender_name, NAME_MAX), labels.footer),
     }
+}
+
+/// The number that its reader may need: the duty office's for the unit, the unit's for the duty office.
+fn phone(content: &Content) -> &str {
+    match &content.duty {
+        Some(card) => &card.contact_phone,
+        None => &content.phone,
+    }
+}
+
+/// What the mail is about. Once that is over, the fault is not stated as if it went on.
+fn title(row: &Delivery, words: &dyn Words) -> String {
+    let content = &row.content;
+    let (code, params) = (content.title_code.as_str(), Params(&content.title_params));
+    let mut findings = content.findings.iter();
+    match (row.kind, content.verdict) {
+        (MailKind::Resolved, Some(_)) => words.closed(&words.title(code, &params)),
+        (MailKind::Resolved, None) if !content.findings.is_empty() && findings.all(is_unwatched) => {
+            words.unwatched(code, &params)
+        }
+        (MailKind::Resolved, None) => words.over(code, &params),
+        _ => words.title(code, &params),
+    }
+}
+
+fn is_unwatched(finding: &SeenFinding) -> bool {
+    finding.evidence["ended"] == NOT_WATCHED
+}
+
+fn steps(row: &Delivery, words: &dyn Words) -> Vec<String> {
+    let content = &row.content;
+    if row.kind == MailKind::Resolved {
+        return vec![words.nothing_to_do().to_owned()];
+    }
+    let steps = match &content.duty {
+        Some(card) => words.duty_steps(&content.title_code, !card.told.is_empty()),
+        None => words.steps(&content.title_code),
+    };
+    let call = words.call(!content.phone.trim().is_empty());
+    let with_call = |step: &str| step.replace("{call}", call).replace("{Call}", &sentence(call));
+    let steps = steps.into_iter().filter(|step| !step.is_empty());
+    steps.map(with_call).collect()
+}
+
+/// With a capital letter.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn subject(row: &Delivery, words: &dyn Words, badge: &str, sentence: &str) -> String {
@@ -211,9 +278,9 @@ fn subject(row: &Delivery, words: &dyn Words, badge: &str, sentence: &str) -> St
     )
 }
 
-fn host_facts(content: &Content, labels: &Labels) -> Vec<Fact> {
-    let host = &content.host;
-    [
+fn host_facts(content: &Content, words: &dyn Words) -> Vec<Fact> {
+    let (host, labels) = (&content.host, words.labels());
+    let known = [
         (labels.host_name, &host.name),
         (labels.asset_number, &host.asset_number),
         (labels.place, &host.place),
@@ -224,8 +291,9 @@ fn host_facts(content: &Content, labels: &Labels) -> Vec<Fact> {
     .map(|(name, value)| Fact {
         name,
         value: shown(value, NAME_MAX),
-    })
-    .collect()
+    });
+    let of_unit = content.duty.as_ref().map(|card| words.duty_facts(card));
+    known.chain(of_unit.into_iter().flatten()).collect()
 }
 
 fn seen(finding: &SeenFinding, words: &dyn Words, labels: &Labels) -> Seen {
@@ -233,7 +301,10 @@ fn seen(finding: &SeenFinding, words: &dyn Words, labels: &Labels) -> Seen {
     if let Some(closed_ms) = finding.closed_ms {
         facts.push(Fact {
             name: labels.ended_at,
-            value: local_time(closed_ms),
+            value: match is_unwatched(finding) {
+                true => format!("{} ({})", local_time(closed_ms), labels.not_watched),
+                false => local_time(closed_ms),
+            },
         });
     }
     facts.retain(|fact| !fact.value.is_empty());

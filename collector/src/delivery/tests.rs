@@ -10,7 +10,7 @@ use crate::config::{MailConfig, MailTls};
 use crate::finding::Category;
 use crate::registry::alert;
 use crate::registry::alert::{Alert, AlertState, MailKind, Verdict};
-use crate::registry::delivery::{Content, HostCard, NewDelivery, SeenFinding};
+use crate::registry::delivery::{Content, DutyCard, HostCard, NewDelivery, SeenFinding};
 use crate::registry::harness::{SqliteRegistry, a_host, a_unit, sqlite};
 
 /// 23/11/2026 16:05:12 in Vietnam.
@@ -52,6 +52,7 @@ fn content(code: &str, evidence: Value) -> Content {
         findings_total: 1,
         findings_open: 1,
         phone: "0256 3822 113".to_owned(),
+        duty: None,
     }
 }
 
@@ -112,9 +113,9 @@ MÁY TÍNH
       Chương trình thực hiện: /usr/bin/soffice (tiến trình 4242)
 
 VIỆC CẦN LÀM
-  1. Hỏi người dùng máy có tự thay đổi tệp này không.
+  1. Hỏi người dùng máy có tự thay đổi tệp nêu trên không.
   2. Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.
-  3. Gọi ngay điện thoại trực và đọc tên máy ghi ở trên.
+  3. Gọi điện thoại trực ngay và đọc tên máy ghi ở trên.
 
 Điện thoại trực: 0256 3822 113
 
@@ -145,12 +146,13 @@ fn each_rule_has_its_own_words_in_both_languages() {
             format!("[Mức cao] Máy KT-01: {vietnamese} – UBND xã Đông Hà")
         );
         content.language = "en".to_owned();
-        let letter = written(&row(MailKind::Opened, content));
+        let letter = written(&row(MailKind::Opened, content.clone()));
         assert_eq!(
             letter.subject,
             format!("[High] PC KT-01: {english} – UBND xã Đông Hà")
         );
         assert!((1..=3).contains(&letter.steps.len()));
+        assert_no_number_is_promised(row(MailKind::Opened, content));
         email::text(&letter).expect("text");
         email::html(&letter).expect("html");
     };
@@ -189,6 +191,107 @@ fn each_rule_has_its_own_words_in_both_languages() {
         json!({"more": 150}),
         "nhiều tệp quan trọng bị thay đổi",
         "many important files changed",
+    );
+}
+
+/// A mail without a number asks nobody to call one.
+fn assert_no_number_is_promised(mut row: Delivery) {
+    row.content.phone = String::new();
+    for language in ["vi", "en"] {
+        row.content.language = language.to_owned();
+        let text = email::text(&written(&row)).expect("text").to_lowercase();
+        for promise in ["điện thoại", "telephone", "{call}"] {
+            assert!(!text.contains(promise), "{promise} in {text}");
+        }
+    }
+}
+
+#[test]
+fn the_duty_office_is_not_told_to_call_itself() {
+    let mut row = row(
+        MailKind::Opened,
+        content("file.critical_changed", file_evidence("/a")),
+    );
+    row.content.duty = Some(DutyCard {
+        told: "it@xadongha.example".to_owned(),
+        contact_name: "Lê Thị Lan".to_owned(),
+        contact_phone: "0256 3999 001".to_owned(),
+    });
+    let text = email::text(&written(&row)).expect("text");
+    for part in [
+        "Kính gửi bộ phận trực an ninh mạng,",
+        "Đầu mối của đơn vị: Lê Thị Lan",
+        "Thư gửi đơn vị: it@xadongha.example",
+        "Gọi cho đơn vị để xác nhận",
+        "Điện thoại của đơn vị: 0256 3999 001",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    assert!(
+        !text.contains("0256 3822 113") && !text.contains("điện thoại trực"),
+        "{text}"
+    );
+    row.content.duty = Some(DutyCard::default());
+    let text = email::text(&written(&row)).expect("text");
+    assert!(text.contains("chưa ai ở đơn vị nhận được thư"), "{text}");
+    assert!(!text.contains("Điện thoại"), "{text}");
+}
+
+#[test]
+fn what_is_over_is_not_stated_as_present() {
+    let check = |code: &str, params: Value, vietnamese: &str, english: &str| {
+        let mut content = content(code, params);
+        content.findings[0].closed_ms = Some(SEEN_MS + 60_000);
+        let mut row = row(MailKind::Resolved, content);
+        let subject = |row: &Delivery| written(row).subject;
+        let expected = format!("[Đã khắc phục] Máy KT-01: {vietnamese} – UBND xã Đông Hà");
+        assert_eq!(subject(&row), expected);
+        row.content.language = "en".to_owned();
+        let expected = format!("[Resolved] PC KT-01: {english} – UBND xã Đông Hà");
+        assert_eq!(subject(&row), expected);
+    };
+    let probe = json!({"probe": "Cổng DVC"});
+    check(
+        "antivirus.missing",
+        json!({}),
+        "đã có phần mềm diệt vi-rút",
+        "antivirus is now installed",
+    );
+    check(
+        "antivirus.off",
+        json!({}),
+        "phần mềm diệt vi-rút đã hoạt động trở lại",
+        "antivirus is on again",
+    );
+    check(
+        "antivirus.stale",
+        json!({"days": 9}),
+        "mẫu nhận diện mã độc đã được cập nhật",
+        "its malware definitions have been updated",
+    );
+    check(
+        "probe.unreachable",
+        probe,
+        "đã kết nối lại được tới “Cổng DVC”",
+        "can reach “Cổng DVC” again",
+    );
+    check(
+        "probe.unreachable",
+        json!({"probe": "Cổng DVC", "ended": "not_watched"}),
+        "không còn giám sát kết nối tới “Cổng DVC”",
+        "“Cổng DVC” is no longer watched",
+    );
+    check(
+        "host.silent",
+        json!({}),
+        "đã liên lạc lại với hệ thống giám sát",
+        "is reporting again",
+    );
+    let mut row = row(MailKind::Resolved, content("antivirus.off", json!({})));
+    row.content.verdict = Some(Verdict::Benign);
+    assert_eq!(
+        written(&row).subject,
+        "[Đã đóng: không gây hại] Máy KT-01: đã đóng cảnh báo về việc phần mềm diệt vi-rút đang tắt – UBND xã Đông Hà"
     );
 }
 

@@ -2,8 +2,10 @@
 
 use vong_proto::event::Severity;
 
-use super::letter::{Fact, Labels, Params, Words};
+use super::letter::{Fact, Labels, NAME_MAX, Params, Words, sentence};
+use super::shown::shown;
 use crate::registry::alert::{MailKind, Verdict};
+use crate::registry::delivery::DutyCard;
 
 /// Vietnamese.
 pub(super) struct Vietnamese;
@@ -16,6 +18,7 @@ impl Words for Vietnamese {
     fn labels(&self) -> Labels {
         Labels {
             greeting: "Kính gửi anh/chị phụ trách máy tính của đơn vị,",
+            duty_greeting: "Kính gửi bộ phận trực an ninh mạng,",
             host: "Máy",
             host_title: "Máy tính",
             host_name: "Tên máy",
@@ -25,8 +28,10 @@ impl Words for Vietnamese {
             seen_title: "Đã ghi nhận",
             steps_title: "Việc cần làm",
             phone: "Điện thoại trực",
+            unit_phone: "Điện thoại của đơn vị",
             link: "Xem chi tiết trên hệ thống",
             ended_at: "Kết thúc lúc",
+            not_watched: "không còn giám sát",
             footer: "Thư được gửi tự động; giờ ghi trong thư là giờ Việt Nam.",
         }
     }
@@ -51,6 +56,28 @@ impl Words for Vietnamese {
             "host.silent" => "mất liên lạc với hệ thống giám sát".to_owned(),
             _ => "có dấu hiệu bất thường".to_owned(),
         }
+    }
+
+    fn over(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "antivirus.missing" => "đã có phần mềm diệt vi-rút".to_owned(),
+            "antivirus.off" => "phần mềm diệt vi-rút đã hoạt động trở lại".to_owned(),
+            "antivirus.stale" => "mẫu nhận diện mã độc đã được cập nhật".to_owned(),
+            "probe.unreachable" => format!("đã kết nối lại được tới “{}”", params.name("/probe")),
+            "host.silent" => "đã liên lạc lại với hệ thống giám sát".to_owned(),
+            _ => format!("đã hết: {}", self.title(code, params)),
+        }
+    }
+
+    fn unwatched(&self, code: &str, params: &Params<'_>) -> String {
+        match code {
+            "probe.unreachable" => format!("không còn giám sát kết nối tới “{}”", params.name("/probe")),
+            _ => format!("không còn giám sát việc {}", self.title(code, params)),
+        }
+    }
+
+    fn closed(&self, title: &str) -> String {
+        format!("đã đóng cảnh báo về việc {title}")
     }
 
     fn kind(&self, kind: MailKind) -> &'static str {
@@ -105,35 +132,69 @@ impl Words for Vietnamese {
             "antivirus.missing" => [
                 "Kiểm tra trên máy xem đã cài phần mềm diệt vi-rút chưa.",
                 "Nếu chưa có, cài phần mềm mà đơn vị được cấp, rồi khởi động lại máy.",
-                "Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, gọi điện thoại trực.",
+                "Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, {call}.",
             ],
             "antivirus.off" => [
                 "Mở phần mềm diệt vi-rút trên máy và bật lại tính năng bảo vệ.",
                 "Hỏi người dùng máy có tự tắt hay không.",
-                "Nếu không bật lại được hoặc không ai tắt: rút dây mạng, giữ nguyên máy đang bật và gọi ngay điện thoại trực.",
+                "Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và {call} ngay.",
             ],
             "antivirus.stale" => [
                 "Kiểm tra máy có kết nối mạng bình thường không.",
                 "Mở phần mềm diệt vi-rút và chọn “Cập nhật”.",
-                "Nếu sau hai giờ vẫn chưa cập nhật được, gọi điện thoại trực.",
+                "Nếu sau hai giờ vẫn chưa cập nhật được, {call}.",
             ],
             "file.critical_changed" => [
-                "Hỏi người dùng máy có tự thay đổi tệp này không.",
+                "Hỏi người dùng máy có tự thay đổi tệp nêu trên không.",
                 "Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.",
-                "Gọi ngay điện thoại trực và đọc tên máy ghi ở trên.",
+                "{Call} ngay và đọc tên máy ghi ở trên.",
             ],
             "probe.unreachable" => [
                 "Thử mở dịch vụ này trên máy và trên một máy khác cùng phòng.",
                 "Nếu chỉ máy này lỗi: kiểm tra dây mạng hoặc Wi-Fi, rồi khởi động lại máy.",
-                "Nếu các máy khác cũng lỗi, gọi điện thoại trực.",
+                "Nếu các máy khác cũng lỗi, {call}.",
             ],
             "host.silent" => [
                 "Kiểm tra máy có đang bật và cắm dây mạng không.",
                 "Nếu máy đang bật, khởi động lại máy.",
-                "Sau 10 phút vẫn mất liên lạc, gọi điện thoại trực.",
+                "Nếu sau 10 phút vẫn mất liên lạc, {call}.",
             ],
-            _ => ["Không tắt máy.", "Gọi điện thoại trực để được hướng dẫn.", ""],
+            _ => ["Không tắt máy.", "{Call} để được hướng dẫn.", ""],
         }
+    }
+
+    fn call(&self, by_phone: bool) -> &'static str {
+        match by_phone {
+            true => "gọi điện thoại trực",
+            false => "báo bộ phận trực an ninh mạng",
+        }
+    }
+
+    fn duty_steps(&self, code: &str, unit_told: bool) -> [&'static str; 3] {
+        [
+            "Tiếp nhận cảnh báo trên hệ thống.",
+            match unit_told {
+                true => "Gọi cho đơn vị để xác nhận đã nhận được thư và đang xử lý.",
+                false => "Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.",
+            },
+            match code {
+                "antivirus.off" | "file.critical_changed" => {
+                    "Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố."
+                }
+                _ => "Hướng dẫn đơn vị khắc phục; theo dõi đến khi cảnh báo kết thúc.",
+            },
+        ]
+    }
+
+    fn duty_facts(&self, card: &DutyCard) -> Vec<Fact> {
+        let told = match card.told.as_str() {
+            "" => "chưa gửi cho ai (đơn vị chưa khai báo địa chỉ thư)".to_owned(),
+            address => shown(address, NAME_MAX),
+        };
+        facts([
+            ("Đầu mối của đơn vị", shown(&card.contact_name, NAME_MAX)),
+            ("Thư gửi đơn vị", told),
+        ])
     }
 
     fn nothing_to_do(&self) -> &'static str {
@@ -148,7 +209,10 @@ impl Words for Vietnamese {
 fn file(evidence: &Params<'_>) -> (String, Vec<Fact>) {
     if let Some(more) = evidence.number("/more") {
         return (
-            format!("Thêm {} tệp quan trọng bị thay đổi trong một phút", grouped(more)),
+            format!(
+                "Có thêm {} tệp quan trọng bị thay đổi trong một phút",
+                grouped(more)
+            ),
             Vec::new(),
         );
     }
@@ -204,7 +268,7 @@ fn product(evidence: &Params<'_>) -> Vec<Fact> {
         .map(super::letter::local_time);
     facts([
         ("Phần mềm", evidence.name("/product")),
-        ("Mẫu nhận diện mã độc", evidence.name("/definitions_version")),
+        ("Phiên bản mẫu nhận diện", evidence.name("/definitions_version")),
         ("Phát hành lúc", built.unwrap_or_default()),
     ])
 }
@@ -221,11 +285,11 @@ fn failure(error: &str) -> String {
         "timeout" => "không có phản hồi".to_owned(),
         "refused" => "kết nối bị từ chối".to_owned(),
         "no_such_name" => "không tìm thấy tên máy chủ".to_owned(),
-        "unreachable" => "không có đường mạng tới máy chủ".to_owned(),
-        "tls" => "chứng thư bảo mật không hợp lệ".to_owned(),
+        "unreachable" => "không có đường truyền tới máy chủ".to_owned(),
+        "tls" => "chứng thư số không hợp lệ hoặc đã hết hạn".to_owned(),
         other => match other.strip_prefix("status_") {
             Some(status) => format!("dịch vụ báo lỗi {status}"),
-            None => other.to_owned(),
+            None => format!("lỗi khác ({other})"),
         },
     }
 }
@@ -233,14 +297,6 @@ fn failure(error: &str) -> String {
 fn facts<const N: usize>(pairs: [(&'static str, String); N]) -> Vec<Fact> {
     let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
     pairs.map(|(name, value)| Fact { name, value }).collect()
-}
-
-/// With a capital letter.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// 4.239, as numbers are written here.

@@ -147,7 +147,7 @@ impl Judge {
             match change {
                 FindingChange::Opened(_) => self.metrics.findings_opened.inc(),
                 FindingChange::Closed { .. } | FindingChange::Unwatched { .. } => {
-                    self.metrics.findings_closed.inc()
+                    self.metrics.findings_closed.inc();
                 }
             }
         }

@@ -89,6 +89,20 @@ pub struct Content {
     pub findings_open: i64,
     /// The telephone to call; empty when none is known.
     pub phone: String,
+    /// Set in the duty office's own mail: what it must know of the unit.
+    #[serde(default)]
+    pub duty: Option<DutyCard>,
+}
+
+/// What the duty office's mail says of the unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DutyCard {
+    /// The unit's address that was written to as well; empty when nobody of the unit was.
+    pub told: String,
+    /// Who answers for the unit's PCs; may be empty.
+    pub contact_name: String,
+    /// The unit's telephone; empty when none is known.
+    pub contact_phone: String,
 }
 
 /// What a mail says of a PC.

@@ -767,6 +767,7 @@ async fn deliveries_form_threads_and_keep_attempts(registry: Registry) {
         findings_total: 1,
         findings_open: 1,
         phone: String::new(),
+        duty: None,
     };
     let mut tx = registry.begin().await.unwrap();
     let alert_id = alert::insert(&mut tx, &an_alert(host, Severity::High))
