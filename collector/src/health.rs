@@ -26,7 +26,17 @@ pub enum Stage {
     Intake,
 }
 
+/// A stage that works looks around at least every few seconds; one that has not for so long is stuck.
+const STUCK_AFTER_MS: i64 = 180_000;
+/// A stage that fails tries again within seconds; a failure older than this is over.
+const FAILURE_IS_NEWS_FOR_MS: i64 = 60_000;
+
 impl Stage {
+    /// Whether it says so after each turn that went well; the others are only heard of when they fail.
+    fn beats(self) -> bool {
+        !matches!(self, Stage::Store | Stage::Intake)
+    }
+
     /// Its name, as logs and answers spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +73,41 @@ pub struct Pulse {
     pub turned_ms: i64,
     /// How that turn went.
     pub condition: Condition,
+}
+
+/// What is wrong with a stage, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Why it does not do its work.
+    pub reason: String,
+    /// What to do first.
+    pub remedy: &'static str,
+}
+
+impl Pulse {
+    /// What is wrong, if anything is.
+    pub fn trouble(&self, stage: Stage, now_ms: i64) -> Option<Trouble> {
+        let silent_ms = now_ms - self.turned_ms;
+        match &self.condition {
+            Condition::Ended => Some(Trouble {
+                reason: "it has ended while the collector runs".to_owned(),
+                remedy: "restart the collector, and report the error in its log",
+            }),
+            Condition::Failing { since_ms, reason }
+                if silent_ms <= FAILURE_IS_NEWS_FOR_MS || stage.beats() =>
+            {
+                Some(Trouble {
+                    reason: format!("it has failed for {} s: {reason}", (now_ms - since_ms) / 1_000),
+                    remedy: "mend the cause named here, often a full disk; it then goes on by itself",
+                })
+            }
+            Condition::Well if stage.beats() && silent_ms > STUCK_AFTER_MS => Some(Trouble {
+                reason: format!("it has not moved for {} s", silent_ms / 1_000),
+                remedy: "look at the disk and the registry's database; if it stays so, restart the collector",
+            }),
+            Condition::Well | Condition::Failing { .. } => None,
+        }
+    }
 }
 
 /// The health of everything that runs.
@@ -110,5 +155,44 @@ impl Health {
         let condition = condition(stages.get(&stage).map(|pulse| &pulse.condition));
         let turned_ms = now_ms();
         stages.insert(stage, Pulse { turned_ms, condition });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse(health: &Health) -> Pulse {
+        health.stages().remove(0).1
+    }
+
+    #[test]
+    fn a_stage_that_fails_says_why_until_it_works_again() {
+        let health = Health::default();
+        let full = std::io::Error::other("disk is full");
+        health.failing(Stage::Rules, &full);
+        let trouble = pulse(&health).trouble(Stage::Rules, now_ms()).expect("trouble");
+        assert!(trouble.reason.contains("disk is full"), "{trouble:?}");
+        health.well(Stage::Rules);
+        assert_eq!(pulse(&health).trouble(Stage::Rules, now_ms()), None);
+    }
+
+    #[test]
+    fn a_stage_that_says_nothing_any_more_is_stuck() {
+        let health = Health::default();
+        health.well(Stage::Alerts);
+        let later_ms = now_ms() + 10 * 60_000;
+        assert!(pulse(&health).trouble(Stage::Alerts, later_ms).is_some());
+    }
+
+    #[test]
+    fn a_stage_that_has_ended_stays_so() {
+        let health = Health::default();
+        health.well(Stage::Deliveries);
+        health.ended(Stage::Deliveries);
+        let trouble = pulse(&health)
+            .trouble(Stage::Deliveries, now_ms())
+            .expect("trouble");
+        assert!(trouble.remedy.contains("restart"), "{trouble:?}");
     }
 }

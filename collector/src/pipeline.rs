@@ -24,6 +24,7 @@ use crate::engine::secret::Secret;
 use crate::engine::supervisor::{self, EngineConfig, EngineHandle};
 use crate::entry::Fact;
 use crate::fleet::{Authority, Fleet};
+use crate::health::Stage;
 use crate::intake::{self, EventRate, Intake};
 use crate::journal::Journal;
 use crate::live::Live;
@@ -273,6 +274,19 @@ impl Joints {
         self.start_intake(config, homes, listeners.intake, revision)
     }
 
+    /// Starts a stage whose end, by return or by panic, is noted.
+    fn spawn(&mut self, stage: Stage, work: impl Future<Output = ()> + Send + 'static) {
+        let ending = Ending {
+            stage,
+            stop: self.stop.clone(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        self.stages.spawn(async move {
+            let _ending = ending;
+            work.await;
+        });
+    }
+
     /// Waits for the stages to end by themselves, but not for ever.
     async fn finish(mut self) {
         let all = async { while self.stages.join_next().await.is_some() {} };
@@ -284,7 +298,7 @@ impl Joints {
     fn start_store(&mut self, store: &Store, journal: &Journal) {
         let (store, journal, mut stop) = (store.clone(), journal.clone(), self.stop.clone());
         let metrics = Arc::clone(&self.metrics);
-        self.stages.spawn(async move {
+        self.spawn(Stage::Store, async move {
             tokio::select! {
                 () = migrate(&store) => {}
                 () = stop::raised(&mut stop) => return,
@@ -297,6 +311,7 @@ impl Joints {
                     error = &error as &dyn std::error::Error,
                     "the store's writer begins anew; events stay in the journal"
                 );
+                metrics.health.failing(Stage::Store, &error);
                 tokio::select! {
                     () = tokio::time::sleep(STORE_PAUSE) => {}
                     () = stop::raised(&mut stop) => return,
@@ -308,7 +323,8 @@ impl Joints {
     /// Time passes for the rules, and the journal knows since when it was watched.
     fn start_clock(&mut self, journal: &Journal) {
         let (journal, mut stop) = (journal.clone(), self.stop.clone());
-        self.stages.spawn(async move {
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn(Stage::Clock, async move {
             let mut ticks = tokio::time::interval(TICK);
             let mut fact = Fact::Started;
             loop {
@@ -316,11 +332,15 @@ impl Joints {
                     _ = ticks.tick() => {}
                     () = stop::raised(&mut stop) => return,
                 }
-                if let Err(error) = journal
+                match journal
                     .append_fact(std::mem::replace(&mut fact, Fact::Tick))
                     .await
                 {
-                    warn!(%error, "time cannot be journaled: rules that wait do not judge");
+                    Ok(_) => metrics.health.well(Stage::Clock),
+                    Err(error) => {
+                        warn!(%error, "time cannot be journaled: rules that wait do not judge");
+                        metrics.health.failing(Stage::Clock, &error);
+                    }
                 }
             }
         });
@@ -373,9 +393,30 @@ impl Joints {
             revision,
             stop: self.stop.clone(),
         };
-        self.stages
-            .spawn(intake.serve(listener, TlsAcceptor::from(Arc::new(tls))));
+        self.spawn(
+            Stage::Intake,
+            intake.serve(listener, TlsAcceptor::from(Arc::new(tls))),
+        );
         Ok(())
+    }
+}
+
+/// Lies in a stage's task, and is dropped with it.
+struct Ending {
+    stage: Stage,
+    stop: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !*self.stop.borrow() {
+            error!(
+                stage = self.stage.name(),
+                "a stage has ended while the collector runs; restart it"
+            );
+            self.metrics.health.ended(self.stage);
+        }
     }
 }
 

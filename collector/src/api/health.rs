@@ -13,10 +13,23 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
+use crate::clock::now_ms;
+use crate::health::Trouble;
 use crate::journal::Cursor;
+use crate::registry::unreadable::told;
 
 /// A part that takes longer to answer is not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So many unreadable rows are named; their number and the log tell of the others.
+const ROWS_NAMED_MAX: usize = 20;
+
+const REGISTRY_REMEDY: &str = "check that its disk has room, or that the server of registry.url answers";
+const JOURNAL_REMEDY: &str = "check that the disk of the data folder has room and can be written";
+const STORE_REMEDY: &str =
+    "check the ClickHouse server of store.url, or the embedded engine's last words in the collector's log";
+const ROWS_REMEDY: &str =
+    "look up the reasons in the log; a newer version may have written them, then run that one";
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -38,12 +51,14 @@ pub(super) struct Readiness {
 /// Whether one part can do its work.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PartReadiness {
-    /// Its name: `registry`, `journal`, `store`.
+    /// Its name: `registry`, `journal`, `store`, a stage such as `rules`, or `rows`.
     part: String,
-    /// Whether it answers.
+    /// Whether it does its work.
     ready: bool,
-    /// Why not: a code.
+    /// Why not, in words.
     reason: Option<String>,
+    /// What to do first.
+    remedy: Option<String>,
 }
 
 /// The process lives.
@@ -52,6 +67,7 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
+// Rows that cannot be read cost only themselves: the collector stays ready with them.
 /// Every part can do its work, or which cannot.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
@@ -59,12 +75,16 @@ async fn healthz() -> &'static str {
 )]
 async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
     let (registry, journal, store) = tokio::join!(
-        tried("registry", api.registry.ping()),
-        tried("journal", api.journal.backlog()),
-        tried("store", api.store.ping()),
+        tried("registry", REGISTRY_REMEDY, api.registry.ping()),
+        tried("journal", JOURNAL_REMEDY, api.journal.backlog()),
+        tried("store", STORE_REMEDY, api.store.ping()),
     );
-    let parts = vec![registry, journal, store];
+    let mut parts = vec![registry, journal, store];
+    let now_ms = now_ms();
+    let stages = api.metrics.health.stages().into_iter();
+    parts.extend(stages.map(|(stage, pulse)| part(stage.name(), pulse.trouble(stage, now_ms))));
     let ready = parts.iter().all(|part| part.ready);
+    parts.extend(rows(&api.metrics.health.set_aside.list()));
     let status = if ready {
         StatusCode::OK
     } else {
@@ -73,23 +93,40 @@ async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
     (status, Json(Readiness { ready, parts }))
 }
 
-async fn tried<T, E: std::fmt::Display>(
-    part: &'static str,
+async fn tried<T, E: std::error::Error + 'static>(
+    name: &'static str,
+    remedy: &'static str,
     asked: impl Future<Output = Result<T, E>>,
 ) -> PartReadiness {
     let reason = match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => {
-            debug!(part, %error, "not ready");
-            Some("failed")
-        }
-        Err(_) => Some("timeout"),
+        Ok(Ok(_)) => return part(name, None),
+        Ok(Err(error)) => told(&error),
+        Err(_) => format!("it did not answer within {} s", PATIENCE.as_secs()),
     };
+    part(name, Some(Trouble { reason, remedy }))
+}
+
+fn part(name: &str, trouble: Option<Trouble>) -> PartReadiness {
     PartReadiness {
-        part: part.to_owned(),
-        ready: reason.is_none(),
-        reason: reason.map(str::to_owned),
+        part: name.to_owned(),
+        ready: trouble.is_none(),
+        reason: trouble.as_ref().map(|trouble| trouble.reason.clone()),
+        remedy: trouble.map(|trouble| trouble.remedy.to_owned()),
     }
+}
+
+fn rows(set_aside: &[String]) -> Option<PartReadiness> {
+    let named = set_aside.get(..ROWS_NAMED_MAX).unwrap_or(set_aside).join(", ");
+    (!set_aside.is_empty()).then(|| {
+        let reason = format!("{} rows cannot be read and wait: {named}", set_aside.len());
+        part(
+            "rows",
+            Some(Trouble {
+                reason,
+                remedy: ROWS_REMEDY,
+            }),
+        )
+    })
 }
 
 /// Figures in Prometheus' text format.
@@ -136,6 +173,12 @@ async fn metrics(State(api): State<Api>) -> ([(HeaderName, &'static str); 1], St
             );
         }
     }
+    gauge(
+        &mut text,
+        "rows_set_aside",
+        "rows of the registry that cannot be read",
+        api.metrics.health.set_aside.list().len() as u64,
+    );
     gauge(
         &mut text,
         "live_streams",

@@ -762,6 +762,20 @@ async fn what_needs_the_store_says_so_and_the_overview_stands_without_it() {
         .map(|part| part["part"].clone())
         .collect();
     assert_eq!(failing, [json!("store")]);
+    let store = parts
+        .iter()
+        .find(|part| part["part"] == "store")
+        .expect("the store");
+    assert!(
+        store["remedy"]
+            .as_str()
+            .is_some_and(|remedy| remedy.contains("store.url")),
+        "{store}"
+    );
+    assert!(
+        store["reason"].as_str().is_some_and(|reason| reason.len() > 12),
+        "{store}"
+    );
     let metrics = world.send(request(Method::GET, "/metrics", &[], None)).await;
     assert!(
         metrics.text.contains("\nvong_journal_position 0\n"),

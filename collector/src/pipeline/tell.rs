@@ -13,6 +13,7 @@ use super::{Homes, Joints, PipelineError, secret_from};
 use crate::alert::{Alerts, Letters};
 use crate::config::{Config, Language, MailConfig};
 use crate::delivery::{Deliveries, Relay, Sender};
+use crate::health::Stage;
 
 impl Joints {
     /// Starts deliveries, alerts and rules.
@@ -37,7 +38,7 @@ impl Joints {
                 letters_written: Arc::clone(&letters_written),
                 stop: self.stop.clone(),
             };
-            self.stages.spawn(deliveries.run());
+            self.spawn(Stage::Deliveries, deliveries.run());
         }
         let alerts = Alerts {
             registry: homes.registry.clone(),
@@ -48,7 +49,7 @@ impl Joints {
             letters_written,
             stop: self.stop.clone(),
         };
-        self.stages.spawn(alerts.run());
+        self.spawn(Stage::Alerts, alerts.run());
         let judge = Judge {
             journal: homes.journal.clone(),
             registry: homes.registry.clone(),
@@ -57,7 +58,7 @@ impl Joints {
             findings_changed,
             stop: self.stop.clone(),
         };
-        self.stages.spawn(judge.run());
+        self.spawn(Stage::Rules, judge.run());
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! They are set aside, never changed: a later version may read them. Whoever works through rows goes on with
 //! the others, and notes in [`SetAside`] what had to wait, for the log, the figures and the readiness page.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use sqlx::Row;
@@ -63,21 +63,21 @@ fn key(row: &AnyRow) -> String {
         .unwrap_or_else(|_| "?".to_owned())
 }
 
-/// Which rows wait for a version that can read them: by table and key, with the reason.
+/// Which rows wait for a version that can read them: by table and key.
 #[derive(Debug, Default)]
-pub struct SetAside(Mutex<BTreeMap<(&'static str, String), String>>);
+pub struct SetAside(Mutex<BTreeSet<(&'static str, String)>>);
 
 impl SetAside {
     /// Notes a row; it is logged the first time.
     pub fn note(&self, table: &'static str, id: &str, error: &(dyn std::error::Error + 'static)) {
         let mut noted = self.0.lock().expect("no holder of this lock can panic");
         let key = (table, id.to_owned());
-        if noted.contains_key(&key) {
+        if noted.contains(&key) {
             return;
         }
         error!(table, id, error, "a row cannot be read and is set aside");
         if noted.len() < NAMED_MAX {
-            noted.insert(key, told(error));
+            noted.insert(key);
         }
     }
 
@@ -91,16 +91,13 @@ impl SetAside {
     /// How many rows of a table wait.
     pub fn count_of(&self, table: &'static str) -> i64 {
         let noted = self.0.lock().expect("no holder of this lock can panic");
-        noted.keys().filter(|(of, _)| *of == table).count() as i64
+        noted.iter().filter(|(of, _)| *of == table).count() as i64
     }
 
-    /// Every row with its reason: `alerts 12: …`.
+    /// Every row, as in `alerts 12`; the reasons stand in the log.
     pub fn list(&self) -> Vec<String> {
         let noted = self.0.lock().expect("no holder of this lock can panic");
-        noted
-            .iter()
-            .map(|((table, id), reason)| format!("{table} {id}: {reason}"))
-            .collect()
+        noted.iter().map(|(table, id)| format!("{table} {id}")).collect()
     }
 }
 

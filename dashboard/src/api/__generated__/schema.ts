@@ -1465,12 +1465,14 @@ export interface components {
         };
         /** @description Whether one part can do its work. */
         PartReadiness: {
-            /** @description Its name: `registry`, `journal`, `store`. */
+            /** @description Its name: `registry`, `journal`, `store`, a stage such as `rules`, or `rows`. */
             part: string;
-            /** @description Whether it answers. */
+            /** @description Whether it does its work. */
             ready: boolean;
-            /** @description Why not: a code. */
+            /** @description Why not, in words. */
             reason: string | null;
+            /** @description What to do first. */
+            remedy: string | null;
         };
         /** @description A change of password. */
         PasswordRequest: {
