@@ -371,6 +371,20 @@ impl Config {
         if !self.data.is_absolute() {
             return fault("data", "must be an absolute path");
         }
+        let address = &self.intake.address;
+        if !(address.is_empty() || is_host_and_port(address)) {
+            return fault("intake.address", "must be host:port, as PCs reach it");
+        }
+        let url = &self.web.url;
+        if !(url.is_empty() || url.starts_with("https://") || url.starts_with("http://")) {
+            return fault("web.url", "must begin with https:// or http://");
+        }
+        if !self.log.level.split(',').all(is_log_directive) {
+            return fault(
+                "log.level",
+                "must be error, warn, info, debug, trace or off, or a list such as info,vong_collector::intake=debug",
+            );
+        }
         if self.intake.events_per_s == 0 || self.intake.events_burst == 0 {
             return fault("intake.events_per_s", "rate and burst must be at least 1");
         }
@@ -399,6 +413,21 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// The log's own parser takes a misspelt level for the name of a module, and then shows nothing at all.
+fn is_log_directive(directive: &str) -> bool {
+    let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+    let is_level = ["off", "error", "warn", "info", "debug", "trace"]
+        .iter()
+        .any(|known| level.trim().eq_ignore_ascii_case(known));
+    is_level && directive.matches('=').count() <= 1
 }
 
 #[cfg(test)]
@@ -486,6 +515,17 @@ mod tests {
             "collector.toml: data: must be an absolute path"
         );
         assert!(fault("[mail]\nhost = \"m\"\nfrom = \"a@b\"\ntls = \"none\"").contains("mail.tls"));
+        assert!(fault("[web]\nurl = \"javascript:alert(1)\"").contains("web.url"));
+        assert!(fault("[intake]\naddress = \"soc.tinh.example\"").contains("intake.address"));
+        for level in ["debgu", "info,foo=trace=bar", "vong_collector=lots", ""] {
+            assert!(
+                fault(&format!("[log]\nlevel = \"{level}\"")).contains("log.level"),
+                "{level}"
+            );
+        }
+        for level in ["debug", "INFO", "info,vong_collector::intake=debug"] {
+            parse(&format!("[log]\nlevel = \"{level}\""), &[]).expect("a level");
+        }
         assert!(fault("[mail]\nhost = \"m\"").contains("mail.from"));
         assert!(
             fault("[intake]\nlisten = \"nowhere\"").contains("line 2"),

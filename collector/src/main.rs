@@ -1,5 +1,6 @@
 //! The program `vong-collector`: arguments, what they start, the exit code; nothing else.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +64,12 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if matches!(arguments.command, Command::CheckConfig)
+        && let Err(error) = check_files(&config)
+    {
+        complain(&error);
+        return ExitCode::from(EXIT_USAGE);
+    }
     match carry_out(arguments.command, config) {
         Err(error)
             if error
@@ -107,6 +114,22 @@ fn start_log(log: &LogConfig) -> anyhow::Result<()> {
     match log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}
+
+/// Files that the collector would miss as soon as it starts.
+fn check_files(config: &Config) -> anyhow::Result<()> {
+    let named = [
+        ("mail.password_file", config.mail.password_file.as_ref()),
+        ("mail.ca_file", config.mail.ca_file.as_ref()),
+        ("store.password_file", config.store.password_file.as_ref()),
+        ("store.engine_library", config.store.engine_library.as_ref()),
+    ];
+    for (key, path) in named {
+        if let Some(path) = path {
+            File::open(path).with_context(|| format!("{key}: cannot read {}", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -36,7 +36,8 @@ NAME = "localhost"
 USER = "vong"
 # Our mails are a few kilobytes; a larger one is a fault that should be seen, not stored.
 MAIL_BYTES_MAX = 1 << 20
-CERTIFICATE_DAYS = "30"
+# A folder of `make run` may be used for years.
+CERTIFICATE_DAYS = "3650"
 
 
 class Mailbox:

@@ -219,6 +219,10 @@ class Stack:
             },
         }
         file = self.folder / "policy.json"
+        ours = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if self.admin("policy", "show", "--unit", HOME_UNIT)["own"] != ours:
+            machine.say(f"the policy of {HOME_UNIT} was changed by somebody else and is left as it is")
+            return
         file.write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")
         self.admin("policy", "set", "--unit", HOME_UNIT, str(file))
 

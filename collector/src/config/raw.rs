@@ -74,6 +74,11 @@ pub(super) fn parse(
             let key = key.to_lowercase().replacen("__", ".", 1);
             set(&mut table, &key, &value);
             variables.insert(key, name);
+        } else if let Some(key) = misspelt(&name) {
+            return Err(ConfigError::Parse {
+                problem: format!("unknown variable; did you mean \"{ENVIRONMENT_PREFIX}{key}\"?"),
+                origin: name,
+            });
         }
     }
     let origins = Origins {
@@ -82,6 +87,12 @@ pub(super) fn parse(
     };
     let config = deserialize(table, &origins)?;
     Ok((config, origins))
+}
+
+/// The key of a variable that lacks one of the two underscores of our prefix.
+fn misspelt(name: &str) -> Option<&str> {
+    let key = name.strip_prefix(ENVIRONMENT_PREFIX.strip_suffix('_')?)?;
+    key.contains("__").then_some(key)
 }
 
 fn deserialize(table: Table, origins: &Origins) -> Result<Config, ConfigError> {
@@ -95,7 +106,10 @@ fn deserialize(table: Table, origins: &Origins) -> Result<Config, ConfigError> {
         let key = track.path().to_string();
         ConfigError::Parse {
             origin: origins.of(&key),
-            problem: format!("{key}: {}", error.message()),
+            problem: format!(
+                "{key}: {}; a value is read as TOML, such as 587, true or [\"a@b.example\"]",
+                error.message()
+            ),
         }
     })?;
     match unknown {
