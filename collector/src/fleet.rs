@@ -5,12 +5,14 @@
 //! does not prove is not believed. Revocation is asked of the registry on every connection, because a resumed
 //! TLS session does not verify the certificate again.
 
+mod admission;
 pub mod authority;
 pub mod token;
 
 use std::net::IpAddr;
 
 use rcgen::SubjectPublicKeyInfo;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 use vong_proto::event::AgentId;
@@ -18,13 +20,19 @@ use vong_proto::session::{Credentials, EnrolAnswer, EnrolRequest, Refusal, Refus
 
 pub use authority::{Authority, AuthorityError};
 
+use self::admission::{Admission, admission};
+use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::registry::host::{HostKind, HostStatus, NewHost};
-use crate::registry::{self, Registry, Transaction, agent, host};
+use crate::registry::token::Token;
+use crate::registry::{self, Registry, Transaction, agent, audit, host, unit};
 
 /// An expired certificate that was not revoked may be used for one thing, renewing, for this long: a PC that
 /// lay in a cupboard comes back without anybody's help.
 const RENEW_AFTER_EXPIRY_MS: i64 = 400 * 24 * 3_600_000;
+
+/// Who acts in the audit trail when a PC enrols.
+const ACTOR: &str = "enrolment";
 
 /// Who stands behind a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +52,7 @@ pub struct Identity {
 pub struct Fleet {
     registry: Registry,
     authority: std::sync::Arc<Authority>,
+    started_ms: i64,
 }
 
 /// SHA-256 of a certificate, hexadecimal: its name in the registry.
@@ -54,7 +63,11 @@ pub fn certificate_fingerprint(der: &[u8]) -> String {
 impl Fleet {
     /// A fleet over this registry and authority.
     pub fn new(registry: Registry, authority: std::sync::Arc<Authority>) -> Self {
-        Self { registry, authority }
+        Self {
+            registry,
+            authority,
+            started_ms: now_ms(),
+        }
     }
 
     /// The authority.
@@ -87,11 +100,17 @@ impl Fleet {
                 "this certificate has been revoked; enrol again with a new token",
             ));
         }
-        if status.host_status != HostStatus::Active {
-            return Err(refusal(
-                RefusalCode::UnknownHost,
-                "this host is retired or awaits approval",
-            ));
+        match status.host_status {
+            HostStatus::Active => {}
+            HostStatus::Pending => {
+                return Err(refusal(
+                    RefusalCode::Pending,
+                    "this PC waits for approval; ask the administrator of the collector",
+                ));
+            }
+            HostStatus::Retired => {
+                return Err(refusal(RefusalCode::UnknownHost, "this host is retired"));
+            }
         }
         if now_ms > status.not_after_ms + RENEW_AFTER_EXPIRY_MS {
             return Err(refusal(
@@ -133,45 +152,49 @@ impl Fleet {
                 &format!("the signing request cannot be used: {error}"),
             )
         })?;
-        let answer = self
-            .admit(request, &public_key, now_ms)
-            .await
-            .map_err(|error| error.into_refusal())?;
-        let Some((host, credentials)) = answer else {
-            warn!(%from, hostname = %request.hostname.escape_debug(), "enrolment refused: no such token");
-            return Err(refusal(
-                RefusalCode::Token,
-                "the token is wrong, used up, expired or revoked; ask for a new one",
-            ));
+        let asked = Asked {
+            request,
+            from,
+            now_ms,
         };
-        info!(%host, %from, "enrolled");
+        let admitted = self.admit(&asked, &public_key).await;
+        let credentials = admitted.map_err(|error| error.into_refusal(&asked))?;
         Ok(EnrolAnswer::Enrolled(credentials))
     }
 
     /// Counts the token down, finds or makes the host, and signs: all of it, or nothing.
     async fn admit(
         &self,
-        request: &EnrolRequest,
+        asked: &Asked<'_>,
         public_key: &SubjectPublicKeyInfo,
-        now_ms: i64,
-    ) -> Result<Option<(HostId, Credentials)>, NotSigned> {
-        let known = host::by_fingerprint(&self.registry, &request.fingerprint).await?;
-        let mut tx = self.registry.begin().await?;
-        let Some(token) =
-            registry::token::consume(&mut tx, &token::secret_hash(&request.token), now_ms).await?
-        else {
-            return Ok(None);
+    ) -> Result<Credentials, NotSigned> {
+        let known = host::by_fingerprint(&self.registry, &asked.request.fingerprint).await?;
+        let above = match &known {
+            Some(known) => unit::chain(&self.registry, known.unit_id).await?,
+            None => Vec::new(),
         };
-        let host = match known {
-            // The PC was re-imaged or renamed: its history goes on.
-            Some(known) => known.id,
-            None => host::insert(&mut tx, &new_host(request, token.unit_id), now_ms).await?,
+        let above: Vec<i64> = above.iter().map(|unit| unit.id).collect();
+        let mut tx = self.registry.begin().await?;
+        let hash = token::secret_hash(&asked.request.token);
+        let token = registry::token::consume(&mut tx, &hash, asked.now_ms).await?;
+        let token = token.ok_or(NotSigned::Token)?;
+        // Agents that were heard before the collector started have not had the time to come back.
+        let heard_ms = known.as_ref().and_then(|known| known.last_seen_ms);
+        let heard_ms = heard_ms.map(|heard_ms| heard_ms.max(self.started_ms));
+        let host = match admission(known.as_ref(), &above, token.unit_id, heard_ms, asked.now_ms) {
+            Admission::New => enter(&mut tx, asked, &token, HostStatus::Active, Value::Null).await?,
+            Admission::Again(known) => begin_again(&mut tx, asked, &token, known).await?,
+            Admission::Apart { like, doubt } => {
+                let doubt = json!({ "like": like, "doubt": doubt.code() });
+                enter(&mut tx, asked, &token, HostStatus::Pending, doubt).await?
+            }
+            Admission::TooSoon => return Err(NotSigned::TooSoon),
         };
         let agent = AgentId(random_16());
-        agent::insert(&mut tx, agent, host, now_ms).await?;
-        let credentials = self.sign(&mut tx, agent, public_key, now_ms).await?;
+        agent::insert(&mut tx, agent, host, asked.now_ms).await?;
+        let credentials = self.sign(&mut tx, agent, public_key, asked.now_ms).await?;
         tx.commit().await.map_err(registry::Error::from)?;
-        Ok(Some((host, credentials)))
+        Ok(credentials)
     }
 
     /// Signs the next certificate of an agent.
@@ -196,7 +219,7 @@ impl Fleet {
             tx.commit().await.map_err(registry::Error::from)?;
             Ok(credentials)
         };
-        let credentials = signed.await.map_err(|error: NotSigned| error.into_refusal())?;
+        let credentials = signed.await.map_err(|error: NotSigned| unavailable(&error))?;
         info!(host = %identity.host, agent = %identity.agent, "certificate renewed");
         Ok(credentials)
     }
@@ -224,9 +247,20 @@ impl Fleet {
     }
 }
 
-/// Why nothing was signed; the peer learns only that it must come back.
+/// An enrolment, with what is known of it beyond its own words.
+struct Asked<'a> {
+    request: &'a EnrolRequest,
+    from: IpAddr,
+    now_ms: i64,
+}
+
+/// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
 enum NotSigned {
+    #[error("there is no such token")]
+    Token,
+    #[error("the PC's former agent was heard a moment ago")]
+    TooSoon,
     #[error("the register cannot be asked")]
     Registry(#[from] registry::Error),
     #[error("the authority cannot sign")]
@@ -234,20 +268,83 @@ enum NotSigned {
 }
 
 impl NotSigned {
-    fn into_refusal(self) -> Refusal {
-        unavailable(&self)
+    fn into_refusal(self, asked: &Asked<'_>) -> Refusal {
+        let (from, hostname) = (asked.from, asked.request.hostname.escape_debug());
+        match self {
+            NotSigned::Token => {
+                warn!(%from, %hostname, "enrolment refused: no such token");
+                refusal(
+                    RefusalCode::Token,
+                    "the token is wrong, used up, expired or revoked; ask for a new one",
+                )
+            }
+            NotSigned::TooSoon => {
+                warn!(%from, %hostname, "enrolment refused: an agent of this PC was heard a moment ago");
+                refusal(
+                    RefusalCode::Unavailable,
+                    "an agent of this PC was heard a moment ago; stop it and enrol again in 3 minutes",
+                )
+            }
+            NotSigned::Registry(_) | NotSigned::Authority(_) => unavailable(&self),
+        }
     }
 }
 
-fn new_host(request: &EnrolRequest, unit_id: i64) -> NewHost {
-    NewHost {
-        unit_id,
-        name: request.hostname.clone(),
-        os: request.os.clone(),
-        fingerprint: request.fingerprint.clone(),
+/// Makes a host of what asks; one that waits for approval may not speak before somebody has approved it.
+async fn enter(
+    tx: &mut Transaction,
+    asked: &Asked<'_>,
+    token: &Token,
+    status: HostStatus,
+    doubt: Value,
+) -> registry::Result<HostId> {
+    let new = NewHost {
+        unit_id: token.unit_id,
+        name: asked.request.hostname.clone(),
+        os: asked.request.os.clone(),
+        fingerprint: asked.request.fingerprint.clone(),
         kind: HostKind::Workstation,
-        status: HostStatus::Active,
-    }
+        status,
+    };
+    let host = host::insert(tx, &new, asked.now_ms).await?;
+    let action = if status == HostStatus::Pending {
+        warn!(%host, from = %asked.from, %doubt, "a PC waits for approval: it says it is one that is known");
+        "host.pending"
+    } else {
+        info!(%host, from = %asked.from, "enrolled");
+        "host.enrolled"
+    };
+    note(tx, asked, token, action, host, doubt).await?;
+    Ok(host)
+}
+
+/// Begins a new generation of a known host: from now on only its new agent speaks for it.
+async fn begin_again(
+    tx: &mut Transaction,
+    asked: &Asked<'_>,
+    token: &Token,
+    host: HostId,
+) -> registry::Result<HostId> {
+    agent::revoke_all_of(tx, host, asked.now_ms).await?;
+    host::renew_fingerprint(tx, host, &asked.request.fingerprint).await?;
+    info!(%host, from = %asked.from, "enrolled again; its former agents have lost their rights");
+    note(tx, asked, token, "host.enrolled_again", host, Value::Null).await?;
+    Ok(host)
+}
+
+async fn note(
+    tx: &mut Transaction,
+    asked: &Asked<'_>,
+    token: &Token,
+    action: &str,
+    host: HostId,
+    doubt: Value,
+) -> registry::Result<()> {
+    let detail = json!({
+        "name": asked.request.hostname, "from": asked.from, "token": token.id, "unit": token.unit_id, "doubt": doubt,
+    });
+    let object = format!("host/{host}");
+    audit::record(tx, asked.now_ms, ACTOR, action, &object, &detail).await
 }
 
 /// A refusal with this code.
@@ -272,3 +369,6 @@ fn random_16() -> [u8; 16] {
     getrandom::fill(&mut bytes).expect("the operating system's random source works");
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! an expired one) and its session. A session is one task: frames in, batches into the journal, and an
 //! acknowledgement only once the journal says that they are durable.
 //!
+//! * `door`: who has come and has not yet said who it is.
 //! * `tls`: TLS 1.3 on our own authority.
 //! * `session`: one connection from its first frame to its last.
 //! * `batch`: unpacking a batch far enough to keep it.
@@ -20,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
+use self::door::Stranger;
 use crate::entry::HostId;
 use crate::fleet::Fleet;
 use crate::journal::Journal;
@@ -28,6 +30,7 @@ use crate::registry::Registry;
 use crate::stop;
 
 mod batch;
+mod door;
 mod limit;
 mod live;
 mod register;
@@ -40,10 +43,6 @@ pub use tls::{TlsError, server_config};
 /// So many connections may be open; further ones are closed at once and counted. A process has some 20,000
 /// descriptors where limits are low.
 const CONNECTIONS_MAX: usize = 19_000;
-
-/// So many handshakes may be under way; further ones wait, so that a storm of reconnecting agents cannot
-/// starve those that are already in.
-const HANDSHAKES_MAX: usize = 64;
 
 /// A handshake, and then each first frame, must come within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,7 +72,7 @@ pub struct Intake {
 struct Shared {
     intake: Intake,
     live: live::Live,
-    handshakes: Semaphore,
+    door: door::Door,
     connections: Arc<Semaphore>,
 }
 
@@ -84,7 +83,7 @@ impl Intake {
         let shared = Arc::new(Shared {
             intake: self,
             live: live::Live::default(),
-            handshakes: Semaphore::new(HANDSHAKES_MAX),
+            door: door::Door::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         });
         let heard = tokio::spawn(report_heard(Arc::clone(&shared)));
@@ -123,9 +122,14 @@ impl Shared {
             warn!(%peer, max = CONNECTIONS_MAX, "connection refused: too many are open");
             return;
         };
+        let Some(stranger) = self.door.enter(peer.ip()) else {
+            self.intake.metrics.connections_refused.inc();
+            debug!(%peer, "connection refused: too many have not said who they are");
+            return;
+        };
         let (shared, acceptor) = (Arc::clone(self), acceptor.clone());
         tokio::spawn(async move {
-            if let Err(error) = shared.converse(stream, peer, &acceptor).await {
+            if let Err(error) = shared.converse(stream, peer, &acceptor, stranger).await {
                 debug!(%peer, %error, "connection ended");
             }
             drop(permit);
@@ -137,10 +141,13 @@ impl Shared {
         stream: TcpStream,
         peer: SocketAddr,
         acceptor: &TlsAcceptor,
+        stranger: Stranger,
     ) -> Result<(), session::SessionError> {
         stream.set_nodelay(true)?;
         let handshake = async {
-            let _permit = self.handshakes.acquire().await;
+            // Whoever says nothing takes nobody's turn.
+            stream.peek(&mut [0]).await?;
+            let _turn = stranger.turn().await;
             acceptor.accept(stream).await
         };
         let tls = match tokio::time::timeout(PATIENCE, handshake).await {
@@ -156,7 +163,7 @@ impl Shared {
                 return Ok(());
             }
         };
-        session::converse(self, tls, peer).await
+        session::converse(self, tls, peer, stranger).await
     }
 
     async fn flush_heard(&self) {

@@ -59,6 +59,11 @@ enum HostCommand {
         /// Its number or name
         host: String,
     },
+    /// Turn a PC away that waits for approval: its certificates are revoked
+    Reject {
+        /// Its number or name
+        host: String,
+    },
     /// Manage a PC no more: its certificates are revoked, its events stay
     Retire {
         /// Its number or name
@@ -99,11 +104,11 @@ impl Host {
                 host
             }
             HostCommand::Approve { host } => {
-                let edit = HostEdit {
-                    status: Some(HostStatus::Active),
-                    ..HostEdit::default()
-                };
-                change(&registry, &host, "host.approved", edit, false).await?;
+                decide(&registry, &host, HostStatus::Active, "host.approved").await?;
+                host
+            }
+            HostCommand::Reject { host } => {
+                decide(&registry, &host, HostStatus::Retired, "host.rejected").await?;
                 host
             }
             HostCommand::Retire { host } => {
@@ -117,6 +122,20 @@ impl Host {
         };
         shown(&registry, &named, self.json).await
     }
+}
+
+/// Lets a PC that waits for approval in, or turns it away.
+async fn decide(registry: &Registry, text: &str, status: HostStatus, action: &str) -> Result<(), AdminError> {
+    let host = find::host(registry, text).await?;
+    if host.status != HostStatus::Pending {
+        let message = format!("host {} does not wait for approval", host.id);
+        return Err(AdminError::Refused(message));
+    }
+    let edit = HostEdit {
+        status: Some(status),
+        ..HostEdit::default()
+    };
+    change(registry, text, action, edit, status == HostStatus::Retired).await
 }
 
 async fn change(

@@ -1,18 +1,21 @@
 //! The connections that are alive, at most one for each agent.
 //!
 //! A reconnecting agent takes over from its own half-dead connection; revocation and shutdown reach every
-//! session from here.
+//! session from here. A host is gone when the last session of any of its agents has left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, mpsc};
 use vong_proto::event::AgentId;
 
 use crate::entry::HostId;
 
 /// What a session can be told from outside. One waiting order is enough: they all end it.
 const ORDERS_WAITING_MAX: usize = 1;
+
+/// Hosts share so many turns: enough that a storm of reconnecting agents does not queue for one of them.
+const TURNS: usize = 64;
 
 /// An order to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +25,16 @@ pub(super) enum Order {
 }
 
 /// The sessions that are alive; clones share it.
-#[derive(Clone, Default)]
-pub(super) struct Live(Arc<Mutex<State>>);
+#[derive(Clone)]
+pub(super) struct Live {
+    state: Arc<Mutex<State>>,
+    turns: Arc<[AsyncMutex<()>; TURNS]>,
+}
 
 #[derive(Default)]
 struct State {
     sessions: HashMap<AgentId, Session>,
+    hosts: HashMap<HostId, Presence>,
     last_number: u64,
     /// When each host was last heard, as far as the registry does not know it yet.
     seen: HashMap<HostId, i64>,
@@ -38,32 +45,60 @@ struct Session {
     orders: mpsc::Sender<Order>,
 }
 
+/// A host with live sessions.
+#[derive(Default)]
+struct Presence {
+    /// So many of its agents have one.
+    sessions: usize,
+    /// Whether others have been told that it is there, and must be told when it is gone.
+    announced: bool,
+}
+
 /// A place among the live sessions, left on drop.
 pub(super) struct Place {
     live: Live,
     agent: AgentId,
+    host: HostId,
     number: u64,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            turns: Arc::new(std::array::from_fn(|_| AsyncMutex::default())),
+        }
+    }
 }
 
 impl Live {
     /// Enters a session; the one it replaces is told.
-    pub(super) fn enter(&self, agent: AgentId) -> (Place, mpsc::Receiver<Order>) {
+    pub(super) fn enter(&self, agent: AgentId, host: HostId) -> (Place, mpsc::Receiver<Order>) {
         let (orders, waiting) = mpsc::channel(ORDERS_WAITING_MAX);
         let mut state = self.lock();
         state.last_number += 1;
         let number = state.last_number;
-        if let Some(before) = state.sessions.insert(agent, Session { number, orders }) {
+        match state.sessions.insert(agent, Session { number, orders }) {
             // A full queue means that the old session has been told to end already.
-            let _ = before.orders.try_send(Order::TakenOver);
+            Some(before) => _ = before.orders.try_send(Order::TakenOver),
+            None => state.hosts.entry(host).or_default().sessions += 1,
         }
         (
             Place {
                 live: self.clone(),
                 agent,
+                host,
                 number,
             },
             waiting,
         )
+    }
+
+    /// The turn to say that a host has come or gone: who holds it may look and say without another saying the
+    /// opposite in between.
+    pub(super) async fn turn(&self, host: HostId) -> AsyncMutexGuard<'_, ()> {
+        let turn = host.0.unsigned_abs() % TURNS as u64;
+        self.turns[turn as usize].lock().await
     }
 
     /// Notes that a host was heard.
@@ -82,31 +117,43 @@ impl Live {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place {
-    /// Whether this session has not been replaced.
-    pub(super) fn is_current(&self) -> bool {
-        self.live
-            .lock()
-            .sessions
-            .get(&self.agent)
-            .is_some_and(|session| session.number == self.number)
+    /// Others are about to be told that the host is there.
+    pub(super) fn announce(&self) {
+        if let Some(presence) = self.live.lock().hosts.get_mut(&self.host) {
+            presence.announced = true;
+        }
+    }
+
+    /// Leaves the live sessions; true when others must be told that the host is gone. A session that has been
+    /// replaced leaves nothing behind: its successor will tell.
+    pub(super) fn leave(&self) -> bool {
+        let mut state = self.live.lock();
+        let is_current = |session: &Session| session.number == self.number;
+        if !state.sessions.get(&self.agent).is_some_and(is_current) {
+            return false;
+        }
+        state.sessions.remove(&self.agent);
+        let Some(presence) = state.hosts.get_mut(&self.host) else {
+            return false;
+        };
+        presence.sessions -= 1;
+        if presence.sessions > 0 {
+            return false;
+        }
+        let announced = presence.announced;
+        state.hosts.remove(&self.host);
+        announced
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.live.lock();
-        if state
-            .sessions
-            .get(&self.agent)
-            .is_some_and(|session| session.number == self.number)
-        {
-            state.sessions.remove(&self.agent);
-        }
+        self.leave();
     }
 }
 
@@ -115,18 +162,41 @@ mod tests {
     use super::*;
 
     const AGENT: AgentId = AgentId([1; 16]);
+    const OTHER: AgentId = AgentId([2; 16]);
+    const HOST: HostId = HostId(5);
 
     #[test]
     fn a_new_connection_takes_over_and_the_old_ones_end_does_not_remove_it() {
         let live = Live::default();
-        let (first, mut orders) = live.enter(AGENT);
-        let (second, _orders) = live.enter(AGENT);
+        let (first, mut orders) = live.enter(AGENT, HOST);
+        first.announce();
+        let (second, _orders) = live.enter(AGENT, HOST);
         assert_eq!(orders.try_recv(), Ok(Order::TakenOver));
-        assert!(!first.is_current());
+        assert!(!first.leave());
         drop(first);
-        assert!(second.is_current());
         assert_eq!(live.count(), 1);
-        drop(second);
+        assert!(
+            second.leave(),
+            "told of the first, nobody has said that it is gone"
+        );
         assert_eq!(live.count(), 0);
+        assert!(!second.leave(), "once is enough");
+    }
+
+    #[test]
+    fn a_host_is_gone_when_the_last_of_its_agents_has_left() {
+        let live = Live::default();
+        let (first, _orders) = live.enter(AGENT, HOST);
+        let (second, _orders) = live.enter(OTHER, HOST);
+        second.announce();
+        assert!(!second.leave());
+        assert!(first.leave());
+    }
+
+    #[test]
+    fn who_was_never_announced_is_not_said_to_be_gone() {
+        let live = Live::default();
+        let (only, _orders) = live.enter(AGENT, HOST);
+        assert!(!only.leave());
     }
 }

@@ -17,6 +17,7 @@ use vong_proto::session::{
 };
 
 use super::batch::{self, Unpacked};
+use super::door::Stranger;
 use super::limit::Bucket;
 use super::live::{Order, Place};
 use super::{PATIENCE, Shared, register};
@@ -53,6 +54,7 @@ pub(super) async fn converse(
     shared: &Shared,
     tls: TlsStream<TcpStream>,
     peer: SocketAddr,
+    stranger: Stranger,
 ) -> Result<(), SessionError> {
     let certificate = tls
         .get_ref()
@@ -68,6 +70,7 @@ pub(super) async fn converse(
         Ok(identity) => identity,
         Err(no) => return refuse(shared, &mut writer, peer, no).await,
     };
+    drop(stranger);
     match first_frame(&mut reader, FRAME_BYTES_MAX).await? {
         AgentFrame::Renew { csr_der } => renew(shared, &mut writer, peer, &identity, &csr_der).await,
         AgentFrame::Hello(_) if identity.expired => {
@@ -165,6 +168,7 @@ async fn send(writer: &mut Writer, frame: CollectorFrame) -> Result<(), SessionE
 /// Why a session ends without anything having broken.
 enum End {
     Closed,
+    NewStream,
     TakenOver,
     Stopping,
     Refused(Refusal),
@@ -191,7 +195,7 @@ impl<'a> Session<'a> {
         hello: Hello,
         version: u32,
     ) -> Result<(), SessionError> {
-        let (place, orders) = shared.live.enter(identity.agent);
+        let (place, orders) = shared.live.enter(identity.agent, identity.host);
         let mut session = Session {
             shared,
             writer,
@@ -202,13 +206,25 @@ impl<'a> Session<'a> {
             policy_hash: hello.policy_hash.clone(),
             identity,
         };
-        if !session.welcome(&hello, version).await? {
-            return Ok(());
-        }
-        session.note_connected(&hello).await?;
-        info!(host = %session.identity.host, agent = %session.identity.agent, "agent connected");
-        let ended = session.serve(reader, orders).await;
+        let ended = session.hold(&place, reader, orders, &hello, version).await;
         session.finish(&place, ended).await
+    }
+
+    /// From the answer to the hello until something ends the session, in whatever way.
+    async fn hold(
+        &mut self,
+        place: &Place,
+        reader: Reader,
+        orders: mpsc::Receiver<Order>,
+        hello: &Hello,
+        version: u32,
+    ) -> Result<End, SessionError> {
+        if !self.welcome(hello, version).await? {
+            return Ok(End::NewStream);
+        }
+        self.note_connected(place, hello).await?;
+        info!(host = %self.identity.host, agent = %self.identity.agent, "agent connected");
+        self.serve(reader, orders).await
     }
 
     /// Answers the hello; false when the agent must begin a new stream and come back.
@@ -233,8 +249,11 @@ impl<'a> Session<'a> {
         Ok(!new_stream)
     }
 
-    async fn note_connected(&self, hello: &Hello) -> Result<(), SessionError> {
+    async fn note_connected(&self, place: &Place, hello: &Hello) -> Result<(), SessionError> {
         let intake = &self.shared.intake;
+        let _turn = self.shared.live.turn(self.identity.host).await;
+        // Said first: when the registry fails, the journal may have heard of it already.
+        place.announce();
         let connected = Connected {
             host: self.identity.host,
             agent: self.identity.agent,
@@ -420,10 +439,11 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    /// Says goodbye and notes that the host is gone, unless the agent is already back.
+    /// Says goodbye and notes that the host is gone, unless an agent of it is still or already here.
     async fn finish(mut self, place: &Place, ended: Result<End, SessionError>) -> Result<(), SessionError> {
         let reason = match &ended {
             Ok(End::Closed) => "closed",
+            Ok(End::NewStream) => "new_stream",
             Ok(End::TakenOver) => "taken_over",
             Ok(End::Stopping) => "collector_stopping",
             Ok(End::Refused(_)) => "refused",
@@ -432,8 +452,9 @@ impl<'a> Session<'a> {
         };
         self.say_goodbye(&ended).await;
         info!(host = %self.identity.host, reason, "agent disconnected");
-        if place.is_current() {
-            let host = self.identity.host;
+        let host = self.identity.host;
+        let _turn = self.shared.live.turn(host).await;
+        if place.leave() {
             let fact = Fact::Disconnected {
                 host,
                 reason: reason.to_owned(),
@@ -467,7 +488,7 @@ impl<'a> Session<'a> {
                     format!("a frame of {announced} bytes was announced, at most {max} are allowed");
                 CollectorFrame::Refusal(refusal(RefusalCode::Limit, &message))
             }
-            Ok(End::Closed) | Err(_) => return,
+            Ok(End::Closed | End::NewStream) | Err(_) => return,
         };
         if let Err(error) = send(&mut self.writer, last).await {
             debug!(%error, "cannot say goodbye");

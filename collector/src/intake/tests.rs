@@ -29,6 +29,7 @@ struct Front {
     unit: i64,
     revision: watch::Sender<i64>,
     stop: watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -63,7 +64,7 @@ impl Front {
             revision: revised,
             stop: stopped,
         };
-        tokio::spawn(intake.serve(listener, TlsAcceptor::from(Arc::new(tls))));
+        let serving = tokio::spawn(intake.serve(listener, TlsAcceptor::from(Arc::new(tls))));
         Front {
             address,
             authority,
@@ -72,6 +73,7 @@ impl Front {
             unit,
             revision,
             stop,
+            serving,
             _folder: folder,
         }
     }
@@ -148,6 +150,48 @@ impl Front {
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from(COLLECTOR_NAME).expect("a name");
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+
+    /// A second agent of a PC's host, as nobody should be able to enrol one.
+    async fn second_agent_of(&self, pc: &Pc) -> Pc {
+        let identified = Fleet::new(self.registry.clone(), Arc::clone(&self.authority))
+            .identify(&pc.certificate, now_ms())
+            .await
+            .expect("known");
+        let (key, id) = (rcgen::KeyPair::generate().expect("a key"), AgentId([77; 16]));
+        let signed = self.authority.sign_agent(id, &key, now_ms()).expect("signed");
+        let certificate = agent::Certificate {
+            fingerprint: crate::fleet::certificate_fingerprint(&signed.der),
+            serial: signed.serial,
+            agent: id,
+            not_before_ms: signed.not_before_ms,
+            not_after_ms: signed.not_after_ms,
+        };
+        let mut tx = self.registry.begin().await.expect("begun");
+        agent::insert(&mut tx, id, identified.host, now_ms())
+            .await
+            .expect("an agent");
+        agent::add_certificate(&mut tx, &certificate)
+            .await
+            .expect("a certificate");
+        tx.commit().await.expect("committed");
+        Pc {
+            certificate: signed.der,
+            key: key.serialize_der(),
+        }
+    }
+
+    /// Stops, waits for the end of every session, and says in which order hosts came and went.
+    async fn comings_and_goings(self) -> Vec<&'static str> {
+        self.stop.send(true).expect("heard");
+        self.serving.await.expect("served");
+        let entries = self.journal.read(0, 1_000, 1 << 20).await.expect("read");
+        let said = entries.into_iter().filter_map(|entry| match entry.fact {
+            crate::entry::Fact::Connected(_) => Some("connected"),
+            crate::entry::Fact::Disconnected { .. } => Some("disconnected"),
+            _ => None,
+        });
+        said.collect()
     }
 
     /// Says hello and returns the line with the first answer.
@@ -433,4 +477,45 @@ async fn stopping_says_when_to_come_back() {
         panic!("no goodbye")
     };
     assert_eq!(go.reason, "restart");
+}
+
+#[tokio::test]
+async fn a_host_is_gone_once_when_the_last_of_its_agents_is() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let other = front.second_agent_of(&pc).await;
+    let (_line, _) = front.greet(&pc, hello(1)).await;
+    let (_other_line, _) = front.greet(&other, hello(1)).await;
+    assert_eq!(
+        front.comings_and_goings().await,
+        ["connected", "connected", "disconnected"]
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_takes_over_and_fails_still_says_that_the_host_is_gone() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5)))
+        .await
+        .expect("sent");
+    answer(&mut line).await;
+    let (_, welcome) = front.greet(&pc, hello(3)).await;
+    assert!(matches!(welcome, CollectorFrame::Welcome(welcome) if welcome.new_stream));
+    assert_eq!(front.comings_and_goings().await, ["connected", "disconnected"]);
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_keep_nobody_out() {
+    let front = Front::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(TcpStream::connect(front.address).await.expect("connected"));
+    }
+    let enrolled = tokio::time::timeout(PATIENCE / 2, front.enrolled()).await;
+    assert!(
+        enrolled.is_ok(),
+        "handshakes wait for connections that say nothing"
+    );
 }

@@ -239,14 +239,16 @@ pub async fn by_name(registry: &Registry, name: &str) -> Result<Vec<Host>> {
         .collect()
 }
 
-/// The known host that a fingerprint most likely belongs to.
+/// The known host that a fingerprint most likely belongs to. One that waits for approval is not known yet, and
+/// one that is retired gives way to one that is not.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn by_fingerprint(registry: &Registry, asking: &Fingerprint) -> Result<Option<Host>> {
-    let mut best: Option<(u32, Host)> = None;
+    let mut best: Option<((bool, u32), Host)> = None;
     let statement = format!(
-        "SELECT {COLUMNS} FROM host_marks m JOIN hosts h ON h.id = m.host_id WHERE m.kind = $1 AND m.value = $2"
+        "SELECT {COLUMNS} FROM host_marks m JOIN hosts h ON h.id = m.host_id \
+         WHERE m.kind = $1 AND m.value = $2 AND h.status <> 'pending' ORDER BY h.id"
     );
     for (kind, value) in fingerprint::marks(asking) {
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement.clone()))
@@ -256,12 +258,12 @@ pub async fn by_fingerprint(registry: &Registry, asking: &Fingerprint) -> Result
             .await?;
         for row in &rows {
             let host = from_row(row)?;
-            let likeness = fingerprint::likeness(&host.fingerprint, asking);
-            let better = |(known, _): &(u32, Host)| likeness > Some(*known);
-            if let Some(likeness) = likeness
-                && best.as_ref().is_none_or(better)
-            {
-                best = Some((likeness, host));
+            let Some(likeness) = fingerprint::likeness(&host.fingerprint, asking) else {
+                continue;
+            };
+            let rank = (host.status == HostStatus::Active, likeness);
+            if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                best = Some((rank, host));
             }
         }
     }

@@ -1,0 +1,203 @@
+//! Who may speak for which host, over a real register: what a token opens, and what it does not.
+
+use std::sync::Arc;
+
+use vong_proto::session::{Fingerprint, VERSION_MAX, VERSION_MIN};
+
+use super::*;
+use crate::registry::Page;
+use crate::registry::harness::{SqliteRegistry, a_unit, sqlite};
+use crate::registry::host::{HostEdit, Presented};
+
+/// Long after everything that happened before.
+const LATER_MS: i64 = 3_600_000;
+
+struct House {
+    fleet: Fleet,
+    sqlite: SqliteRegistry,
+    province: i64,
+    commune: i64,
+    other: i64,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let sqlite = sqlite().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let authority = Arc::new(Authority::open(&folder.path().join("ca")).expect("an authority"));
+        let province = a_unit(&sqlite.registry, None, "Tỉnh", "").await;
+        let commune = a_unit(&sqlite.registry, Some(province), "Xã Bình Minh", "").await;
+        let other = a_unit(&sqlite.registry, Some(province), "Xã Hòa An", "").await;
+        Self {
+            fleet: Fleet::new(sqlite.registry.clone(), authority),
+            sqlite,
+            province,
+            commune,
+            other,
+            _folder: folder,
+        }
+    }
+
+    async fn token(&self, unit_id: i64) -> String {
+        let secret = hex::encode(random_16());
+        let row = registry::token::NewToken {
+            secret_hash: token::secret_hash(&secret),
+            unit_id,
+            uses: 1,
+            expires_ms: i64::MAX,
+            created_by: "test".to_owned(),
+            note: String::new(),
+        };
+        let mut tx = self.sqlite.registry.begin().await.expect("begun");
+        registry::token::insert(&mut tx, &row, 1).await.expect("a token");
+        tx.commit().await.expect("committed");
+        secret
+    }
+
+    /// Enrols the one PC of these tests, or somebody who knows its fingerprint.
+    async fn enrol(&self, secret: &str, later_ms: i64) -> Result<Credentials, Refusal> {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let csr = rcgen::CertificateParams::default().serialize_request(&key);
+        let request = EnrolRequest {
+            version_min: VERSION_MIN,
+            version_max: VERSION_MAX,
+            token: secret.to_owned(),
+            csr_der: csr.expect("a request").der().to_vec(),
+            fingerprint: Fingerprint {
+                machine_id: "0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
+                ..Fingerprint::default()
+            },
+            hostname: "PC-VĂN-THƯ".to_owned(),
+            os: "Windows 11".to_owned(),
+        };
+        let from = IpAddr::from([10, 1, 2, 3]);
+        match self.fleet.enrol(&request, from, now_ms() + later_ms).await? {
+            EnrolAnswer::Enrolled(credentials) => Ok(credentials),
+            EnrolAnswer::Pending => panic!("no credentials"),
+        }
+    }
+
+    async fn enrolled(&self, unit: i64, later_ms: i64) -> Credentials {
+        let secret = self.token(unit).await;
+        self.enrol(&secret, later_ms).await.expect("enrolled")
+    }
+
+    async fn connect(&self, host: HostId) {
+        let presented = Presented {
+            name: "PC-VĂN-THƯ".to_owned(),
+            os: "Windows 11".to_owned(),
+            agent_version: "0.1".to_owned(),
+            privileged: true,
+            boot: String::new(),
+            clock_offset_ms: 0,
+        };
+        let mut tx = self.sqlite.registry.begin().await.expect("begun");
+        host::set_connected(&mut tx, host, &presented, now_ms())
+            .await
+            .expect("connected");
+        tx.commit().await.expect("committed");
+    }
+
+    async fn disconnect(&self, host: HostId) {
+        let mut tx = self.sqlite.registry.begin().await.expect("begun");
+        host::set_disconnected(&mut tx, host, now_ms())
+            .await
+            .expect("disconnected");
+        tx.commit().await.expect("committed");
+    }
+
+    async fn who(&self, credentials: &Credentials) -> Result<HostId, RefusalCode> {
+        let identified = self.fleet.identify(&credentials.certificate_der, now_ms()).await;
+        identified.map(|identity| identity.host).map_err(|no| no.code)
+    }
+
+    async fn latest_act(&self) -> audit::Act {
+        let page = Page {
+            after: None,
+            limit: 1,
+        };
+        let acts = audit::list(&self.sqlite.registry, &page).await.expect("acts");
+        acts.items.into_iter().next().expect("an act")
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_unit_does_not_speak_for_a_known_pc() {
+    let house = House::new().await;
+    let owner = house.enrolled(house.commune, 0).await;
+    let host = house.who(&owner).await.expect("known");
+    let stranger = house.enrolled(house.other, LATER_MS).await;
+    assert_eq!(house.who(&stranger).await, Err(RefusalCode::Pending));
+    assert_eq!(house.who(&owner).await, Ok(host), "the owner keeps its rights");
+    let act = house.latest_act().await;
+    assert_eq!((act.actor.as_str(), act.action.as_str()), (ACTOR, "host.pending"));
+    assert_eq!(
+        act.detail["doubt"],
+        json!({ "like": host, "doubt": "other_unit" })
+    );
+}
+
+#[tokio::test]
+async fn nobody_takes_a_connected_pc_over() {
+    let house = House::new().await;
+    let owner = house.enrolled(house.commune, 0).await;
+    let host = house.who(&owner).await.expect("known");
+    house.connect(host).await;
+    let thief = house.enrolled(house.commune, LATER_MS).await;
+    assert_eq!(house.who(&thief).await, Err(RefusalCode::Pending));
+    assert_eq!(house.who(&owner).await, Ok(host));
+}
+
+#[tokio::test]
+async fn an_agent_that_may_be_about_to_come_back_keeps_its_place_and_the_token_its_use() {
+    let house = House::new().await;
+    let owner = house.enrolled(house.commune, 0).await;
+    let host = house.who(&owner).await.expect("known");
+    house.connect(host).await;
+    house.disconnect(host).await;
+    let secret = house.token(house.commune).await;
+    let refusal = house.enrol(&secret, 0).await.expect_err("too soon");
+    assert_eq!(refusal.code, RefusalCode::Unavailable);
+    assert_eq!(house.who(&owner).await, Ok(host));
+    let again = house.enrol(&secret, LATER_MS).await.expect("enrolled again");
+    assert_eq!(house.who(&again).await, Ok(host), "its history goes on");
+}
+
+#[tokio::test]
+async fn a_pc_enrolled_again_goes_on_and_its_former_agents_do_not() {
+    let house = House::new().await;
+    let first = house.enrolled(house.commune, 0).await;
+    let host = house.who(&first).await.expect("known");
+    for unit in [house.commune, house.province] {
+        let again = house.enrolled(unit, LATER_MS).await;
+        assert_eq!(house.who(&again).await, Ok(host));
+        assert_eq!(house.who(&first).await, Err(RefusalCode::Revoked));
+        assert_eq!(house.latest_act().await.action, "host.enrolled_again");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_approval_is_let_in_by_a_person_and_hides_nobody() {
+    let house = House::new().await;
+    let owner = house.enrolled(house.commune, 0).await;
+    let host = house.who(&owner).await.expect("known");
+    let waiting = house.enrolled(house.other, LATER_MS).await;
+    assert_eq!(house.who(&waiting).await, Err(RefusalCode::Pending));
+    let again = house.enrolled(house.commune, LATER_MS).await;
+    assert_eq!(
+        house.who(&again).await,
+        Ok(host),
+        "the one that waits is not known yet"
+    );
+
+    let approved = HostEdit {
+        status: Some(HostStatus::Active),
+        ..HostEdit::default()
+    };
+    let second = HostId(host.0 + 1);
+    let mut tx = house.sqlite.registry.begin().await.expect("begun");
+    assert!(host::edit(&mut tx, second, &approved).await.expect("approved"));
+    tx.commit().await.expect("committed");
+    assert_eq!(house.who(&waiting).await, Ok(second));
+}
