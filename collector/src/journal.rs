@@ -23,12 +23,14 @@ use vong_proto::session::Gap;
 use crate::entry::{Entry, Fact, HostId};
 
 mod admit;
+mod bound;
 mod codec;
 mod ledger;
+mod progress;
 mod reader;
 mod writer;
 
-pub use ledger::{HostTotals, LaneLedger, NamedGap, StreamLedger};
+pub use ledger::{HostLedger, HostTotals, LaneLedger, NamedGap, StreamLedger};
 
 /// So many appends may wait for the writer thread. A full queue makes sessions wait, which stops their
 /// acknowledgements, which stops their agents: nothing is dropped.
@@ -163,6 +165,16 @@ pub struct InsertPlan {
     pub through: u64,
 }
 
+/// How an insert goes on that was refused as a whole: the rows before `from` are settled, and what follows is
+/// sent so many rows at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InsertPart {
+    /// The first row of the part.
+    pub from: u64,
+    /// So many rows.
+    pub rows: u64,
+}
+
 /// An event that the store refused for good; it appears in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
@@ -201,8 +213,15 @@ enum Request {
     Pass(Cursor, u64, Reply<()>),
     /// Fix an insert's composition.
     Plan(InsertPlan, Reply<()>),
-    /// Note events as refused for good.
-    SetAside(Vec<SetAside>, Reply<()>),
+    /// Fix the next part of an insert, and note the event that was set aside before it.
+    Part {
+        table: &'static str,
+        part: InsertPart,
+        set_aside: Option<SetAside>,
+        reply: Reply<()>,
+    },
+    /// Use no position up to this one.
+    GoOnAbove(u64, Reply<()>),
 }
 
 /// A handle on the journal; clones share it. The writer ends with the last of them.
@@ -282,16 +301,35 @@ impl Journal {
         self.ask(|reply| Request::Plan(plan, reply)).await
     }
 
-    /// Notes events that the store refused for good.
+    /// Fixes, durably, how an insert goes on that was refused, and notes the event that was set aside before.
     ///
     /// # Errors
-    /// When they could not be noted; the cursor must not pass them.
-    pub async fn set_aside(&self, events: Vec<SetAside>) -> Result<(), JournalError> {
-        self.ask(|reply| Request::SetAside(events, reply)).await
+    /// When it could not be fixed; the part must not be attempted.
+    pub async fn plan_part(
+        &self,
+        table: &'static str,
+        part: InsertPart,
+        set_aside: Option<SetAside>,
+    ) -> Result<(), JournalError> {
+        let request = |reply| Request::Part {
+            table,
+            part,
+            set_aside,
+            reply,
+        };
+        self.ask(request).await
     }
 
-    /// Reads entries after a position: at most `max_entries`, and no more once `max_bytes` of packed events
-    /// have been read.
+    /// Uses no position up to `pos` any more: others know entries of an earlier life under them.
+    ///
+    /// # Errors
+    /// When it could not be noted; nothing may be kept.
+    pub async fn go_on_above(&self, pos: u64) -> Result<(), JournalError> {
+        self.ask(|reply| Request::GoOnAbove(pos, reply)).await
+    }
+
+    /// Reads entries after a position: at most `max_entries`, and no more once `max_bytes` of events, as they
+    /// were before packing, have been read.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -321,6 +359,22 @@ impl Journal {
         self.look(reader::planned_insert).await
     }
 
+    /// How the insert under way goes on in a table, if it was refused there as a whole.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn insert_part(&self, table: &'static str) -> Result<Option<InsertPart>, JournalError> {
+        self.look(move |c| reader::insert_part(c, table)).await
+    }
+
+    /// A name for what an insert is made of: other entries under the same positions have another.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn composition(&self, plan: InsertPlan) -> Result<String, JournalError> {
+        self.look(move |c| reader::composition(c, plan)).await
+    }
+
     /// Where the four lanes of a stream stand.
     ///
     /// # Errors
@@ -333,7 +387,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn ledger(&self, host: HostId) -> Result<Vec<StreamLedger>, JournalError> {
+    pub async fn ledger(&self, host: HostId) -> Result<HostLedger, JournalError> {
         self.look(move |c| ledger::of_host(c, host)).await
     }
 

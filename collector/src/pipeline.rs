@@ -121,6 +121,7 @@ impl Homes {
             &config.data.join("journal.db"),
             config.intake.journal_limit_mib << 20,
         )?;
+        go_on_behind_the_rules(&journal, &registry, &url).await?;
         info!(registry = %without_password(&url), "journal and registry open");
         Ok(Homes {
             journal,
@@ -154,6 +155,31 @@ async fn forget_connections(registry: &Registry) -> registry::Result<()> {
     let mut tx = registry.begin().await?;
     registry::host::reset_connections(&mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// A journal that was restored from a backup has forgotten positions that the registry has judged. Used again, what
+/// stands there would never be judged.
+async fn go_on_behind_the_rules(
+    journal: &Journal,
+    registry: &Registry,
+    url: &str,
+) -> Result<(), PipelineError> {
+    let judged = registry::rule_state::cursor(registry, judge::CURSOR)
+        .await
+        .map_err(|source| PipelineError::Registry {
+            url: without_password(url),
+            source,
+        })?;
+    let last = *journal.durable_position().borrow();
+    if judged > last {
+        error!(
+            judged,
+            last,
+            "the journal is older than the registry: it was restored; it goes on behind what has been judged"
+        );
+        journal.go_on_above(judged).await?;
+    }
+    Ok(())
 }
 
 fn without_password(url: &str) -> String {

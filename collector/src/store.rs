@@ -2,7 +2,7 @@
 //!
 //! [`Store::run`] is the one writer. It takes the next entries of the journal (`batch` decides how many), has
 //! their range recorded durably, turns them into rows (`row`), and sends them with a token until they are
-//! accepted (`writer`). Whatever happens in between, the same range is sent again as the same rows with the
+//! accepted (`writer`), or refused, and then in parts (`part`). Whatever happens in between, the same range is sent again as the same rows with the
 //! same token, and ClickHouse drops what it already has. `query` reads; every question takes a
 //! [`Scope`](crate::scope::Scope). This is the only code that speaks ClickHouse, and it does not know whether
 //! a server or our own engine answers.
@@ -22,6 +22,7 @@ pub use row::{EventRow, RawBytes, SampleRow};
 
 mod batch;
 mod migrate;
+mod part;
 mod query;
 mod row;
 mod tempo;

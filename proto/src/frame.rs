@@ -20,6 +20,9 @@ pub const ENROL_FRAME_BYTES_MAX: usize = 16 * 1024;
 /// A batch holds at most this many bytes of events before compression, but always at least one event.
 pub const BATCH_RAW_BYTES_MAX: usize = 1_000_000;
 
+/// A batch declares at most this many gaps; an agent that has more sends them with the next.
+pub const BATCH_GAPS_MAX: usize = 64;
+
 /// A batch holds at most this many events, so that its rows fit an insert many times over.
 pub const BATCH_EVENTS_MAX: usize = 2_000;
 

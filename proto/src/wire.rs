@@ -12,6 +12,7 @@ use crate::session::Batch;
 
 mod antivirus;
 mod body;
+mod bound;
 mod file;
 mod frames;
 mod network;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use tracing::{info, warn};
 use vong_proto::event::{Blind, Body, Event, Header, Lane as LaneName, Sensor, StreamId};
-use vong_proto::frame::{BATCH_EVENTS_MAX, BATCH_RAW_BYTES_MAX};
+use vong_proto::frame::{BATCH_EVENTS_MAX, BATCH_GAPS_MAX, BATCH_RAW_BYTES_MAX};
 use vong_proto::session::{Batch, Gap, LaneState};
 use vong_proto::wire;
 
@@ -263,7 +263,7 @@ impl Keeper {
         let mut first = lane.handed + 1;
         let mut gaps = Vec::new();
         for dropped in self.file.dropped(name, lane.handed)? {
-            if dropped.first != first {
+            if dropped.first != first || gaps.len() == BATCH_GAPS_MAX {
                 break;
             }
             first = dropped.last + 1;

@@ -556,6 +556,34 @@ fn a_gap_that_the_collector_owns_in_part_does_not_stop_its_lane() {
     check(steps).expect("every event is accounted for");
 }
 
+/// More gaps than a batch may declare go with the next one: a collector refuses a batch that declares too many.
+#[test]
+fn no_batch_declares_more_gaps_than_a_collector_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = open(&folder, LIMIT);
+    for name in 0..101 {
+        keeper.take(report(LaneName::Events, &name.to_string()));
+    }
+    keeper.commit(NOW).unwrap();
+    drop(keeper);
+    let connection = rusqlite::Connection::open(folder.path().join("spool.db")).unwrap();
+    connection
+        .execute_batch(
+            "DELETE FROM events WHERE lane = 2 AND position <= 100;
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 100)
+             INSERT INTO gaps (lane, first, last, reason, counts) SELECT 2, i, i, 'spool_full', '{}' FROM n;",
+        )
+        .unwrap();
+    drop(connection);
+
+    let mut keeper = open(&folder, LIMIT);
+    keeper.resume([0; 4]).unwrap();
+    let first = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
+    assert_eq!((first.gaps.len(), first.first, first.last), (64, 65, 64));
+    let second = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
+    assert_eq!((second.gaps.len(), second.first, second.last), (36, 101, 101));
+}
+
 #[test]
 fn only_its_owner_may_read_a_spool() {
     use std::os::unix::fs::PermissionsExt as _;

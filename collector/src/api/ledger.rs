@@ -16,7 +16,7 @@ use super::guard::Viewer;
 use super::hosts::visible_host;
 use super::word::Text;
 use crate::entry::HostId;
-use crate::journal::{HostTotals, LaneLedger, NamedGap, StreamLedger};
+use crate::journal::{HostLedger, HostTotals, LaneLedger, NamedGap, StreamLedger};
 use crate::registry::host;
 use crate::registry::host_state::{self, Noun};
 use crate::scope::Scope;
@@ -104,12 +104,13 @@ async fn host_ledger(
     Key(id): Key<i64>,
 ) -> Result<Json<Ledger>, ApiError> {
     let host = visible_host(&api, &viewer, id).await?.host.id;
-    let streams = api.journal.ledger(host).await?;
-    let sum = |of: fn(&LaneLedger) -> u64| streams.iter().flat_map(|stream| &stream.lanes).map(of).sum();
+    let HostLedger { streams, forgotten } = api.journal.ledger(host).await?;
+    let sum =
+        |of: fn(&LaneLedger) -> u64| -> u64 { streams.iter().flat_map(|stream| &stream.lanes).map(of).sum() };
     Ok(Json(Ledger {
-        missing: sum(missing),
-        opaque: sum(|lane| lane.opaque),
-        set_aside: sum(|lane| lane.set_aside),
+        missing: sum(missing) + forgotten.missing,
+        opaque: sum(|lane| lane.opaque) + forgotten.opaque,
+        set_aside: sum(|lane| lane.set_aside) + forgotten.set_aside,
         blind: blind_spots(&api, host).await?,
         streams: streams.into_iter().map(shown_stream).collect(),
     }))

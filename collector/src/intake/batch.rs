@@ -12,7 +12,6 @@ use vong_proto::event::StreamId;
 /// A batch ready to be kept, and what was noticed on the way.
 pub(super) struct Unpacked {
     pub(super) incoming: Incoming,
-    pub(super) events: u64,
     pub(super) results: Vec<CommandResult>,
 }
 
@@ -36,6 +35,11 @@ pub(super) fn unpack(
             _ => {}
         }
     }
+    // A batch of nothing but gaps has no events; whatever stands in their place is not kept.
+    let (raw_bytes, packed) = match encoded.is_empty() {
+        true => (0, Vec::new()),
+        false => (batch.raw_bytes, batch.events),
+    };
     let incoming = Incoming {
         host: identity.host,
         agent: identity.agent,
@@ -44,18 +48,14 @@ pub(super) fn unpack(
         lane: batch.lane,
         first: batch.first,
         last: batch.last,
-        raw_bytes: batch.raw_bytes,
+        raw_bytes,
         last_hash: encoded
             .last()
             .map(|bytes| wire::event_hash(bytes).to_vec())
             .unwrap_or_default(),
-        packed: batch.events,
+        packed,
         opaque,
         gaps: batch.gaps,
     };
-    Ok(Unpacked {
-        events: encoded.len() as u64,
-        incoming,
-        results,
-    })
+    Ok(Unpacked { incoming, results })
 }

@@ -2,6 +2,33 @@
 
 use std::time::Duration;
 
+use vong_proto::session::{AgentFrame, Batch};
+
+/// A batch costs as many events as it holds, or as it would hold if they were of this size: twice that of an
+/// ordinary one.
+const EVENT_BYTES: u64 = 512;
+
+/// A declared gap costs this many events: it is kept for ever, an event is not.
+const GAP_COST: u64 = 10;
+
+/// A frame that makes the registry write costs this many events: an agent sends a few of them in a day.
+const WRITE_COST: u64 = 1_000;
+
+/// What a frame costs, in events; nothing is free, because each frame takes time.
+pub(super) fn cost(frame: &AgentFrame) -> u64 {
+    match frame {
+        AgentFrame::Batch(batch) => 1 + batch_cost(batch),
+        AgentFrame::PolicyStatus(_) | AgentFrame::Renew { .. } => WRITE_COST,
+        AgentFrame::Heartbeat(_) | AgentFrame::Hello(_) | AgentFrame::Enrol(_) => 1,
+    }
+}
+
+fn batch_cost(batch: &Batch) -> u64 {
+    let events = (batch.last + 1).saturating_sub(batch.first);
+    let bytes = u64::from(batch.raw_bytes).max(batch.events.len() as u64);
+    events.max(bytes / EVENT_BYTES) + GAP_COST * batch.gaps.len() as u64
+}
+
 /// How many events an agent may send.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventRate {
@@ -40,8 +67,8 @@ impl Bucket {
         }
     }
 
-    /// Takes `count` events out and says how long the agent must be left waiting. The events themselves are
-    /// never refused: they have been read, and waiting pushes back on the connection.
+    /// Takes so many events' worth out and says how long the agent must be left waiting. What was sent is never
+    /// refused: it has been read, and waiting pushes back on the connection.
     pub(super) fn take(&mut self, count: u64, now_ms: u64) -> Duration {
         let elapsed_s = now_ms.saturating_sub(self.at_ms) as f64 / 1_000.0;
         self.at_ms = now_ms;
@@ -55,6 +82,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn bytes_gaps_and_frames_cost_as_events_do() {
+        use std::collections::BTreeMap;
+        use vong_proto::event::Lane;
+        use vong_proto::session::Gap;
+
+        let batch = |events: u64, raw_bytes: u32, gaps: usize| {
+            let gap = Gap {
+                lane: Lane::Events,
+                first: 1,
+                last: 1,
+                reason: String::new(),
+                counts: BTreeMap::new(),
+            };
+            AgentFrame::Batch(Batch {
+                lane: Lane::Events,
+                first: 10,
+                last: 9 + events,
+                raw_bytes,
+                events: Vec::new(),
+                gaps: vec![gap; gaps],
+            })
+        };
+        assert_eq!(
+            cost(&batch(100, 20_000, 0)),
+            101,
+            "ordinary events cost what they are"
+        );
+        assert_eq!(cost(&batch(1, 1_000_000, 0)), 1 + 1_000_000 / EVENT_BYTES);
+        assert_eq!(cost(&batch(0, 0, 64)), 1 + 64 * GAP_COST);
+        let renewal = AgentFrame::Renew { csr_der: Vec::new() };
+        assert_eq!(cost(&renewal), WRITE_COST);
+    }
 
     #[test]
     fn a_burst_passes_and_what_follows_waits() {

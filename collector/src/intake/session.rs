@@ -13,23 +13,24 @@ use vong_proto::event::StreamId;
 use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
 use vong_proto::session::{
     Ack, AgentFrame, Batch, CollectorFrame, GoAway, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
-    VERSION_MAX, VERSION_MIN, Welcome,
+    Welcome,
 };
 
 use super::batch::{self, Unpacked};
 use super::door::Stranger;
-use super::limit::Bucket;
+use super::limit::{self, Bucket};
 use super::live::{Order, Place};
 use super::{PATIENCE, Shared, register};
 use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Connected, Fact};
 use crate::fleet::{Identity, refusal};
-use crate::journal::Mark;
 use crate::stop;
 
 mod error;
+mod hello;
 
 pub(super) use error::SessionError;
+use hello::{choose_version, common_version, is_behind};
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
 const HEARTBEAT_S: u32 = 30;
@@ -137,22 +138,6 @@ async fn refuse(
     shared.intake.metrics.sessions_refused.inc();
     warn!(%peer, code = ?no.code, reason = %no.message, "refused");
     send(writer, CollectorFrame::Refusal(no)).await
-}
-
-fn choose_version(hello: &Hello) -> Result<u32, Refusal> {
-    common_version(hello.version_min, hello.version_max)
-}
-
-fn common_version(theirs_min: u32, theirs_max: u32) -> Result<u32, Refusal> {
-    let newest = theirs_max.min(VERSION_MAX);
-    if newest >= theirs_min.max(VERSION_MIN) {
-        return Ok(newest);
-    }
-    let message = format!(
-        "the agent speaks protocol versions {theirs_min} to {theirs_max}, this collector {VERSION_MIN} to \
-         {VERSION_MAX}; upgrade the older of the two"
-    );
-    Err(refusal(RefusalCode::Version, &message))
 }
 
 async fn first_frame(reader: &mut Reader, max: usize) -> Result<AgentFrame, SessionError> {
@@ -308,7 +293,11 @@ impl<'a> Session<'a> {
             heard = Instant::now();
             beat_due = heard + silence;
             match frame {
-                Ok(frame) => self.take(frame).await?,
+                Ok(frame) => {
+                    let cost = limit::cost(&frame);
+                    self.take(frame).await?;
+                    self.slow_down(cost).await;
+                }
                 Err(FrameError::Closed) => return Ok(End::Closed),
                 Err(error) => return Err(error.into()),
             }
@@ -352,11 +341,7 @@ impl<'a> Session<'a> {
         let lane = batch.lane;
         let unpacked =
             batch::unpack(&self.identity, self.stream, self.offset_ms, batch).map_err(FrameError::from)?;
-        let Unpacked {
-            incoming,
-            events,
-            results,
-        } = unpacked;
+        let Unpacked { incoming, results } = unpacked;
         let opaque = incoming.opaque.len() as u64;
         let kept = self.shared.intake.journal.append(incoming).await?;
         let metrics = &self.shared.intake.metrics;
@@ -385,16 +370,18 @@ impl<'a> Session<'a> {
             }),
         )
         .await?;
-        let waiting = self.bucket.take(
-            events,
-            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        );
+        Ok(())
+    }
+
+    /// Lets an agent wait that sends more than it may; its frames lie in its connection meanwhile.
+    async fn slow_down(&mut self, cost: u64) {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let waiting = self.bucket.take(cost, now_ms);
         if !waiting.is_zero() {
-            metrics.sessions_slowed.inc();
-            debug!(host = %self.identity.host, ?waiting, "slowed: too many events");
+            self.shared.intake.metrics.sessions_slowed.inc();
+            debug!(host = %self.identity.host, ?waiting, "slowed: too much at once");
             tokio::time::sleep(waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))).await;
         }
-        Ok(())
     }
 
     async fn answer_heartbeat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
@@ -494,15 +481,4 @@ impl<'a> Session<'a> {
             debug!(%error, "cannot say goodbye");
         }
     }
-}
-
-/// Whether the agent stands behind what is known of its stream: it was restored from a snapshot, or it is a
-/// clone. The same number with another hash is the latter.
-fn is_behind(hello: &Hello, marks: &[Mark; 4]) -> bool {
-    hello.lanes.iter().zip(marks).any(|(lane, mark)| {
-        let last = lane.next.saturating_sub(1);
-        let differs =
-            !lane.last_hash.is_empty() && !mark.last_hash.is_empty() && lane.last_hash != mark.last_hash;
-        last < mark.high_water || (last == mark.high_water && last > 0 && differs)
-    })
 }

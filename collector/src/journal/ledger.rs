@@ -7,9 +7,18 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{Lane, StreamId};
 use vong_proto::session::Gap;
 
-use super::JournalError;
 use super::reader::{lane, number};
+use super::{JournalError, bound};
 use crate::entry::HostId;
+
+/// What is known of one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLedger {
+    /// Its streams.
+    pub streams: Vec<StreamLedger>,
+    /// What is no longer named one by one.
+    pub forgotten: HostTotals,
+}
 
 /// What is known of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +99,14 @@ pub struct HostTotals {
     pub set_aside: u64,
 }
 
-pub(super) fn of_host(connection: &Connection, host: HostId) -> Result<Vec<StreamLedger>, JournalError> {
+pub(super) fn of_host(connection: &Connection, host: HostId) -> Result<HostLedger, JournalError> {
+    Ok(HostLedger {
+        streams: streams(connection, host)?,
+        forgotten: bound::forgotten(connection, host)?,
+    })
+}
+
+fn streams(connection: &Connection, host: HostId) -> Result<Vec<StreamLedger>, JournalError> {
     let mut statement = connection.prepare_cached(
         "SELECT stream, lane, high_water, opaque,
                 (SELECT count(*) FROM set_aside s WHERE s.stream = m.stream AND s.lane = m.lane)
@@ -143,6 +159,7 @@ pub(super) fn totals(connection: &Connection) -> Result<Vec<HostTotals>, Journal
              SELECT host, last + 1 - first AS missing, 0 AS opaque, 0 AS aside FROM gaps
              UNION ALL SELECT host, 0, opaque, 0 FROM marks WHERE opaque > 0
              UNION ALL SELECT host, 0, 0, 1 FROM set_aside
+             UNION ALL SELECT host, missing, opaque, set_aside FROM forgotten
          ) GROUP BY host ORDER BY host",
     )?;
     let totals = statement.query_map([], |row| {

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 use vong_proto::event::{AgentId, Lane, StreamId};
 use vong_proto::session::{Batch, Gap};
 
-use super::{Backlog, Cursor, InsertPlan, JournalError, Mark, codec, ledger};
+use super::{Backlog, Cursor, InsertPart, InsertPlan, JournalError, Mark, codec, ledger};
 use crate::entry::{Entry, Events, Fact, HostId};
+
+/// An event costs this much beside its own bytes: a batch may hold thousands that are nearly empty.
+const EVENT_COST_BYTES: usize = 128;
 
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -30,13 +34,23 @@ pub(super) fn entries(
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
         let payload: Vec<u8> = row.get(3)?;
-        bytes += payload.len();
-        entries.push(entry(row, payload)?);
+        let entry = entry(row, payload)?;
+        bytes += unpacked_bytes(&entry, row)?;
+        entries.push(entry);
         if bytes >= max_bytes {
             break;
         }
     }
     Ok(entries)
+}
+
+/// What an entry takes in memory: its events before they were packed, and what even an empty one costs.
+fn unpacked_bytes(entry: &Entry, row: &Row<'_>) -> rusqlite::Result<usize> {
+    let Fact::Events(events) = &entry.fact else {
+        return Ok(EVENT_COST_BYTES);
+    };
+    let raw_bytes: u32 = row.get(11)?;
+    Ok(raw_bytes as usize + EVENT_COST_BYTES * (1 + events.events.len()))
 }
 
 fn entry(row: &Row<'_>, payload: Vec<u8>) -> Result<Entry, JournalError> {
@@ -95,6 +109,39 @@ pub(super) fn planned_insert(connection: &Connection) -> Result<Option<InsertPla
         })
         .optional()?;
     Ok(plan)
+}
+
+/// The part that the insert into a table goes on with, if it was refused as a whole.
+pub(super) fn insert_part(connection: &Connection, table: &str) -> Result<Option<InsertPart>, JournalError> {
+    let part = connection
+        .prepare_cached("SELECT from_row, rows FROM insert_parts WHERE table_name = ?1")?
+        .query_row([table], |row| {
+            Ok(InsertPart {
+                from: number(row, 0)?,
+                rows: number(row, 1)?,
+            })
+        })
+        .optional()?;
+    Ok(part)
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 over everything that an insert is made of.
+pub(super) fn composition(connection: &Connection, plan: InsertPlan) -> Result<String, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT pos, received_ms, host, stream, lane, first, last, skip, offset_ms, payload
+         FROM entries WHERE pos > ?1 AND pos <= ?2 AND kind = ?3 ORDER BY pos",
+    )?;
+    let range = params![to_sql(plan.after), to_sql(plan.through), codec::KIND_EVENTS];
+    let mut rows = statement.query(range)?;
+    let mut hash = Sha256::new();
+    while let Some(row) = rows.next()? {
+        for column in [0, 1, 2, 4, 5, 6, 7, 8] {
+            hash.update(row.get::<_, i64>(column)?.to_le_bytes());
+        }
+        hash.update(row.get_ref(3)?.as_blob().unwrap_or_default());
+        hash.update(row.get_ref(9)?.as_blob().unwrap_or_default());
+    }
+    Ok(hex::encode(&hash.finalize()[..8]))
 }
 
 pub(super) fn marks(connection: &Connection, stream: StreamId) -> Result<[Mark; 4], JournalError> {

@@ -141,7 +141,7 @@ async fn gaps_and_opaque_events_stand_in_the_ledger() {
     journal.append(incoming).await.expect("kept");
 
     let ledger = journal.ledger(HOST).await.expect("ledger");
-    let lane = &ledger[0].lanes[0];
+    let lane = &ledger.streams[0].lanes[0];
     assert_eq!((lane.high_water, lane.opaque, lane.gaps[0].missing()), (6, 1, 4));
     let totals = journal.ledger_totals().await.expect("totals");
     assert_eq!(
@@ -153,7 +153,7 @@ async fn gaps_and_opaque_events_stand_in_the_ledger() {
             set_aside: 0
         }]
     );
-    assert_eq!(journal.ledger(HostId(8)).await.expect("ledger"), []);
+    assert_eq!(journal.ledger(HostId(8)).await.expect("ledger").streams, []);
 }
 
 #[tokio::test]
@@ -186,6 +186,111 @@ async fn a_plan_stands_until_the_store_has_passed_it() {
     assert_eq!(journal.planned_insert().await.expect("plan"), Some(plan));
     journal.pass(Cursor::Store, through).await.expect("passed");
     assert_eq!(journal.planned_insert().await.expect("plan"), None);
+}
+
+#[tokio::test]
+async fn what_the_ledger_remembers_of_a_host_is_bounded_and_its_sums_stay_exact() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    let mut missing = 0;
+    for number in 1..=1_500 {
+        let gap = Gap {
+            lane: Lane::Events,
+            first: 3 * number - 2,
+            last: 3 * number - 1,
+            reason: "spool_full".to_owned(),
+            counts: BTreeMap::new(),
+        };
+        missing += 2;
+        let incoming = Incoming {
+            gaps: vec![gap],
+            ..batch(Lane::Events, 3 * number, 3 * number)
+        };
+        journal.append(incoming).await.expect("kept");
+    }
+    for stream in 0..100 {
+        let incoming = Incoming {
+            stream: StreamId([stream; 16]),
+            opaque: vec![1],
+            ..batch(Lane::State, 1, 1)
+        };
+        journal.append(incoming).await.expect("kept");
+    }
+    let ledger = journal.ledger(HOST).await.expect("ledger");
+    let gaps = ledger.streams.iter().flat_map(|stream| &stream.lanes);
+    assert!(gaps.map(|lane| lane.gaps.len()).sum::<usize>() <= 1_000);
+    assert!(ledger.streams.len() <= 64, "{}", ledger.streams.len());
+    let totals = journal.ledger_totals().await.expect("totals");
+    assert_eq!((totals[0].missing, totals[0].opaque), (missing, 100));
+}
+
+#[tokio::test]
+async fn a_refused_insert_goes_on_where_it_was_after_a_restart() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::Events, 1, 9)).await.expect("kept");
+    let through = 1;
+    let plan = InsertPlan { after: 0, through };
+    journal.plan_insert(plan).await.expect("planned");
+    let part = InsertPart { from: 4, rows: 1 };
+    let aside = SetAside {
+        pos: through,
+        host: HOST,
+        stream: STREAM,
+        lane: Lane::Events,
+        seq: 4,
+        reason: "Code: 27".to_owned(),
+    };
+    journal
+        .plan_part("events", part, Some(aside))
+        .await
+        .expect("planned");
+    drop(journal);
+
+    let journal = folder.open();
+    assert_eq!(journal.insert_part("events").await.expect("a part"), Some(part));
+    assert_eq!(journal.insert_part("samples").await.expect("none"), None);
+    assert_eq!(journal.ledger_totals().await.expect("totals")[0].set_aside, 1);
+    journal.pass(Cursor::Store, through).await.expect("passed");
+    assert_eq!(journal.insert_part("events").await.expect("none"), None);
+}
+
+#[tokio::test]
+async fn other_entries_under_the_same_positions_are_another_composition() {
+    let plan = InsertPlan { after: 0, through: 1 };
+    let (first, second) = (Folder::new(), Folder::new());
+    let (one, other) = (first.open(), second.open());
+    one.append(batch(Lane::Events, 1, 2)).await.expect("kept");
+    other.append(batch(Lane::Events, 3, 4)).await.expect("kept");
+    let name = one.composition(plan).await.expect("a name");
+    assert_eq!(name.len(), 16);
+    assert_eq!(one.composition(plan).await.expect("a name"), name);
+    assert_ne!(other.composition(plan).await.expect("a name"), name);
+}
+
+#[tokio::test]
+async fn a_restored_journal_goes_on_above_what_others_know() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.go_on_above(1_000).await.expect("noted");
+    let next = journal.append_fact(Fact::Tick).await.expect("kept");
+    assert_eq!(next, 1_001);
+    journal.go_on_above(7).await.expect("noted");
+    assert_eq!(journal.append_fact(Fact::Tick).await.expect("kept"), 1_002);
+}
+
+#[tokio::test]
+async fn what_packs_well_is_not_read_without_bounds() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    for first in [1, 501, 1_001, 1_501] {
+        journal
+            .append(batch(Lane::Events, first, first + 499))
+            .await
+            .expect("kept");
+    }
+    let entries = journal.read(0, 100, 50_000).await.expect("read");
+    assert_eq!(entries.len(), 1, "five hundred events are more than 50,000 bytes");
 }
 
 #[tokio::test]

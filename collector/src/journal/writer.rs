@@ -11,10 +11,13 @@ use vong_proto::event::Lane;
 use super::admit::{Admission, admit};
 use super::ledger::NamedGap;
 use super::reader::{bytes_in_use, number, to_sql};
-use super::{Appended, Cursor, Incoming, InsertPlan, JournalError, Mark, Reply, Request, SetAside, codec};
+use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, progress};
 use crate::entry::Fact;
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// So many requests share a commit at most: it bounds how long the first of them waits.
 const COMMIT_REQUESTS_MAX: usize = 512;
@@ -206,9 +209,10 @@ impl Request {
         let _ = match self {
             Request::Events(_, reply) => reply.send(Err(error)).is_ok(),
             Request::Fact(_, reply) => reply.send(Err(error)).is_ok(),
-            Request::Pass(_, _, reply) | Request::Plan(_, reply) | Request::SetAside(_, reply) => {
-                reply.send(Err(error)).is_ok()
-            }
+            Request::Pass(_, _, reply)
+            | Request::Plan(_, reply)
+            | Request::Part { reply, .. }
+            | Request::GoOnAbove(_, reply) => reply.send(Err(error)).is_ok(),
         };
     }
 }
@@ -234,9 +238,17 @@ impl Work<'_> {
                 self.finish(|t| append(t, self.now_ms, *incoming), reply, answers)
             }
             Request::Fact(fact, reply) => self.finish(|t| append_fact(t, self.now_ms, &fact), reply, answers),
-            Request::Pass(cursor, pos, reply) => self.finish(|t| pass(t, cursor, pos), reply, answers),
-            Request::Plan(insert, reply) => self.finish(|t| plan(t, insert), reply, answers),
-            Request::SetAside(events, reply) => self.finish(|t| set_aside(t, &events), reply, answers),
+            Request::Pass(cursor, pos, reply) => {
+                self.finish(|t| progress::pass(t, cursor, pos), reply, answers)
+            }
+            Request::Plan(insert, reply) => self.finish(|t| progress::plan(t, insert), reply, answers),
+            Request::Part {
+                table,
+                part,
+                set_aside,
+                reply,
+            } => self.finish(|t| progress::part(t, table, part, set_aside), reply, answers),
+            Request::GoOnAbove(pos, reply) => self.finish(|t| progress::go_on_above(t, pos), reply, answers),
         }
     }
 
@@ -293,7 +305,10 @@ fn append(transaction: &Transaction<'_>, now_ms: i64, incoming: Incoming) -> rus
     };
     if admission.high_water > mark.high_water {
         insert_gaps(transaction, now_ms, &incoming, &admission)?;
-        advance_mark(transaction, &incoming, &admission)?;
+        advance_mark(transaction, now_ms, &incoming, &admission)?;
+        if mark.high_water == 0 {
+            bound::streams(transaction, incoming.host)?;
+        }
         insert_entry(transaction, now_ms, &incoming, &admission)?;
     }
     Ok(appended)
@@ -312,14 +327,20 @@ fn mark(transaction: &Transaction<'_>, incoming: &Incoming) -> rusqlite::Result<
     Ok(mark.unwrap_or_default())
 }
 
-fn advance_mark(transaction: &Transaction<'_>, incoming: &Incoming, to: &Admission) -> rusqlite::Result<()> {
+fn advance_mark(
+    transaction: &Transaction<'_>,
+    now_ms: i64,
+    incoming: &Incoming,
+    to: &Admission,
+) -> rusqlite::Result<()> {
     let first_fresh = incoming.first + to.skip;
     let opaque = incoming.opaque.iter().filter(|seq| **seq >= first_fresh).count() as u64;
     transaction
         .prepare_cached(
-            "INSERT INTO marks (stream, lane, host, high_water, last_hash, opaque) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO marks (stream, lane, host, high_water, last_hash, opaque, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (stream, lane) DO UPDATE SET host = excluded.host, high_water = excluded.high_water,
-                 last_hash = excluded.last_hash, opaque = opaque + excluded.opaque",
+                 last_hash = excluded.last_hash, opaque = opaque + excluded.opaque, at_ms = excluded.at_ms",
         )?
         .execute(params![
             incoming.stream.0,
@@ -327,7 +348,8 @@ fn advance_mark(transaction: &Transaction<'_>, incoming: &Incoming, to: &Admissi
             incoming.host.0,
             to_sql(to.high_water),
             incoming.last_hash,
-            to_sql(opaque)
+            to_sql(opaque),
+            now_ms
         ])?;
     Ok(())
 }
@@ -354,7 +376,10 @@ fn insert_gaps(
             now_ms
         ])?;
     }
-    Ok(())
+    if admission.gaps.is_empty() {
+        return Ok(());
+    }
+    bound::gaps(transaction, incoming.host)
 }
 
 fn insert_entry(
@@ -404,46 +429,6 @@ fn append_fact(transaction: &Transaction<'_>, now_ms: i64, fact: &Fact) -> rusql
         .prepare_cached("INSERT INTO entries (received_ms, kind, payload) VALUES (?1, ?2, ?3)")?
         .execute(params![now_ms, codec::KIND_PLAIN, payload])?;
     Ok(u64::try_from(transaction.last_insert_rowid()).unwrap_or_default())
-}
-
-fn pass(transaction: &Transaction<'_>, cursor: Cursor, pos: u64) -> rusqlite::Result<()> {
-    transaction.execute(
-        "UPDATE cursors SET pos = max(pos, ?2) WHERE name = ?1",
-        params![cursor.name(), to_sql(pos)],
-    )?;
-    if cursor == Cursor::Store {
-        transaction.execute("DELETE FROM insert_plan WHERE through <= ?1", [to_sql(pos)])?;
-    }
-    transaction.execute(
-        "DELETE FROM entries WHERE pos <= (SELECT min(pos) FROM cursors)",
-        [],
-    )?;
-    Ok(())
-}
-
-fn plan(transaction: &Transaction<'_>, plan: InsertPlan) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO insert_plan (only_one, after, through) VALUES (1, ?1, ?2)",
-        params![to_sql(plan.after), to_sql(plan.through)],
-    )?;
-    Ok(())
-}
-
-fn set_aside(transaction: &Transaction<'_>, events: &[SetAside]) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO set_aside (pos, stream, lane, seq, host, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for event in events {
-        insert.execute(params![
-            to_sql(event.pos),
-            event.stream.0,
-            event.lane as u32,
-            to_sql(event.seq),
-            event.host.0,
-            event.reason
-        ])?;
-    }
-    Ok(())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> String {

@@ -23,11 +23,11 @@ use crate::rules::{HostChange, HostNews, Remembered, Rules};
 use crate::stop;
 
 /// The name of the registry's cursor.
-const CURSOR: &str = "rules";
+pub(super) const CURSOR: &str = "rules";
 /// Read at once: enough to catch up quickly, little enough to commit within milliseconds.
 const ENTRIES_MAX: usize = 500;
-/// Read at once, packed.
-const BYTES_MAX: usize = 4 << 20;
+/// Read at once, as the events were before packing.
+const BYTES_MAX: usize = 8 << 20;
 /// The cursor may lag by this much behind facts from which nothing followed: judging them again is
 /// harmless, and an idle fleet costs no write per fact.
 const CURSOR_LAG: Duration = Duration::from_secs(1);

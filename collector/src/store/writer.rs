@@ -1,16 +1,16 @@
 //! The one task that writes to ClickHouse: the same range, the same rows, the same token, until accepted.
 //!
 //! An insert that was answered with "no such thing ever happened" (a time-out, a broken connection, a killed
-//! engine) may well be stored, so it is repeated unchanged, without end. Only a refusal that is about the
-//! rows themselves changes anything: the rows are then halved, with tokens of their own, until the ones at
-//! fault stand alone and are set aside in the journal, where the ledger shows them.
+//! engine) may well be stored, so it is repeated unchanged, without end. Only a definite refusal changes anything:
+//! the rows go on in smaller parts with tokens of their own (`part`), until the ones at fault stand alone and are
+//! set aside in the journal, where the ledger shows them. A refusal for want of memory or for size may pass by
+//! itself, so it is definite only when it repeats, and when nothing is there after all.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::error::Error;
+use clickhouse::sql::Identifier;
 use clickhouse::{RowOwned, RowWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -18,6 +18,7 @@ use tracing::{error, warn};
 use vong_proto::event::{Lane, StreamId};
 
 use super::batch::together;
+use super::part::Part;
 use super::row::{EventRow, Rows, SampleRow};
 use super::tempo::Tempo;
 use super::{Store, StoreError};
@@ -25,9 +26,10 @@ use crate::entry::{Entry, HostId};
 use crate::journal::{Cursor, InsertPlan, Journal, SetAside};
 use crate::metrics::Metrics;
 
-/// What is read from the journal at once. The bytes are packed ones: as rows they may take fifty times as much.
+/// What is read from the journal at once. The bytes are those of the unpacked events: as rows they take a few times
+/// as much, whatever an agent has packed.
 const MAX_ENTRIES: usize = 4_096;
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 16 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A connection that takes nothing for so long is given up, and the insert sent again.
@@ -39,11 +41,38 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
 /// data, type mismatch, value out of range, too large, unknown enum element, violated constraint.
 const FAULTS_OF_ROWS: [u32; 15] = [6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469, 691];
 
+/// ClickHouse's error codes that say that the rows are too many or too large for it, now or for ever: too many rows
+/// or bytes, no memory. The insert is one block, so that nothing of it is stored.
+const FAULTS_OF_SIZE: [u32; 5] = [158, 173, 241, 307, 396];
+/// What proxies and servers say in the place of a code.
+const TOO_LARGE_WORDS: [&str; 3] = [
+    "413 Payload Too Large",
+    "413 Request Entity Too Large",
+    "413 Content Too Large",
+];
+/// So often rows are refused for their size before they go on in parts: memory may be free again in seconds.
+const SIZE_ATTEMPTS: u32 = 3;
+/// So often one row is, before it is set aside: minutes of want of memory must not cost events.
+const LONE_ATTEMPTS: u32 = 30;
+/// An attempt of which nobody knows how it ended may be stored this much later: longer than any patience here or
+/// there. Until then nothing is split.
+const UNKNOWN_FOR: Duration = Duration::from_secs(180);
+
 /// Why an insert was not accepted.
 enum Fault {
     /// Nobody knows whether it is stored, or it is not about the rows.
     Repeat(Error),
     /// These rows will never be accepted.
+    Refused(String),
+    /// These rows are too much, at least now.
+    TooMuch(String),
+}
+
+/// What became of rows.
+enum Outcome {
+    /// They are stored.
+    Stored,
+    /// They will not be.
     Refused(String),
 }
 
@@ -148,7 +177,18 @@ impl Writer {
     /// Stores the rows of all entries up to a position and lets the journal know; the inner error says that
     /// it was told to stop.
     async fn write(&mut self, rows: &Rows, through: u64) -> Result<Result<(), Stopped>, StoreError> {
-        let range = format!("{}:{through}", self.passed);
+        let plan = InsertPlan {
+            after: self.passed,
+            through,
+        };
+        // A restored journal uses positions again: without its composition such an insert would bear the token of
+        // another, and ClickHouse would drop its rows without a word.
+        let composition = self
+            .journal
+            .composition(plan)
+            .await
+            .map_err(StoreError::Journal)?;
+        let range = format!("{}:{through}:{composition}", self.passed);
         if self.store_rows(&rows.events, &range).await?.is_err()
             || self.store_rows(&rows.samples, &range).await?.is_err()
         {
@@ -169,59 +209,79 @@ impl Writer {
         rows: &[R],
         range: &str,
     ) -> Result<Result<(), Stopped>, StoreError> {
-        let token = format!("{}:{}:{range}", self.journal.id(), R::TABLE);
-        let mut pending = VecDeque::from([(token, 0..rows.len())]);
-        while let Some((token, part)) = pending.pop_front().filter(|(_, part)| !part.is_empty()) {
-            match self.store_part(&rows[part.clone()], &token).await {
-                Err(Stopped) => return Ok(Err(Stopped)),
-                Ok(Ok(())) => {}
-                Ok(Err(reason)) if part.len() == 1 => self.set_aside(&rows[part.start], &reason).await?,
-                Ok(Err(_)) => pending.extend(halves(&token, &part)),
+        let whole = format!("{}:{}:{range}", self.journal.id(), R::TABLE);
+        let kept = self
+            .journal
+            .insert_part(R::TABLE)
+            .await
+            .map_err(StoreError::Journal)?;
+        let mut part = kept.map_or(Part::whole(rows.len()), |kept| Part::resumed(kept, rows.len()));
+        while !part.is_over() {
+            let sent = &rows[part.range()];
+            let Ok(outcome) = self.store_part(sent, &part.token(&whole)).await else {
+                return Ok(Err(Stopped));
+            };
+            let mut set_aside = None;
+            part = match (outcome, part.after_refusal()) {
+                (Outcome::Stored, _) => part.after_success(),
+                (Outcome::Refused(_), Some(smaller)) => smaller,
+                (Outcome::Refused(reason), None) => {
+                    self.metrics.store_set_aside.inc();
+                    set_aside = Some(sent[0].set_aside(&reason));
+                    part.after_setting_aside()
+                }
+            };
+            if part.is_over() && set_aside.is_none() {
+                break;
             }
+            self.journal
+                .plan_part(R::TABLE, part.kept(), set_aside)
+                .await
+                .map_err(StoreError::Journal)?;
         }
         Ok(Ok(()))
     }
 
-    /// Sends the same rows with the same token until they are accepted, or refused for what they are.
-    async fn store_part<R: TableRow>(
-        &mut self,
-        rows: &[R],
-        token: &str,
-    ) -> Result<Result<(), String>, Stopped> {
+    /// Sends the same rows with the same token until they are accepted, or definitely refused.
+    async fn store_part<R: TableRow>(&mut self, rows: &[R], token: &str) -> Result<Outcome, Stopped> {
         let mut pause = FIRST_PAUSE;
+        let mut unknown_until = None;
+        let mut too_much = 0;
         loop {
             match insert(&self.store, rows, token).await {
                 Ok(()) => {
                     self.metrics.store_rows.inc_by(rows.len() as u64);
-                    return Ok(Ok(()));
+                    return Ok(Outcome::Stored);
                 }
-                Err(Fault::Refused(reason)) => {
-                    error!(
+                Err(Fault::Refused(reason)) => return Ok(refused::<R>(rows.len(), reason)),
+                Err(Fault::TooMuch(reason)) => {
+                    too_much += 1;
+                    warn!(
                         table = R::TABLE,
                         rows = rows.len(),
                         reason,
-                        "the store refuses rows"
+                        "rows are too much for the store"
                     );
-                    return Ok(Err(reason));
+                    let settled = unknown_until.is_none_or(|moment| Instant::now() >= moment);
+                    if settled && too_much >= attempts(rows.len()) {
+                        match self.store.holds(&rows[0]).await {
+                            Ok(true) => return Ok(Outcome::Stored),
+                            Ok(false) => return Ok(refused::<R>(rows.len(), reason)),
+                            Err(error) => warn!(%error, "cannot look whether rows are stored"),
+                        }
+                    }
                 }
                 Err(Fault::Repeat(error)) => {
+                    unknown_until = Some(Instant::now() + UNKNOWN_FOR);
                     warn!(table = R::TABLE, %error, pause_ms = pause.as_millis(), "an insert failed, sending it again");
-                    self.metrics.store_retries.inc();
                 }
             }
+            self.metrics.store_retries.inc();
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                 _ = self.stop.wait_for(|stop| *stop) => return Err(Stopped),
             }
         }
-    }
-
-    async fn set_aside<R: TableRow>(&self, row: &R, reason: &str) -> Result<(), StoreError> {
-        self.metrics.store_set_aside.inc();
-        self.journal
-            .set_aside(vec![row.set_aside(reason)])
-            .await
-            .map_err(StoreError::Journal)
     }
 
     async fn wait_for_entries(&mut self) {
@@ -240,11 +300,32 @@ impl Writer {
     }
 }
 
-/// The two halves of a refused part, each with a token that only depends on which rows it holds.
-fn halves(token: &str, part: &Range<usize>) -> [(String, Range<usize>); 2] {
-    let middle = part.start + part.len() / 2;
-    let whole = token.split('#').next().unwrap_or(token);
-    [part.start..middle, middle..part.end].map(|half| (format!("{whole}#{}-{}", half.start, half.end), half))
+/// How often rows must be refused for their size before that is believed.
+fn attempts(rows: usize) -> u32 {
+    if rows > 1 { SIZE_ATTEMPTS } else { LONE_ATTEMPTS }
+}
+
+fn refused<R: TableRow>(rows: usize, reason: String) -> Outcome {
+    error!(table = R::TABLE, rows, reason, "the store refuses rows");
+    Outcome::Refused(reason)
+}
+
+impl Store {
+    /// Whether a row is stored; an insert is all or nothing, so its first row stands for all.
+    async fn holds<R: TableRow>(&self, row: &R) -> Result<bool, Error> {
+        let name = row.set_aside("");
+        let found: u64 = self
+            .client
+            .query("SELECT count() FROM ? WHERE pos = ? AND stream = unhex(?) AND lane = ? AND seq = ?")
+            .bind(Identifier(R::TABLE))
+            .bind(name.pos)
+            .bind(name.stream.to_string())
+            .bind(name.lane as u8)
+            .bind(name.seq)
+            .fetch_one()
+            .await?;
+        Ok(found > 0)
+    }
 }
 
 async fn insert<R: TableRow>(store: &Store, rows: &[R], token: &str) -> Result<(), Fault> {
@@ -266,9 +347,14 @@ async fn insert<R: TableRow>(store: &Store, rows: &[R], token: &str) -> Result<(
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match &error {
-            Error::BadResponse(reason) if code(reason).is_some_and(|code| FAULTS_OF_ROWS.contains(&code)) => {
-                Self::Refused(reason.clone())
-            }
+            Error::BadResponse(reason) => match code(reason) {
+                Some(code) if FAULTS_OF_ROWS.contains(&code) => Self::Refused(reason.clone()),
+                Some(code) if FAULTS_OF_SIZE.contains(&code) => Self::TooMuch(reason.clone()),
+                None if TOO_LARGE_WORDS.iter().any(|words| reason.contains(words)) => {
+                    Self::TooMuch(reason.clone())
+                }
+                _ => Self::Repeat(error),
+            },
             _ => Self::Repeat(error),
         }
     }
@@ -311,23 +397,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_hold_the_same_rows_under_stable_names() {
-        let [left, right] = halves("j:events:1:9", &(0..5));
-        assert_eq!(left, ("j:events:1:9#0-2".to_owned(), 0..2));
-        assert_eq!(right, ("j:events:1:9#2-5".to_owned(), 2..5));
-        let [_, last] = halves(&right.0, &right.1);
-        assert_eq!(last, ("j:events:1:9#3-5".to_owned(), 3..5));
-    }
-
-    #[test]
     fn only_faults_of_the_rows_are_refusals() {
         let fault = |text: &str| Fault::from(Error::BadResponse(text.to_owned()));
         assert!(matches!(
             fault("Code: 27. DB::Exception: Cannot parse input"),
             Fault::Refused(_)
         ));
-        for state in [
+        for size in [
             "Code: 241. DB::Exception: Memory limit",
+            "Code: 396. DB::Exception: Too many rows or bytes",
+            "<html><head><title>413 Request Entity Too Large</title></head></html>",
+        ] {
+            assert!(matches!(fault(size), Fault::TooMuch(_)), "{size}");
+        }
+        for state in [
+            "Code: 236. DB::Exception: Aborted",
             "Code: 60. DB::Exception: Unknown table",
             "502 Bad Gateway",
         ] {

@@ -2,8 +2,10 @@
 
 use prost::Message;
 
+use super::bound::{self, CODE_BYTES_MAX, MACS_MAX, NAME_BYTES_MAX, SENTENCE_BYTES_MAX, cut};
 use super::{Malformed, array, pb, present};
 use crate::event::{BootId, Lane, StreamId};
+use crate::frame::BATCH_GAPS_MAX;
 use crate::session::{
     Ack, AgentFrame, Batch, CollectorFrame, Command, CommandKind, Credentials, EnrolAnswer, EnrolRequest,
     Fingerprint, Gap, GoAway, Heartbeat, Hello, LaneState, PolicyDocument, PolicyStatus, Refusal,
@@ -47,9 +49,9 @@ pub fn decode_agent_frame(bytes: &[u8]) -> Result<AgentFrame, Malformed> {
         FromAgent::Heartbeat(beat) => AgentFrame::Heartbeat(beat.into()),
         FromAgent::PolicyStatus(status) => AgentFrame::PolicyStatus(PolicyStatus {
             version: status.version,
-            hash: status.hash,
+            hash: cut(status.hash, CODE_BYTES_MAX),
             applied: status.applied,
-            refusal: status.refusal,
+            refusal: cut(status.refusal, SENTENCE_BYTES_MAX),
         }),
         FromAgent::Enrol(request) => AgentFrame::Enrol(request.into()),
         FromAgent::Renew(renew) => AgentFrame::Renew {
@@ -149,6 +151,9 @@ impl TryFrom<pb::Hello> for Hello {
     type Error = Malformed;
 
     fn try_from(wire: pb::Hello) -> Result<Self, Malformed> {
+        for lane in &wire.lanes {
+            bound::check_hash("hello.lanes", &lane.last_hash)?;
+        }
         let lanes: Vec<LaneState> = wire.lanes.into_iter().map(Into::into).collect();
         let lanes = lanes.try_into().map_err(|lanes: Vec<_>| {
             Malformed::new("hello.lanes", format!("{} lanes instead of 4", lanes.len()))
@@ -160,12 +165,12 @@ impl TryFrom<pb::Hello> for Hello {
             lanes,
             boot: BootId(array("hello.boot", &wire.boot)?),
             fingerprint: wire.fingerprint.unwrap_or_default().into(),
-            agent_version: wire.agent_version,
-            os: wire.os,
-            hostname: wire.hostname,
+            agent_version: cut(wire.agent_version, NAME_BYTES_MAX),
+            os: cut(wire.os, NAME_BYTES_MAX),
+            hostname: cut(wire.hostname, NAME_BYTES_MAX),
             wall_ms: wire.wall_ms,
             policy_version: wire.policy_version,
-            policy_hash: wire.policy_hash,
+            policy_hash: cut(wire.policy_hash, CODE_BYTES_MAX),
             privileged: wire.privileged,
         })
     }
@@ -205,10 +210,15 @@ impl From<Fingerprint> for pb::Fingerprint {
 impl From<pb::Fingerprint> for Fingerprint {
     fn from(wire: pb::Fingerprint) -> Self {
         Self {
-            smbios_uuid: wire.smbios_uuid,
-            machine_id: wire.machine_id,
-            disk_serial: wire.disk_serial,
-            macs: wire.macs,
+            smbios_uuid: cut(wire.smbios_uuid, NAME_BYTES_MAX),
+            machine_id: cut(wire.machine_id, NAME_BYTES_MAX),
+            disk_serial: cut(wire.disk_serial, NAME_BYTES_MAX),
+            macs: wire
+                .macs
+                .into_iter()
+                .take(MACS_MAX)
+                .map(|mac| cut(mac, NAME_BYTES_MAX))
+                .collect(),
         }
     }
 }
@@ -272,6 +282,7 @@ impl TryFrom<pb::Batch> for Batch {
                 format!("{} to {} is no range", wire.first, wire.last),
             ));
         }
+        bound::check("batch.gaps", wire.gaps.len(), BATCH_GAPS_MAX)?;
         Ok(Self {
             lane: lane_from_wire("batch.lane", wire.lane)?,
             first: wire.first,
@@ -309,11 +320,12 @@ impl TryFrom<pb::Gap> for Gap {
                 format!("{} to {} is no range", wire.first, wire.last),
             ));
         }
+        bound::check_kinds(wire.counts.keys())?;
         Ok(Self {
             lane: lane_from_wire("gap.lane", wire.lane)?,
             first: wire.first,
             last: wire.last,
-            reason: wire.reason,
+            reason: cut(wire.reason, CODE_BYTES_MAX),
             counts: wire.counts.into_iter().collect(),
         })
     }
@@ -389,8 +401,8 @@ impl From<pb::EnrolRequest> for EnrolRequest {
             token: wire.token,
             csr_der: wire.csr_der,
             fingerprint: wire.fingerprint.unwrap_or_default().into(),
-            hostname: wire.hostname,
-            os: wire.os,
+            hostname: cut(wire.hostname, NAME_BYTES_MAX),
+            os: cut(wire.os, NAME_BYTES_MAX),
         }
     }
 }

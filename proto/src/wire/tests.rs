@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::*;
-use crate::session::AgentFrame;
+use crate::session::{AgentFrame, Gap};
 
 fn header(lane: Lane, seq: u64) -> Header {
     Header {
@@ -216,6 +216,32 @@ fn numbers_that_no_lane_can_reach_are_refused() {
         let frame = encode_agent_frame(AgentFrame::Batch(batch(first, last, 0, Vec::new())));
         assert!(decode_agent_frame(&frame).is_err(), "{first} to {last}");
     }
+}
+
+#[test]
+fn a_batch_declares_so_many_gaps_of_so_many_kinds_and_no_more() {
+    let with = |gaps: usize, kinds: usize, reason: usize| {
+        let gap = Gap {
+            lane: Lane::Events,
+            first: 1,
+            last: 1,
+            reason: "ế".repeat(reason),
+            counts: (0..kinds).map(|kind| (kind.to_string(), 1)).collect(),
+        };
+        let gaps = vec![gap; gaps];
+        let frame = AgentFrame::Batch(Batch {
+            gaps,
+            ..batch(2, 1, 0, Vec::new())
+        });
+        decode_agent_frame(&encode_agent_frame(frame))
+    };
+    assert!(with(64, 128, 10).is_ok());
+    assert!(with(65, 1, 10).is_err());
+    assert!(with(1, 129, 10).is_err());
+    let Ok(AgentFrame::Batch(cut)) = with(1, 1, 100_000) else {
+        panic!("a long reason is no reason to fall silent")
+    };
+    assert_eq!(cut.gaps[0].reason, "ế".repeat(42), "cut between letters");
 }
 
 #[test]
