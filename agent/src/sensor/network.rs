@@ -25,7 +25,7 @@ use crate::report::{NewEvent, Report, SpoolStopped};
 mod attempt;
 mod tracker;
 
-use attempt::{Attempts, Outcome};
+use attempt::{Attempts, LOOKUPS_MAX, Outcome};
 use tracker::Tracker;
 
 /// Connections are looked at this often: some hundred microseconds each time.
@@ -36,8 +36,8 @@ const REPEAT: Duration = Duration::from_secs(24 * 3_600);
 const LOOK_UP: Duration = Duration::from_secs(1);
 /// First attempts are spread over this time at most, so that PCs that start together do not ask together.
 const SPREAD_MAX: Duration = Duration::from_secs(10);
-/// So many questions may block in the system at once; more wait for their turn within their deadline.
-const BLOCKING_MAX: usize = 8;
+/// So many echoes may wait in the system at once; more wait for their turn within their deadline.
+const ECHOES_MAX: usize = 8;
 /// A thread that has nothing to ask ends after this time.
 const BLOCKING_IDLE: Duration = Duration::from_secs(2);
 
@@ -59,7 +59,7 @@ pub enum NetworkError {
 pub fn run(context: &Context) -> Result<(), NetworkError> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_MAX)
+        .max_blocking_threads(ECHOES_MAX + LOOKUPS_MAX)
         .thread_keep_alive(BLOCKING_IDLE)
         .build()
         .map_err(NetworkError::Runtime)?;

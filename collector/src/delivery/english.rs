@@ -271,6 +271,7 @@ fn failure(error: &str) -> String {
         "timeout" => "no answer".to_owned(),
         "refused" => "connection refused".to_owned(),
         "no_such_name" => "no such name".to_owned(),
+        "dns_timeout" => "the name service does not answer".to_owned(),
         "unreachable" => "no route to it".to_owned(),
         "tls" => "its certificate is not valid".to_owned(),
         other => match other.strip_prefix("status_") {

@@ -285,6 +285,7 @@ fn failure(error: &str) -> String {
         "timeout" => "không có phản hồi".to_owned(),
         "refused" => "kết nối bị từ chối".to_owned(),
         "no_such_name" => "không tìm thấy tên máy chủ".to_owned(),
+        "dns_timeout" => "máy chủ tên miền không trả lời".to_owned(),
         "unreachable" => "không có đường truyền tới máy chủ".to_owned(),
         "tls" => "chứng thư số không hợp lệ hoặc đã hết hạn".to_owned(),
         other => match other.strip_prefix("status_") {

@@ -332,6 +332,7 @@ export const en = {
     timeout: 'no answer in time',
     refused: 'connection refused',
     no_such_name: 'no such name',
+    dns_timeout: 'the name service did not answer in time',
     tls: 'certificate or encryption fault',
     network_unreachable: 'no route to the network',
     host_unreachable: 'no route to the host',

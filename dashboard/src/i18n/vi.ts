@@ -334,6 +334,7 @@ export const vi = {
     timeout: 'không trả lời kịp',
     refused: 'từ chối kết nối',
     no_such_name: 'không có tên miền này',
+    dns_timeout: 'máy chủ tên miền không trả lời kịp',
     tls: 'lỗi chứng thư hoặc mã hóa',
     network_unreachable: 'không có đường đến mạng này',
     host_unreachable: 'không có đường đến máy này',

@@ -15,6 +15,10 @@ use vong_proto::policy::Probe;
 
 mod dns;
 mod https;
+mod lookup;
+
+pub(super) use lookup::LOOKUPS_MAX;
+use lookup::Lookups;
 
 /// What came of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +65,11 @@ pub(super) struct Attempts {
     /// Made at the first HTTPS question: the system's roots take some hundred kilobytes.
     tls: OnceLock<TlsConnector>,
     sequence: AtomicU16,
+    lookups: Lookups,
 }
+
+/// What of a question's time is left for the answer when a name service has been slow.
+const ANSWER_SHARE: u32 = 10;
 
 impl Attempts {
     /// Questions that trust these roots.
@@ -73,15 +81,24 @@ impl Attempts {
         }
     }
 
+    /// Questions whose names are looked up in this way.
+    #[cfg(test)]
+    pub(super) fn looking_up(resolve: fn(&str, u16) -> io::Result<Vec<SocketAddr>>) -> Self {
+        Self {
+            lookups: Lookups::with(resolve),
+            ..Self::default()
+        }
+    }
+
     /// Asks once.
     pub(super) async fn ask(&self, probe: &Probe) -> Outcome {
         let deadline = Duration::from_millis(probe.timeout_ms.into());
         let question = async {
             match probe.kind {
                 ProbeKind::Icmp => self.icmp(&probe.target, deadline).await,
-                ProbeKind::Tcp => tcp(&probe.target).await,
+                ProbeKind::Tcp => self.tcp(&probe.target, deadline).await,
                 ProbeKind::Dns => dns::ask(&probe.target, deadline).await,
-                ProbeKind::Https => https::ask(&probe.target, || self.tls()).await,
+                ProbeKind::Https => https::ask(&probe.target, &self.lookups, deadline, || self.tls()).await,
             }
         };
         match timeout(deadline, question).await {
@@ -107,13 +124,27 @@ impl Attempts {
     }
 
     async fn icmp(&self, target: &str, deadline: Duration) -> Result<Duration, Failure> {
-        let address = addresses(target, 0).await?[0].ip();
+        let patience = lookup_patience(deadline);
+        let address = self.lookups.addresses(target, 0, patience).await?[0].ip();
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         // Its own number tells our echoes from those of others on this PC, the sequence those of our probes.
         let identifier = std::process::id() as u16;
         tokio::task::spawn_blocking(move || echo(address, identifier, sequence, deadline))
             .await
             .map_err(io::Error::other)?
+    }
+
+    /// The time of a connection; that of the name lookup is the name service's.
+    async fn tcp(&self, target: &str, deadline: Duration) -> Result<Duration, Failure> {
+        let (host, port) = target
+            .rsplit_once(':')
+            .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+            .ok_or_else(|| Failure::code("bad_target"))?;
+        let patience = lookup_patience(deadline);
+        let addresses = self.lookups.addresses(host, port, patience).await?;
+        let begun = Instant::now();
+        connect(&addresses).await?;
+        Ok(begun.elapsed())
     }
 }
 
@@ -125,36 +156,13 @@ fn echo(address: IpAddr, identifier: u16, sequence: u16, deadline: Duration) -> 
     Ok(socket.ask(sequence, deadline)?)
 }
 
-/// The time of a connection; that of the name lookup is the name service's.
-async fn tcp(target: &str) -> Result<Duration, Failure> {
-    let (host, port) = target
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
-        .ok_or_else(|| Failure::code("bad_target"))?;
-    let addresses = addresses(host, port).await?;
-    let begun = Instant::now();
-    connect(&addresses).await?;
-    Ok(begun.elapsed())
+/// How long a name may be looked up: the name service is told from the target by whose time has run out.
+fn lookup_patience(deadline: Duration) -> Duration {
+    deadline - deadline / ANSWER_SHARE
 }
 
 async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     TcpStream::connect(addresses).await
-}
-
-/// The addresses of a host, at least one.
-async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|_| Failure::code("no_such_name"))?
-        .collect();
-    if found.is_empty() {
-        return Err(Failure::code("no_such_name"));
-    }
-    Ok(found)
 }
 
 fn code_of(error: &io::Error) -> &'static str {

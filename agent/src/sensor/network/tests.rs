@@ -202,6 +202,43 @@ fn an_echo_is_answered_or_said_to_be_impossible() {
     }
 }
 
+/// A name service that never answers.
+fn never(_: &str, _: u16) -> io::Result<Vec<std::net::SocketAddr>> {
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_name_service_that_hangs_holds_up_nobody_who_needs_no_names() {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(ECHOES_MAX + LOOKUPS_MAX)
+        .build()
+        .expect("a runtime");
+    let attempts = Arc::new(Attempts::looking_up(never));
+    let mut by_name = probe(ProbeKind::Tcp, "cong.tinh.gov.vn:443".to_owned());
+    by_name.timeout_ms = 200;
+    let outcomes = runtime.block_on(async {
+        let mut asking = JoinSet::new();
+        for _ in 0..2 * (ECHOES_MAX + LOOKUPS_MAX) {
+            let (attempts, by_name) = (Arc::clone(&attempts), by_name.clone());
+            asking.spawn(async move { attempts.ask(&by_name).await });
+        }
+        asking.join_all().await
+    });
+    assert!(
+        outcomes.iter().all(|outcome| *outcome == lost("dns_timeout")),
+        "{outcomes:?}"
+    );
+
+    let echo = probe(ProbeKind::Icmp, "127.0.0.1".to_owned());
+    let echoed = runtime.block_on(attempts.ask(&echo));
+    runtime.shutdown_background();
+
+    assert_ne!(echoed, lost("timeout"));
+}
+
 fn next(received: &Receiver<Report>, wanted: impl Fn(&Body) -> bool) -> NewEvent {
     loop {
         let report = received

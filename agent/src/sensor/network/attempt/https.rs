@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tracing::warn;
 
-use super::{Failure, addresses, connect};
+use super::lookup::Lookups;
+use super::{Failure, connect, lookup_patience};
 
 /// A status line is shorter.
 const LINE_BYTES_MAX: usize = 256;
@@ -27,9 +28,15 @@ struct Url<'a> {
 }
 
 /// How long it took from the first packet to the first line of an answer whose status is below 500.
-pub(super) async fn ask<'t>(url: &str, tls: impl FnOnce() -> &'t TlsConnector) -> Result<Duration, Failure> {
+pub(super) async fn ask<'t>(
+    url: &str,
+    lookups: &Lookups,
+    deadline: Duration,
+    tls: impl FnOnce() -> &'t TlsConnector,
+) -> Result<Duration, Failure> {
     let url = parse(url).ok_or_else(|| Failure::code("bad_target"))?;
-    let addresses = addresses(url.host, url.port).await?;
+    let patience = lookup_patience(deadline);
+    let addresses = lookups.addresses(url.host, url.port, patience).await?;
     let begun = Instant::now();
     let stream = connect(&addresses).await?;
     let status = if url.tls {
