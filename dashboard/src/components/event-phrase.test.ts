@@ -23,6 +23,21 @@ test.each([
     { sensor: 'files', scope: '/srv', reason: 'queue_overflow' },
     'Tệp: không quan sát được /srv (hàng đợi của hệ điều hành bị tràn)',
   ],
+  [
+    'blind',
+    { sensor: 'files', scope: '', reason: 'panicked' },
+    'Tệp: không quan sát được toàn bộ (bộ cảm biến gặp lỗi và được chạy lại)',
+  ],
+  [
+    'blind',
+    { sensor: 'presence', scope: 'spool', reason: 'spool_corrupt' },
+    'Hoạt động của máy: không quan sát được bộ nhớ tạm của phần mềm giám sát (bộ nhớ tạm trên máy bị hỏng và được tạo lại)',
+  ],
+  [
+    'unsupported',
+    { sensor: 'files', what: 'watch:Hồ sơ\u202E', why: 'missing' },
+    'Tệp: không quan sát được thư mục của mục theo dõi “Hồ sơ\\u{202E}” (không có trên máy)',
+  ],
   ['unsupported', { sensor: 'files', what: 'x', why: '' }, 'Tệp: không quan sát được x (Không rõ)'],
 ] as const)('%s is told from its own fields', (kind, detail, text) => {
   expect(say(kind, detail)).toBe(text);

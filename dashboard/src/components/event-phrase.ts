@@ -34,7 +34,10 @@ const PHRASES: Readonly<Record<string, (detail: Detail) => Phrase | undefined>> 
     const how = afterCrash === true ? '_after_crash' : newBoot === true ? '_new_boot' : '';
     return { code: `event.started${how}`, params: { version } };
   },
-  blind: ({ sensor, scope, reason }) => ({ code: 'event.blind', params: { sensor, scope, blind_reason: reason } }),
+  blind: ({ sensor, scope, reason }) => ({
+    code: 'event.blind',
+    params: { sensor, scope: scope === '' ? 'everything' : scope, blind_reason: reason },
+  }),
   unsupported: ({ sensor, what, why }) => ({ code: 'event.unsupported', params: { sensor, what, why } }),
   command_result: ({ done, detail }) => ({
     code: done === true ? 'event.command_done' : 'event.command_refused',

@@ -248,7 +248,7 @@ function Unsupported({ host }: { host: HostDetail }) {
       <Facts
         facts={host.unsupported.map(({ sensor, what, why }): Fact => [
           `${word('sensor', sensor)}: ${word('unsupportedWhat', what)}`,
-          <Hostile key={`${sensor}-${what}`} text={why} />,
+          word('unsupportedWhy', why),
         ])}
       />
     </Panel>

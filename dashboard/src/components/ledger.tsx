@@ -144,7 +144,7 @@ function BlindSpots({ ledger }: { ledger: Ledger }) {
                 </Table.Td>
                 <Table.Td>{word('sensor', spot.sensor)}</Table.Td>
                 <Table.Td>
-                  <FilePath path={spot.scope.text} hex={spot.scope.hex} />
+                  <Scope scope={spot.scope} />
                 </Table.Td>
                 <Table.Td>{word('blindReason', spot.reason)}</Table.Td>
               </Table.Tr>
@@ -154,6 +154,13 @@ function BlindSpots({ ledger }: { ledger: Ledger }) {
       )}
     </Panel>
   );
+}
+
+/** What could not be seen: a folder, or something that has a word. */
+function Scope({ scope }: Pick<Ledger['blind'][number], 'scope'>) {
+  const { word } = useCodes();
+  if (scope.text.includes('/') || scope.text.includes('\\')) return <FilePath path={scope.text} hex={scope.hex} />;
+  return <>{word('blindScope', scope.text === '' ? 'everything' : scope.text)}</>;
 }
 
 function Streams({ ledger }: { ledger: Ledger }) {

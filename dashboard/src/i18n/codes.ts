@@ -23,6 +23,8 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
   origin: 'origin',
   sensor: 'sensor',
   what: 'unsupportedWhat',
+  why: 'unsupportedWhy',
+  scope: 'blindScope',
   blind_reason: 'blindReason',
   stop_reason: 'stopReason',
   engine: 'switch',
@@ -32,13 +34,21 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
 /** A code with a number in it, such as `status_502`. */
 const NUMBERED = /^(\w+)_(\d+)$/;
 
+/** A code about something with a name, such as `watch:Hồ sơ`: its words stand in the group's `…Of`. */
+const NAMED = /^(\w+):(.+)$/su;
+
 /** The word for a code of a group, or the code itself, escaped. */
 export function word(t: TFunction, group: string, code: string): string {
   const key = `${group}.${code}`;
   if (isText(key)) return t(key as 'app.name');
   const [, name, n] = NUMBERED.exec(code) ?? [];
   const numbered = `${group}.${name}_n`;
-  return n !== undefined && isText(numbered) ? t(numbered as 'app.name', { n }) : escapeHostile(code);
+  if (n !== undefined && isText(numbered)) return t(numbered as 'app.name', { n });
+  const [, kind, about] = NAMED.exec(code) ?? [];
+  const named = `${group}Of.${kind}`;
+  return about !== undefined && isText(named)
+    ? t(named as 'app.name', { name: escapeHostile(about) })
+    : escapeHostile(code);
 }
 
 /** The word for a code of a group with values in it. */

@@ -1,5 +1,5 @@
 /** One alert: what, where, why, what to do, and everything that was done about it. */
-import { Breadcrumbs, Group, Text } from '@mantine/core';
+import { Breadcrumbs, Group, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { alertQuery } from '~/api/queries';
@@ -112,17 +112,31 @@ function Where({ alert }: { alert: AlertDetail }) {
   );
 }
 
+/** What may be an attack while nobody says otherwise: the PC is taken off the network, and its traces are kept. */
+const CONTAINED: ReadonlySet<string> = new Set(['antivirus.off', 'file.critical_changed']);
+
+/** Both sides of the telephone: what the duty office does, and what the mail asks of the unit. */
 function Steps({ code }: { code: string }) {
   const { t } = useWords();
-  const found = useCodes().steps(code);
-  if (found.length === 0) return null;
+  const unit = useCodes().steps(code);
+  const last = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
   return (
     <Panel title={t('alert.steps')}>
-      <ol className={classes.steps}>
-        {found.map((step) => (
+      <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), t('dutySteps.confirm'), last]} />
+      {unit.length > 0 && <StepList title={t('alert.stepsUnit')} steps={unit} />}
+    </Panel>
+  );
+}
+
+function StepList({ title, steps }: { title: string; steps: readonly string[] }) {
+  return (
+    <section className={classes.steps}>
+      <Title order={3}>{title}</Title>
+      <ol>
+        {steps.map((step) => (
           <li key={step}>{step}</li>
         ))}
       </ol>
-    </Panel>
+    </section>
   );
 }

@@ -18,6 +18,15 @@ test('a name is kept apart from the direction of the text around it', () => {
   expect(container.querySelector('bdi')?.textContent).toBe('שלום');
 });
 
+test('of two names that look alike, the one with separate accents is marked', () => {
+  const name = 'Báo cáo.docx';
+  const { queryByText, getByText } = show(<Hostile text={name.normalize('NFC')} />);
+  expect(queryByText('NFD')).toBeNull();
+  const { container } = show(<Hostile text={name.normalize('NFD')} />);
+  expect(container.querySelector('bdi')?.textContent).toBe(name.normalize('NFD'));
+  expect(getByText('NFD')).toBeTruthy();
+});
+
 test('a path that is not UTF-8 says so and has its bytes at hand', () => {
   const { container } = show(<FilePath path={'/srv/\uFFFD.txt'} hex="2f7372762fff2e747874" />);
   expect(container.textContent).toContain('không phải UTF-8');

@@ -1,7 +1,7 @@
 /** Text from a watched PC: shown as text only, with what is invisible made visible. */
 import { Tooltip, VisuallyHidden } from '@mantine/core';
 import { useWords } from '~/i18n';
-import { segments } from '~/util/hostile';
+import { isDecomposed, segments } from '~/util/hostile';
 import classes from './hostile.module.css';
 
 interface HostileProps {
@@ -10,8 +10,22 @@ interface HostileProps {
   readonly mono?: boolean;
 }
 
-/** `<bdi>` keeps right-to-left letters from rearranging the line around them. */
+/** The text, and a mark behind it when its accents stand apart from their letters. */
 export function Hostile({ text, mono = false }: HostileProps) {
+  const { t } = useWords();
+  if (!isDecomposed(text)) return <Segments text={text} mono={mono} />;
+  return (
+    <>
+      <Segments text={text} mono={mono} />{' '}
+      <Tooltip label={t('file.decomposedNote')} multiline maw={320}>
+        <span className={classes.bytes}>{t('file.decomposed')}</span>
+      </Tooltip>
+    </>
+  );
+}
+
+/** `<bdi>` keeps right-to-left letters from rearranging the line around them. */
+function Segments({ text, mono }: Required<HostileProps>) {
   const parts = segments(text);
   return (
     <bdi className={mono ? classes.mono : classes.text}>

@@ -9,6 +9,7 @@ test.each([
   ['blank letters and odd spaces', '\u3164x\u00A0y\u2003z', '\\u{3164}x\\u{00A0}y\\u{2003}z'],
   ['tag characters beyond the first plane', 'a\u{E0041}b', 'a\\u{E0041}b'],
   ['spaces at the ends only', ' a b ', '\\u{0020}a b\\u{0020}'],
+  ['what is no character', 'a\uFFFEb\uFFFF\u{1FFFF}', 'a\\u{FFFE}b\\u{FFFF}\\u{1FFFF}'],
   ['half a surrogate pair', 'a\uD800b', 'a\\u{D800}b'],
 ])('escapes %s', (_what, text, shown) => {
   expect(escapeHostile(text)).toBe(shown);

@@ -15,11 +15,11 @@ export interface Segment {
 
 /**
  * Controls, formats (bidirectional and zero-width characters among them), surrogates without a
- * partner, private use, line and paragraph separators, spaces that are not U+0020, and the letters
- * and marks that Unicode defines as blank.
+ * partner, private use, what will never be a character (U+FFFE, U+FFFF), line and paragraph separators,
+ * spaces that are not U+0020, and the letters and marks that Unicode defines as blank.
  */
 const DECEPTIVE =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u{A0}\u{115F}\u{1160}\u{1680}\u{2000}-\u{200A}\u{202F}\u{205F}\u{2800}\u{3000}\u{3164}\u{FFA0}]|[\u{34F}\u{17B4}\u{17B5}\u{180B}-\u{180F}\u{E0100}-\u{E01EF}]/u;
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{NChar}\p{Zl}\p{Zp}\u{A0}\u{115F}\u{1160}\u{1680}\u{2000}-\u{200A}\u{202F}\u{205F}\u{2800}\u{3000}\u{3164}\u{FFA0}]|[\u{34F}\u{17B4}\u{17B5}\u{180B}-\u{180F}\u{E0100}-\u{E01EF}]/u;
 
 const EDGE_SPACE = /^ +| +$/g;
 
@@ -46,6 +46,11 @@ export function segments(text: string): Segment[] {
   }
   if (plain !== '') found.push({ text: plain, escaped: false });
   return found;
+}
+
+/** Whether accents stand apart from their letters: such a name looks like its composed twin, and is another. */
+export function isDecomposed(text: string): boolean {
+  return text.normalize('NFC') !== text;
 }
 
 /** The same as one string, for places without markup: titles, labels, sentences. */
