@@ -34,6 +34,7 @@ mod config;
 mod execute;
 mod ffi;
 mod frames;
+mod heartbeat;
 mod http;
 mod request;
 pub mod secret;

@@ -2,7 +2,7 @@
 //!
 //! The first start must succeed, or the collector does not start: a wrong library or a broken folder needs a
 //! person. After that the engine is started again whenever it ends, with growing pauses; meanwhile its
-//! clients see an unreachable URL, and retry.
+//! clients see an unreachable URL, and retry. One that lives but no longer answers is killed first.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::heartbeat::Heartbeat;
 use super::secret::Secret;
 use super::{STOP_PATIENCE, USER};
 
@@ -141,6 +142,10 @@ impl Drop for EngineHandle {
 
 /// Starts the engine and waits until it answers.
 pub async fn start(config: EngineConfig) -> Result<EngineHandle, StartError> {
+    start_with(config, Heartbeat::OF_ENGINE).await
+}
+
+async fn start_with(config: EngineConfig, heartbeat: Heartbeat) -> Result<EngineHandle, StartError> {
     let secret = Secret::random();
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let process = Process::start(&config, any_port, &secret).await?;
@@ -149,6 +154,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, StartError> {
     let (stop, has_to_stop) = watch::channel(false);
     let keeper = Keeper {
         config,
+        heartbeat,
         address,
         secret: secret.clone(),
         status: status_sender,
@@ -166,6 +172,7 @@ pub async fn start(config: EngineConfig) -> Result<EngineHandle, StartError> {
 /// The task that starts the engine again.
 struct Keeper {
     config: EngineConfig,
+    heartbeat: Heartbeat,
     address: SocketAddr,
     secret: Secret,
     status: watch::Sender<EngineStatus>,
@@ -199,15 +206,25 @@ impl Keeper {
         }
     }
 
-    /// Waits until the process ends, and says why; `None` when it has to stop.
+    /// Waits until the process ends, or hangs and is killed, and says why; `None` when it has to stop.
     async fn watch(&mut self, process: &mut Process) -> Option<String> {
-        tokio::select! {
-            ending = process.child.wait() => Some(match ending {
-                Ok(status) => format!("{status}: {}", process.last_words()),
-                Err(error) => error.to_string(),
-            }),
-            _ = self.has_to_stop.wait_for(|stop| *stop) => None,
-        }
+        let ending = tokio::select! {
+            ending = process.child.wait() => Some(ending),
+            () = self.heartbeat.lost(self.address) => None,
+            _ = self.has_to_stop.wait_for(|stop| *stop) => return None,
+        };
+        let how = match ending {
+            Some(Ok(status)) => status.to_string(),
+            Some(Err(error)) => error.to_string(),
+            None => {
+                if let Err(error) = process.child.kill().await {
+                    warn!(%error, "the hanging engine cannot be killed");
+                }
+                let patience_s = self.heartbeat.patience.as_secs();
+                format!("it lived but had not answered for {patience_s} s, and was killed")
+            }
+        };
+        Some(format!("{how}: {}", process.last_words.complete().await))
     }
 
     /// Tries until it runs; `None` when it has to stop.
@@ -273,7 +290,7 @@ impl Process {
             .zip(stderr)
             .map(|((stdin, stdout), stderr)| (stdin, stdout, stderr))
             .expect("all three were asked for as pipes");
-        let last_words = LastWords::listen(stderr);
+        let mut last_words = LastWords::listen(stderr);
         // A child that has ended already says why below.
         let _ = alive.write_all(format!("{}\n", secret.expose()).as_bytes()).await;
         let mut lines = BufReader::new(stdout).lines();
@@ -309,10 +326,6 @@ impl Process {
             process_id: self.child.id().unwrap_or_default(),
             restarts,
         }
-    }
-
-    fn last_words(&self) -> String {
-        self.last_words.text()
     }
 
     /// Asks it to end; kills it if it does not.
@@ -363,8 +376,60 @@ impl LastWords {
     }
 
     /// The words of a child that has ended, once all of them have been read.
-    async fn complete(mut self) -> String {
+    async fn complete(&mut self) -> String {
         let _ = timeout(Duration::from_secs(1), &mut self.listener).await;
         self.text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that announces itself like an engine and then answers nobody.
+    fn hanging(folder: &std::path::Path) -> EngineConfig {
+        let program = folder.join("hangs");
+        // Nothing listens on this port; the process itself goes on living.
+        let script = "#!/bin/sh\necho 'http://127.0.0.1:9'\necho 'about to hang' >&2\nexec sleep 600\n";
+        std::fs::write(&program, script).expect("a script");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).expect("executable");
+        EngineConfig {
+            program,
+            library: "libchdb.so".into(),
+            data: folder.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_hangs_is_killed_and_started_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let heartbeat = Heartbeat {
+            interval: Duration::from_millis(20),
+            patience: Duration::from_millis(200),
+        };
+        let engine = start_with(hanging(folder.path()), heartbeat)
+            .await
+            .expect("started");
+        let mut status = engine.status();
+        let enough = Duration::from_secs(20);
+        let down = status.wait_for(|status| matches!(status, EngineStatus::Down { .. }));
+        let down = timeout(enough, down)
+            .await
+            .expect("in time")
+            .expect("kept")
+            .clone();
+        let EngineStatus::Down { reason, .. } = down else {
+            unreachable!("waited for")
+        };
+        assert!(
+            reason.contains("had not answered") && reason.contains("about to hang"),
+            "{reason}"
+        );
+        let again = status
+            .wait_for(|status| matches!(status, EngineStatus::Running { restarts, .. } if *restarts >= 1));
+        timeout(enough, again).await.expect("in time").expect("kept");
+        engine.stop().await;
     }
 }
