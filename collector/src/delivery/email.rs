@@ -1,5 +1,6 @@
 //! From a delivery's row to a MIME message: text and HTML, headers that thread, file and silence robots.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use askama::Template;
@@ -97,9 +98,14 @@ pub(super) fn text(letter: &Letter) -> Result<String, EmailError> {
 pub(super) fn html(letter: &Letter) -> Result<String, EmailError> {
     let mjml = Layout { letter }.render()?;
     let layout = mrml::parse(&mjml).map_err(|error| EmailError::Layout(error.to_string()))?;
+    // MJML's own default fetches fonts from the Internet: whoever opens a mail would tell a stranger so.
+    let options = RenderOptions {
+        fonts: HashMap::new(),
+        ..RenderOptions::default()
+    };
     layout
         .element
-        .render(&RenderOptions::default())
+        .render(&options)
         .map_err(|error| EmailError::Layout(error.to_string()))
 }
 

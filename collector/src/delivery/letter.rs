@@ -139,7 +139,13 @@ impl Params<'_> {
     /// The last part of a path, for a subject.
     pub(super) fn file_name(&self) -> String {
         let path = self.raw("/path");
-        let name = path.rsplit(['/', '\\']).find(|part| !part.is_empty());
+        // On Linux a backslash may be part of a name.
+        let separators: &[char] = if path.starts_with('/') {
+            &['/']
+        } else {
+            &['/', '\\']
+        };
+        let name = path.rsplit(separators).find(|part| !part.is_empty());
         shown(name.unwrap_or(path), SUBJECT_FILE_MAX)
     }
 

@@ -366,6 +366,33 @@ fn a_recipient_that_is_none_is_named() {
 }
 
 #[test]
+fn opening_a_mail_asks_nobody_on_the_internet() {
+    let letter = written(&row(
+        MailKind::Opened,
+        content("file.critical_changed", file_evidence("/a")),
+    ));
+    let html = email::html(&letter).expect("html");
+    let without_link = html.replace(&letter.link, "");
+    for fetched in ["<link", "@import", "url(", "src=", "//fonts"] {
+        assert!(!without_link.contains(fetched), "{fetched}: {html}");
+    }
+}
+
+#[test]
+fn a_backslash_in_a_linux_name_cuts_nothing_off() {
+    let subject = |path| {
+        written(&row(
+            MailKind::Opened,
+            content("file.critical_changed", file_evidence(path)),
+        ))
+        .subject
+    };
+    assert!(subject("/srv/thật\\giả.docx").contains("thật\\giả.docx"));
+    assert!(subject("C:\\Hồ sơ\\kế hoạch.docx").contains("kế hoạch.docx"));
+    assert!(!subject("C:\\Hồ sơ\\kế hoạch.docx").contains("Hồ sơ"));
+}
+
+#[test]
 fn hostile_text_is_harmless_everywhere() {
     let hostile = "a\r\nBcc: victim@x.example\r\n\r\n<script>alert(1)</script></mj-text><mj-raw><img src=x onerror=y>\u{202e}cod.exe&{{7*7}}\0";
     let mut content = content("file.critical_changed", file_evidence(hostile));
