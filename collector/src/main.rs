@@ -161,9 +161,7 @@ fn show(config: &Config) {
         }
     );
     if !config.mail.host.is_empty() && config.mail.duty_phone.is_empty() {
-        println!(
-            "             mail.duty_phone is empty: mails ask people to call a number that they do not contain"
-        );
+        println!("             mail.duty_phone is empty: mails can name no number to call");
     }
 }
 

@@ -130,11 +130,7 @@ impl Metrics {
                 &self.stream_conflicts,
             ),
             ("events_received", "events that were new", &self.events_received),
-            (
-                "events_duplicate",
-                "events that had come before",
-                &self.events_duplicate,
-            ),
+            ("events_duplicate", "events come again", &self.events_duplicate),
             ("events_opaque", "events that cannot be read", &self.events_opaque),
             ("store_rows", "rows accepted by the store", &self.store_rows),
             ("store_retries", "inserts tried again", &self.store_retries),
@@ -157,11 +153,7 @@ impl Metrics {
                 &self.deliveries_deferred,
             ),
             ("deliveries_failed", "mails given up", &self.deliveries_failed),
-            (
-                "deliveries_unknown",
-                "attempts whose outcome could not be noted",
-                &self.deliveries_unknown,
-            ),
+            ("deliveries_unknown", "unknown outcomes", &self.deliveries_unknown),
         ]
     }
 }

@@ -25,7 +25,7 @@ impl Joints {
             warn!("mail.host is empty: alerts are shown, but nobody is written to");
         } else {
             if config.mail.duty_phone.is_empty() {
-                warn!("mail.duty_phone is empty: mails ask people to call a number that they do not contain");
+                warn!("mail.duty_phone is empty: mails can name no number to call");
             }
             let sender = Sender::new(&config.mail.from, &config.mail.sender_name, &config.web_url())?;
             letters = Some(letters_of(&config.mail, &sender));
