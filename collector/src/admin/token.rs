@@ -12,6 +12,7 @@ use crate::fleet::{Authority, token as enrolment};
 use crate::ready;
 use crate::registry::Registry;
 use crate::registry::token::{self, NewToken};
+use crate::registry::unit;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -136,12 +137,19 @@ fn tell(id: i64, text: &str, new: &NewToken, unit: &str, json: bool) -> Result<(
 
 async fn list(registry: &Registry, json: bool) -> Result<(), AdminError> {
     let tokens = token::all(registry).await?;
+    let units = unit::all(registry).await?;
+    let unit_of = |token: &token::Token| {
+        units
+            .iter()
+            .find(|unit| unit.id == token.unit_id)
+            .map_or("", |unit| &unit.name)
+    };
     if json {
         let items: Vec<_> = tokens
             .iter()
             .map(|token| {
                 json!({
-                    "id": token.id, "unit_id": token.unit_id, "uses_left": token.uses_left,
+                    "id": token.id, "unit_id": token.unit_id, "unit": unit_of(token), "uses_left": token.uses_left,
                     "expires_ms": token.expires_ms, "created_ms": token.created_ms,
                     "created_by": token.created_by, "note": token.note,
                 })
@@ -154,7 +162,7 @@ async fn list(registry: &Registry, json: bool) -> Result<(), AdminError> {
         .map(|token| {
             [
                 token.id.to_string(),
-                token.unit_id.to_string(),
+                unit_of(&token).to_owned(),
                 token.uses_left.to_string(),
                 print::moment(Some(token.expires_ms)),
                 token.created_by,
