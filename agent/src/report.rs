@@ -56,6 +56,17 @@ pub struct Reports(SyncSender<Report>);
 #[error("the spool has stopped")]
 pub struct SpoolStopped;
 
+/// A report is not durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDurable {
+    /// It never will be.
+    #[error("the spool has stopped")]
+    Stopped,
+    /// It waits for a spool that is slow, or whose disk is full.
+    #[error("the spool has not committed in time")]
+    Late,
+}
+
 impl Reports {
     /// A bounded hand-over: its sensors' end and its spool's end.
     pub fn channel() -> (Reports, Receiver<Report>) {
@@ -85,14 +96,14 @@ impl Reports {
     /// Hands a report over and waits until it is durable, at most `patience`.
     ///
     /// # Errors
-    /// When the spool has stopped, or has not committed in time.
-    pub fn commit(&self, mut report: Report, patience: Duration) -> Result<(), SpoolStopped> {
+    /// See [`NotDurable`].
+    pub fn commit(&self, mut report: Report, patience: Duration) -> Result<(), NotDurable> {
         let (done, committed) = sync_channel(1);
         report.committed = Some(done);
-        self.send(report)?;
-        match committed.recv_timeout(patience) {
-            Ok(()) => Ok(()),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(SpoolStopped),
-        }
+        self.send(report).map_err(|_| NotDurable::Stopped)?;
+        committed.recv_timeout(patience).map_err(|error| match error {
+            RecvTimeoutError::Timeout => NotDurable::Late,
+            RecvTimeoutError::Disconnected => NotDurable::Stopped,
+        })
     }
 }

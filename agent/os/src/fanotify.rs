@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -190,10 +190,10 @@ impl Group {
     }
 }
 
-/// A mount through which folder handles become paths.
+/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then.
 #[derive(Debug)]
 pub struct Mount {
-    folder: File,
+    path: PathBuf,
     filesystem: FilesystemId,
 }
 
@@ -205,7 +205,10 @@ impl Mount {
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
         let filesystem = filesystem_of(&folder)?;
-        Ok(Mount { folder, filesystem })
+        Ok(Mount {
+            path: path.to_owned(),
+            filesystem,
+        })
     }
 
     /// The file system that is mounted.
@@ -218,7 +221,7 @@ impl Mount {
     /// # Errors
     /// `ESTALE` when the folder is gone.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
-        let folder = wire::open_handle(&self.folder, handle)?;
+        let folder = wire::open_handle(&File::open(&self.path)?, handle)?;
         let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
         let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says

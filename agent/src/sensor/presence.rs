@@ -8,16 +8,18 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use vong_proto::event::{Blind, Body, Lane, Presence, Sensor, Start, StopReason};
 
 use super::event_now;
 use crate::clock;
-use crate::report::{Report, Reports, SpoolStopped, StateChange};
+use crate::report::{NotDurable, Report, Reports, StateChange};
 use crate::state::{StateError, StateReader};
 
 /// The only key.
 const KEY: &[u8] = b"run";
-/// A hello or goodbye that is not durable after this is given up: the PC may be shutting down.
+/// A goodbye that is not durable after this is given up: the PC may be shutting down. A hello is left to a spool
+/// that is slow: it stands before everything that the sensors will say, and becomes durable with it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is remembered of the last run.
@@ -37,7 +39,7 @@ pub enum PresenceError {
     State(#[from] StateError),
     /// The spool does not keep it.
     #[error(transparent)]
-    Spool(#[from] SpoolStopped),
+    Spool(#[from] NotDurable),
 }
 
 /// When a run that ended without a goodbye was certainly still alive: its spool was written to. To be asked
@@ -57,7 +59,7 @@ pub fn last_sign_ms(spool: &Path) -> Option<i64> {
 /// `spool` is the file that memory is in, `last_sign_ms` the [`last_sign_ms`] before it was opened.
 ///
 /// # Errors
-/// When memory cannot be read, or the hello is not durable in time.
+/// When memory cannot be read, or the spool has stopped.
 pub fn started(reports: &Reports, spool: &Path, last_sign_ms: Option<i64>) -> Result<(), PresenceError> {
     let last = StateReader::open(spool)?
         .get(Sensor::Presence, KEY)?
@@ -75,15 +77,20 @@ pub fn started(reports: &Reports, spool: &Path, last_sign_ms: Option<i64>) -> Re
         events.push(event_now(Lane::State, Body::Blind(stopped_since(since_ms))));
     }
     let run = Run { boot, ended_ms: None };
-    reports.commit(report(events, &run), PATIENCE)?;
-    Ok(())
+    match reports.commit(report(events, &run), PATIENCE) {
+        Err(NotDurable::Late) => {
+            warn!("the agent's start is not kept yet: the spool is slow");
+            Ok(())
+        }
+        committed => Ok(committed?),
+    }
 }
 
 /// Says goodbye. To be called after the other sensors have ended.
 ///
 /// # Errors
 /// When the goodbye is not durable in time.
-pub fn stopping(reports: &Reports, reason: StopReason) -> Result<(), SpoolStopped> {
+pub fn stopping(reports: &Reports, reason: StopReason) -> Result<(), NotDurable> {
     let run = Run {
         boot: clock::boot_id().to_string(),
         ended_ms: Some(clock::wall_ms()),
@@ -144,6 +151,28 @@ mod tests {
         check(Some(run("now", None)), (true, false));
         check(Some(run("before", Some(5))), (false, true));
         check(Some(run("before", None)), (true, true));
+    }
+
+    #[test]
+    fn a_slow_spool_does_not_keep_the_agent_from_watching() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("spool.db");
+        let rows = "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB)";
+        rusqlite::Connection::open(&file)
+            .and_then(|spool| spool.execute_batch(rows))
+            .expect("a spool");
+        let (reports, received) = Reports::channel();
+        started(&reports, &file, None).expect("it goes on");
+        let waiting = received.recv().expect("the hello is not lost");
+        assert!(matches!(
+            waiting.events[0].body,
+            Body::Presence(Presence::Started(_))
+        ));
+        drop(received);
+        assert!(
+            started(&reports, &file, None).is_err(),
+            "a spool that has stopped is another matter"
+        );
     }
 
     #[test]
