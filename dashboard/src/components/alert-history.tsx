@@ -6,6 +6,8 @@ import { useCodes } from '~/i18n/codes';
 import { Hostile } from '~/ui/hostile';
 import { Panel } from '~/ui/panel';
 import { Time } from '~/ui/time';
+import { formatDateTime, formatNumber } from '~/util/format';
+import { type Run, runs } from './history-runs';
 import classes from './alert-history.module.css';
 
 export function AlertHistory({ history }: { history: readonly HistoryEntry[] }) {
@@ -16,8 +18,8 @@ export function AlertHistory({ history }: { history: readonly HistoryEntry[] }) 
         <Text c="dimmed">{t('alert.noHistory')}</Text>
       ) : (
         <ol className={classes.history}>
-          {history.map((entry) => (
-            <Entry key={`${entry.at_ms}-${entry.action}-${JSON.stringify(entry.detail)}`} entry={entry} />
+          {runs(history).map((run) => (
+            <Entry key={`${run.entry.at_ms}-${run.entry.action}-${JSON.stringify(run.entry.detail)}`} run={run} />
           ))}
         </ol>
       )}
@@ -25,8 +27,8 @@ export function AlertHistory({ history }: { history: readonly HistoryEntry[] }) 
   );
 }
 
-function Entry({ entry }: { entry: HistoryEntry }) {
-  const { t } = useWords();
+function Entry({ run: { entry, count, lastMs } }: { run: Run }) {
+  const { t, language } = useWords();
   const { word } = useCodes();
   const { comment, verdict, recipients, rule } = entry.detail;
   return (
@@ -34,6 +36,9 @@ function Entry({ entry }: { entry: HistoryEntry }) {
       <Time ms={entry.at_ms} />
       <div>
         <span className={classes.action}>{word('history', entry.action)}</span>
+        {count > 1 && (
+          <span> {t('history.repeated', { shown: formatNumber(count, language), time: formatDateTime(lastMs) })}</span>
+        )}
         {typeof verdict === 'string' && <span> · {word('verdict', verdict)}</span>}
         {Array.isArray(recipients) && (
           <span>

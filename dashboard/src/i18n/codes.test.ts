@@ -24,6 +24,7 @@ describe('a sentence', () => {
 
   test('for many of a kind is another one', () => {
     expect(say('file.critical_changed', { more: 1200 })).toBe('Thêm 1.200 thay đổi tệp quan trọng trong cùng một phút');
+    expect(say('file.critical_changed', { more: 1303, total: 1517 })).toBe('1.517 thay đổi tệp quan trọng');
   });
 
   test('shows what is not known as unknown', () => {

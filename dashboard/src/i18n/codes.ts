@@ -57,14 +57,17 @@ export function phrase(t: TFunction, language: Language, group: string, code: st
   return isText(key) ? t(key as 'app.name', { ...shownParams(t, language, params) }) : escapeHostile(code);
 }
 
+/** Parameters with which a sentence says how many instead of which, in the order in which they count. */
+const NUMBERS = ['total', 'more'] as const;
+
 /**
- * The sentence for a code with parameters, or the code with its parameters named. A finding that stands
- * for `more` of its kind has a sentence of its own.
+ * The sentence for a code with parameters, or the code with its parameters named. An alert about a `total`
+ * and a finding that stands for `more` of its kind have sentences of their own.
  */
 export function sentence(t: TFunction, language: Language, { code, params }: CodedText): string {
   const shown = shownParams(t, language, params);
-  const more = `sentence.${code}_more`;
-  const key = 'more' in shown && isText(more) ? more : `sentence.${code}`;
+  const number = NUMBERS.find((name) => name in shown && isText(`sentence.${code}_${name}`));
+  const key = number === undefined ? `sentence.${code}` : `sentence.${code}_${number}`;
   if (isText(key)) return t(key as 'app.name', { ...shown });
   const named = Object.entries(shown)
     .map(([name, value]) => `${name}: ${value}`)

@@ -431,8 +431,12 @@ export const en = {
     stepsUnit: 'Unit, as its mail says',
     findingOpen: 'Not closed',
     findingClosed: 'Over since {{time}}',
+    moreFindings_one: 'Show {{shown}} more finding',
+    moreFindings_other: 'Show {{shown}} more findings',
     newest_one: 'newest finding',
     newest_other: 'newest {{shown}} findings',
+    findings_one: '{{shown}} finding',
+    findings_other: '{{shown}} findings',
     history: 'History',
     noHistory: 'Nothing in the history yet.',
     deliveries: 'Mails',
@@ -454,6 +458,7 @@ export const en = {
     reopened: 'Reopened',
     comment: 'Comment',
     mailed: 'Mail sent',
+    repeated: '× {{shown}}, until {{time}}',
     system: 'System',
   },
   deliveryKind: { opened: 'New alert', update: 'Update', resolved: 'Resolved', reminder: 'Reminder' },
@@ -504,6 +509,7 @@ export const en = {
     },
     file: {
       critical_changed: 'Critical file {{action}}: {{path}}',
+      critical_changed_total: '{{total}} changes of critical files',
       critical_changed_more: '{{more}} more changes of critical files within the same minute',
     },
     event: {

@@ -432,7 +432,9 @@ export const vi = {
     stepsUnit: 'Đơn vị, như hướng dẫn trong thư',
     findingOpen: 'Chưa đóng',
     findingClosed: 'Đã hết lúc {{time}}',
+    moreFindings_other: 'Xem thêm {{shown}} dấu hiệu',
     newest_other: '{{shown}} dấu hiệu mới nhất',
+    findings_other: '{{shown}} dấu hiệu bất thường',
     history: 'Lịch sử',
     noHistory: 'Chưa có gì trong lịch sử.',
     deliveries: 'Thư đã gửi',
@@ -454,6 +456,7 @@ export const vi = {
     reopened: 'Mở lại',
     comment: 'Ghi chú',
     mailed: 'Đã gửi thư',
+    repeated: '× {{shown}}, đến {{time}}',
     system: 'Hệ thống',
   },
   deliveryKind: { opened: 'Cảnh báo mới', update: 'Cập nhật', resolved: 'Đã khắc phục', reminder: 'Nhắc lại' },
@@ -504,6 +507,7 @@ export const vi = {
     },
     file: {
       critical_changed: 'Tệp quan trọng {{action}}: {{path}}',
+      critical_changed_total: '{{total}} thay đổi tệp quan trọng',
       critical_changed_more: 'Thêm {{more}} thay đổi tệp quan trọng trong cùng một phút',
     },
     event: {

@@ -121,6 +121,7 @@ function Second({ children }: { children: ReactNode }) {
 }
 
 function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
+  const { t, language } = useWords();
   const { sentence } = useCodes();
   return (
     <Row gone={gone}>
@@ -131,6 +132,11 @@ function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
         <Link to="/alerts/$id" params={{ id: alert.id }} {...rowTarget}>
           {sentence(alert.title)}
         </Link>
+        {alert.findings > 1 && (
+          <Second>
+            {t('alert.findings', { count: alert.findings, shown: formatNumber(alert.findings, language) })}
+          </Second>
+        )}
       </Table.Td>
       <Table.Td>
         <Hostile text={alert.host.name} />
