@@ -149,6 +149,20 @@ fn unsupported(sensor: Sensor, what: &str, why: &str) -> NewEvent {
             sensor,
             what: what.to_owned(),
             why: why.to_owned(),
+            cured: false,
+        }),
+    )
+}
+
+/// Something that could not be seen can be seen now, or is not asked for any more.
+fn cured(sensor: Sensor, what: &str) -> NewEvent {
+    event_now(
+        Lane::State,
+        Body::Unsupported(Unsupported {
+            sensor,
+            what: what.to_owned(),
+            why: String::new(),
+            cured: true,
         }),
     )
 }

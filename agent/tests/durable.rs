@@ -45,6 +45,7 @@ fn writer() {
             sensor: Sensor::Files,
             what: number.to_string(),
             why: "x".repeat(500),
+            cured: false,
         };
         let event = NewEvent {
             lane,

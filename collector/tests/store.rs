@@ -170,6 +170,7 @@ fn unsupported(why: &str) -> Body {
         sensor: Sensor::Files,
         what: "who".to_owned(),
         why: why.to_owned(),
+        cured: false,
     })
 }
 

@@ -168,8 +168,10 @@ pub struct Unsupported {
     pub sensor: Sensor,
     /// A code of what cannot be seen, such as `who` or `icmp`.
     pub what: String,
-    /// Why, for an administrator: the system's own words or a code.
+    /// Why, for an administrator: the system's own words or a code; empty when it is cured.
     pub why: String,
+    /// It can be seen now, or nobody wants to see it any more: what was said under this code is over.
+    pub cured: bool,
 }
 
 /// How a command ended. Reported as an event, so that the answer is as durable as everything else.

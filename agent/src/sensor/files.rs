@@ -25,7 +25,7 @@ use vong_os::file::{look, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
 use vong_proto::policy::{FilesPolicy, Watch};
 
-use super::{Context, event_now, unsupported};
+use super::{Context, cured, event_now, unsupported};
 use crate::clock;
 use crate::command::Rescan;
 use crate::policy::PolicyWatch;
@@ -56,7 +56,7 @@ mod tests;
 
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
-use limit::{Limit, missing_code};
+use limit::{Limit, unreadable_code};
 use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Identity, identity, spelt_by_system, stamp};
@@ -308,7 +308,6 @@ impl Files {
                 self.remember_missing(&root, watch)?;
                 continue;
             }
-            self.said.remove(&missing_code(&watch.name));
             if !(is_same && was_same) {
                 self.compare_root(root, stamp(watch), heard_since_ns)?;
             }
@@ -316,6 +315,7 @@ impl Files {
         self.roots = seen;
         self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
         info!(watches = policy.watches.len(), "watching files");
+        self.say_cured(&limits);
         self.say(limits);
         Ok(())
     }
@@ -457,6 +457,20 @@ impl Files {
             })
             .collect();
         self.say(limits);
+    }
+
+    /// Takes back what was said and is not so under the watches of now. Folders that may not be read stay:
+    /// only the next comparison knows.
+    fn say_cured(&mut self, limits: &[Limit]) {
+        let names: Vec<String> = self.looker.watches.iter().map(|watched| unreadable_code(&watched.name)).collect();
+        let memory = &mut self.looker.memory;
+        self.said.retain(|what, _| {
+            let stays = limits.iter().any(|limit| limit.what == *what) || names.contains(what);
+            if !stays {
+                memory.report(cured(Sensor::Files, what));
+            }
+            stays
+        });
     }
 
     /// Says what cannot be seen, each thing once until it changes.

@@ -313,8 +313,20 @@ pub(super) fn change_state(tx: &Transaction<'_>, change: &StateChange) -> Result
     Ok(())
 }
 
+pub(super) fn forget_unsupported(tx: &Transaction<'_>) -> Result<(), SpoolError> {
+    tx.execute("DELETE FROM unsupported", [])?;
+    Ok(())
+}
+
 pub(super) fn note_unsupported(tx: &Transaction<'_>, unsupported: &Unsupported) -> Result<(), SpoolError> {
-    let Unsupported { sensor, what, why } = unsupported;
+    let Unsupported {
+        sensor, what, why, ..
+    } = unsupported;
+    if unsupported.cured {
+        tx.prepare_cached("DELETE FROM unsupported WHERE sensor = ?1 AND what = ?2")?
+            .execute(params![sensor.name(), what])?;
+        return Ok(());
+    }
     tx.prepare_cached(
         "INSERT INTO unsupported (sensor, what, why, boot) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (sensor, what) DO UPDATE SET why = excluded.why, boot = excluded.boot",

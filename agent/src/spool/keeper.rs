@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::Transaction;
 use tracing::{info, warn};
-use vong_proto::event::{Blind, Body, Event, Header, Lane as LaneName, Sensor, StreamId};
+use vong_proto::event::{Blind, Body, Event, Header, Lane as LaneName, Presence, Sensor, StreamId};
 use vong_proto::frame::{BATCH_EVENTS_MAX, BATCH_GAPS_MAX, BATCH_RAW_BYTES_MAX};
 use vong_proto::session::{Batch, Gap, LaneState};
 use vong_proto::wire;
@@ -54,6 +54,8 @@ struct Pending {
     events: Vec<Waiting>,
     state: Vec<StateChange>,
     unsupported: Vec<vong_proto::event::Unsupported>,
+    /// The agent has started.
+    begins: bool,
     /// Per lane the position up to which events are to be erased.
     acknowledged: [Option<u64>; 4],
     committed: Vec<SyncSender<()>>,
@@ -310,8 +312,11 @@ impl Pending {
     }
 
     fn add(&mut self, new: NewEvent) {
-        if let Body::Unsupported(unsupported) = &new.body {
-            self.unsupported.push(unsupported.clone());
+        match &new.body {
+            Body::Unsupported(unsupported) => self.unsupported.push(unsupported.clone()),
+            // A new run says anew what it cannot see.
+            Body::Presence(Presence::Started(_)) => self.begins = true,
+            _ => {}
         }
         let mut waiting = Waiting::encode(new);
         if waiting.bytes.len() > wire::EVENT_BYTES_MAX {
@@ -342,6 +347,9 @@ impl Pending {
         }
         for change in &self.state {
             file::change_state(tx, change)?;
+        }
+        if self.begins {
+            file::forget_unsupported(tx)?;
         }
         for unsupported in &self.unsupported {
             file::note_unsupported(tx, unsupported)?;

@@ -26,6 +26,7 @@ fn event(lane: LaneName, name: &str, padding: usize) -> NewEvent {
             sensor: Sensor::Files,
             what: "test".to_owned(),
             why: format!("{name}{}", " ".repeat(padding)),
+            cured: false,
         }),
     }
 }

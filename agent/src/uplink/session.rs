@@ -454,6 +454,7 @@ impl<'a> Session<'a> {
             sensor: Sensor::Presence,
             what: "clock_wrong".to_owned(),
             why: format!("the PC's clock is {behind_s} s behind the collector's"),
+            cured: false,
         };
         self.worker.clock_told = self.worker.uplink.reports.offer(Report {
             events: vec![NewEvent {

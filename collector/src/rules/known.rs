@@ -15,10 +15,14 @@ pub(super) fn note(host: HostId, body: &Body, moment: Moment, judgement: &mut Ju
             at_ms,
             detail: network(state),
         },
+        Body::Unsupported(unsupported) if unsupported.cured => HostNews::Gone {
+            noun: Noun::Unsupported,
+            key: unsupported_key(unsupported),
+        },
         Body::Unsupported(unsupported) => HostNews::State(cannot_see(unsupported, at_ms)),
         Body::Blind(blind) => HostNews::State(missed(blind, at_ms)),
-        // What an agent cannot see, it says once per boot: after the next one, old answers are void.
-        Body::Presence(Presence::Started(start)) if start.new_boot => HostNews::Outdated {
+        // What an agent cannot see, it says once per run: after the next start, old answers are void.
+        Body::Presence(Presence::Started(_)) => HostNews::Outdated {
             noun: Noun::Unsupported,
             before_ms: at_ms,
         },
@@ -47,10 +51,14 @@ fn cannot_see(unsupported: &Unsupported, at_ms: i64) -> HostState {
     let sensor = unsupported.sensor.name();
     HostState {
         noun: Noun::Unsupported,
-        key: format!("{sensor}/{}", unsupported.what),
+        key: unsupported_key(unsupported),
         at_ms,
         detail: json!({ "sensor": sensor, "what": unsupported.what, "why": unsupported.why }),
     }
+}
+
+fn unsupported_key(unsupported: &Unsupported) -> String {
+    format!("{}/{}", unsupported.sensor.name(), unsupported.what)
 }
 
 fn missed(blind: &Blind, at_ms: i64) -> HostState {

@@ -39,6 +39,11 @@ test.each([
     'Tệp: không quan sát được thư mục của mục theo dõi “Hồ sơ\\u{202E}” (không có trên máy)',
   ],
   ['unsupported', { sensor: 'files', what: 'x', why: '' }, 'Tệp: không quan sát được x (Không rõ)'],
+  [
+    'unsupported',
+    { sensor: 'files', what: 'watch:Hồ sơ', why: '', cured: true },
+    'Tệp: đã quan sát được thư mục của mục theo dõi “Hồ sơ”',
+  ],
 ] as const)('%s is told from its own fields', (kind, detail, text) => {
   expect(say(kind, detail)).toBe(text);
 });

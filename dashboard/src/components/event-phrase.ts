@@ -38,7 +38,10 @@ const PHRASES: Readonly<Record<string, (detail: Detail) => Phrase | undefined>> 
     code: 'event.blind',
     params: { sensor, scope: scope === '' ? 'everything' : scope, blind_reason: reason },
   }),
-  unsupported: ({ sensor, what, why }) => ({ code: 'event.unsupported', params: { sensor, what, why } }),
+  unsupported: ({ sensor, what, why, cured }) =>
+    cured === true
+      ? { code: 'event.supported', params: { sensor, what } }
+      : { code: 'event.unsupported', params: { sensor, what, why } },
   command_result: ({ done, detail }) => ({
     code: done === true ? 'event.command_done' : 'event.command_refused',
     params: { detail },

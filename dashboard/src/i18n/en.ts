@@ -525,6 +525,7 @@ export const en = {
       stopping: 'The agent stops: {{stop_reason}}',
       blind: '{{sensor}}: could not see {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: cannot see {{what}} ({{why}})',
+      supported: '{{sensor}}: can see {{what}} again',
       command_done: 'Command carried out: {{detail}}',
       command_refused: 'Command not carried out: {{detail}}',
       opaque: 'Unreadable event, kept as received: {{reason}}',

@@ -523,6 +523,7 @@ export const vi = {
       stopping: 'Phần mềm giám sát dừng: {{stop_reason}}',
       blind: '{{sensor}}: không quan sát được {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: không quan sát được {{what}} ({{why}})',
+      supported: '{{sensor}}: đã quan sát được {{what}}',
       command_done: 'Đã thực hiện lệnh: {{detail}}',
       command_refused: 'Không thực hiện lệnh: {{detail}}',
       opaque: 'Sự kiện không đọc được, đã giữ nguyên bản: {{reason}}',

@@ -85,6 +85,7 @@ impl From<&Unsupported> for pb::Unsupported {
             sensor: sensor_to_wire(unsupported.sensor),
             what: unsupported.what.clone(),
             why: unsupported.why.clone(),
+            cured: unsupported.cured,
         }
     }
 }
@@ -97,6 +98,7 @@ impl TryFrom<pb::Unsupported> for Unsupported {
             sensor: sensor_from_wire("unsupported.sensor", wire.sensor)?,
             what: wire.what,
             why: wire.why,
+            cured: wire.cured,
         })
     }
 }

@@ -131,6 +131,13 @@ fn agent_bodies() -> Vec<Body> {
             sensor: Sensor::Network,
             what: "icmp".to_owned(),
             why: "permission denied".to_owned(),
+            cured: false,
+        }),
+        Body::Unsupported(Unsupported {
+            sensor: Sensor::Files,
+            what: "watch:hồ sơ".to_owned(),
+            why: String::new(),
+            cured: true,
         }),
         Body::CommandResult(CommandResult {
             command_id: "c1".to_owned(),

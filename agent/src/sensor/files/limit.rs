@@ -35,7 +35,7 @@ impl Limit {
     /// A watched folder is not there.
     pub(super) fn missing(watch: &str) -> Self {
         Self {
-            what: missing_code(watch),
+            what: format!("watch:{watch}"),
             why: "missing".to_owned(),
             deaf: None,
         }
@@ -44,7 +44,7 @@ impl Limit {
     /// A folder below a watch may not be read.
     pub(super) fn unreadable(watch: &str, folder: &[u8]) -> Self {
         Self {
-            what: format!("unreadable:{watch}"),
+            what: unreadable_code(watch),
             why: String::from_utf8_lossy(folder).into_owned(),
             deaf: None,
         }
@@ -60,7 +60,7 @@ impl Limit {
     }
 }
 
-/// The code under which a missing folder is said.
-pub(super) fn missing_code(watch: &str) -> String {
-    format!("watch:{watch}")
+/// The code under which an unreadable folder is said.
+pub(super) fn unreadable_code(watch: &str) -> String {
+    format!("unreadable:{watch}")
 }

@@ -567,6 +567,12 @@ fn a_folder_that_appears_later_is_watched_from_then_on() {
             stage.path("")
         ));
         let early = stage.wait_for(FileAction::Created, "later/early");
+        stage.wait("cured", |events| {
+            let is_cured = |body: &Body| {
+                matches!(body, Body::Unsupported(limit) if limit.what == "watch:watch" && limit.cured)
+            };
+            events.iter().find(|event| is_cured(&event.body)).map(|_| ())
+        });
         assert_eq!(early.origin, Origin::CatchUp);
         shell.run("printf 2 > later/live");
         let live = stage.wait_for(FileAction::Created, "later/live");

@@ -185,6 +185,9 @@ fn summary(row: &store::EventRow, kind: EventKind, detail: &Value) -> Phrase {
             only(detail, &["reason", "after_crash", "new_boot"]),
         ),
         EventKind::Blind => phrase("event.blind", only(detail, &["sensor", "scope", "reason"])),
+        EventKind::Unsupported if detail["cured"] == true => {
+            phrase("event.supported", only(detail, &["sensor", "what"]))
+        }
         EventKind::Unsupported => phrase("event.unsupported", only(detail, &["sensor", "what", "why"])),
         EventKind::CommandResult => phrase("event.command_result", only(detail, &["done", "detail"])),
         EventKind::Opaque => phrase("event.opaque", only(detail, &["reason"])),

@@ -21,7 +21,9 @@ pub(super) fn json(body: &Body) -> Value {
             "until_ms": blind.until_ms,
             "reason": blind.reason,
         }),
-        Body::Unsupported(it) => json!({ "sensor": it.sensor, "what": it.what, "why": it.why }),
+        Body::Unsupported(it) => {
+            json!({ "sensor": it.sensor, "what": it.what, "why": it.why, "cured": it.cured })
+        }
         Body::CommandResult(it) => {
             json!({ "command_id": it.command_id, "done": it.done, "detail": it.detail })
         }
