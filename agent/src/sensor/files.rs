@@ -462,7 +462,12 @@ impl Files {
     /// Takes back what was said and is not so under the watches of now. Folders that may not be read stay:
     /// only the next comparison knows.
     fn say_cured(&mut self, limits: &[Limit]) {
-        let names: Vec<String> = self.looker.watches.iter().map(|watched| unreadable_code(&watched.name)).collect();
+        let names: Vec<String> = self
+            .looker
+            .watches
+            .iter()
+            .map(|watched| unreadable_code(&watched.name))
+            .collect();
         let memory = &mut self.looker.memory;
         self.said.retain(|what, _| {
             let stays = limits.iter().any(|limit| limit.what == *what) || names.contains(what);

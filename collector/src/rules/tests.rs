@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use vong_proto::event::{
     AgentId, AntivirusProduct, AntivirusState, BootId, Definitions, Digest, Event, FileAction, FileEvent,
     FileMeta, Header, Lane, Origin, Presence, ProbeKind, ProbeSample, ProbeState, Process, Reachability,
-    Start, StopReason, StreamId, Switch, Who,
+    Sensor, Start, StopReason, StreamId, Switch, Unsupported, Who,
 };
 
 use serde_json::json;
@@ -391,6 +391,29 @@ fn a_service_is_a_finding_while_it_cannot_be_reached() {
         (state.noun, &state.detail["state"]),
         (Noun::Probe, &json!("reachable"))
     );
+}
+
+#[test]
+fn what_can_be_seen_again_is_taken_back() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    let says = |cured| {
+        Body::Unsupported(Unsupported {
+            sensor: Sensor::Files,
+            what: "watch:hồ sơ".to_owned(),
+            why: String::new(),
+            cured,
+        })
+    };
+    let HostNews::State(said) = reader.event(says(false)).hosts.remove(0).news else {
+        panic!("a state")
+    };
+    let gone = reader.event(says(true)).hosts.remove(0).news;
+    let expected = HostNews::Gone {
+        noun: Noun::Unsupported,
+        key: said.key,
+    };
+    assert_eq!(gone, expected);
 }
 
 #[test]
