@@ -147,6 +147,7 @@ pub(super) fn mailed(
 }
 
 fn add(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) {
+    let total = total(alert) + stands_for(&row.finding.evidence);
     alert.findings += 1;
     alert.open_findings += 1;
     alert.updated_ms = now_ms;
@@ -155,10 +156,25 @@ fn add(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms: i64) {
         alert.title_code = row.finding.rule.clone();
         alert.title_params = title_params(&row.finding.evidence);
     }
+    if total > alert.findings {
+        alert.title_params[TOTAL] = total.into();
+    }
     if tells {
         let late = row.judged_ms - row.finding.opened_ms > LATE_AFTER_MS;
         plan(alert, if late { now_ms + LATE_WAIT_MS } else { now_ms });
     }
+}
+
+/// Among a title's facts: how much the alert is about, where that is more than its findings.
+const TOTAL: &str = "total";
+
+fn total(alert: &Alert) -> i64 {
+    alert.title_params[TOTAL].as_i64().unwrap_or(alert.findings)
+}
+
+/// A finding that names what was held back stands for all of that.
+fn stands_for(evidence: &Value) -> i64 {
+    evidence["more"].as_i64().unwrap_or(1)
 }
 
 /// Plans the mail that tells of a new finding, or lets the one that is planned tell it.

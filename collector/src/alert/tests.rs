@@ -89,6 +89,23 @@ fn updates_keep_their_distance_unless_it_gets_worse() {
 }
 
 #[test]
+fn a_title_says_how_much_an_alert_is_about_where_findings_stand_for_more() {
+    let mut more = row(Severity::High);
+    more.finding.evidence = json!({ "more": 1_303 });
+    let (mut alert, _) = state::opened(&row(Severity::High), true, NOW_MS);
+    assert_eq!(alert.title_params, json!({ "product": "ClamAV" }));
+    state::finding_added(&mut alert, &more, true, NOW_MS);
+    assert_eq!(alert.title_params, json!({ "more": 1_303, "total": 1_304 }));
+    state::finding_added(&mut alert, &row(Severity::Low), true, NOW_MS);
+    assert_eq!(
+        alert.title_params["total"], 1_305,
+        "what is less grave counts too"
+    );
+    state::finding_added(&mut alert, &more, true, NOW_MS);
+    assert_eq!((alert.findings, &alert.title_params["total"]), (4, &json!(2_608)));
+}
+
+#[test]
 fn what_is_grave_and_taken_by_nobody_is_repeated() {
     let (mut alert, _) = state::opened(&row(Severity::Critical), true, NOW_MS);
     mail_now(&mut alert, NOW_MS);

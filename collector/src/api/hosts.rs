@@ -12,17 +12,19 @@ use super::error::ApiError;
 use super::extract::{Asked, Key};
 use super::guard::Viewer;
 use super::ledger::Missing;
+use super::overview::SEEN_MS;
 use super::page::{Count, Page, PageQuery};
 use super::units::{UnitRef, subtree};
 use super::word::{HostKind, HostStatus, Protection, Severity, count, said, searched};
 use super::{Api, trail};
+use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::registry::host_list::{self, ListedHost};
 use crate::registry::{host_state, unit};
 
 mod report;
 
-use report::{AntivirusReport, NetworkReport, ProbeReport, UnsupportedReport};
+use report::{AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, UnsupportedReport};
 pub(super) use report::{ProbeKind, Reachability};
 
 /// The routes of this noun.
@@ -43,6 +45,8 @@ pub(super) enum Connection {
     Silent,
     /// Has never been connected.
     Never,
+    /// Was heard of within the last 24 hours, as the overview counts it.
+    Seen,
 }
 
 /// The order of a list of hosts.
@@ -58,12 +62,15 @@ pub(super) enum HostSort {
     Unit,
 }
 
-impl From<Connection> for host_list::Connection {
-    fn from(connection: Connection) -> Self {
-        match connection {
-            Connection::Connected => Self::Connected,
-            Connection::Silent => Self::Silent,
-            Connection::Never => Self::Never,
+impl Connection {
+    fn at(self, now_ms: i64) -> host_list::Connection {
+        match self {
+            Self::Connected => host_list::Connection::Connected,
+            Self::Silent => host_list::Connection::Silent,
+            Self::Never => host_list::Connection::Never,
+            Self::Seen => host_list::Connection::Seen {
+                since_ms: now_ms - SEEN_MS,
+            },
         }
     }
 }
@@ -86,6 +93,8 @@ pub(super) struct HostFilter {
     search: Option<String>,
     /// A unit, with those below it.
     unit: Option<i64>,
+    /// Where it stands in its life; retired ones are never listed.
+    status: Option<HostStatus>,
     /// Whether it is there.
     connection: Option<Connection>,
     /// The state of its antivirus.
@@ -115,8 +124,12 @@ pub(super) struct HostRow {
     connected_since_ms: Option<i64>,
     /// When it was heard of last.
     last_seen_ms: Option<i64>,
+    /// Whether its agent has lost its rights: it cannot connect before it is enrolled again.
+    revoked: bool,
     /// The state of its antivirus.
     protection: Protection,
+    /// What is off although its antivirus runs.
+    protection_gaps: Vec<ProtectionGap>,
     /// When that was reported last.
     protection_ms: Option<i64>,
     /// Alerts that are not resolved.
@@ -265,7 +278,8 @@ async fn asked(api: &Api, filter: HostFilter, missing: &Missing) -> Result<host_
     Ok(host_list::HostFilter {
         search: searched(filter.search),
         units: subtree(api, filter.unit).await?,
-        connection: filter.connection.map(Into::into),
+        status: filter.status.map(Into::into),
+        connection: filter.connection.map(|connection| connection.at(now_ms())),
         protection: filter.protection.map(Into::into),
         among: (filter.missing == Some(true)).then(|| missing.hosts_with_missing()),
     })

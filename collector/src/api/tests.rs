@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
-use vong_proto::event::Severity;
+use vong_proto::event::{AgentId, Severity};
 
 use super::*;
+use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::finding::{Category, Finding};
 use crate::registry::alert::{Alert, AlertState};
 use crate::registry::harness::{self, SqliteRegistry};
 use crate::registry::user::{self, NewUser, Role};
-use crate::registry::{Page, alert, audit, finding, host_state, policy};
+use crate::registry::{Page, agent, alert, audit, finding, host, host_state, policy};
 use crate::store::{Secret, StoreAddress};
 
 const PASSWORD: &str = "một mật khẩu đủ dài";
@@ -658,6 +659,11 @@ async fn a_hosts_page_shows_what_is_known_and_says_what_is_not() {
     assert_eq!(known["antivirus"]["products"][0]["product"], HOSTILE);
     assert_eq!(known["antivirus"]["at_ms"], 5_000);
     assert_eq!(
+        known["protection_gaps"],
+        json!(["real_time_off"]),
+        "an engine that runs is not all of it, and what is unknown is not off"
+    );
+    assert_eq!(
         known["network"],
         Value::Null,
         "what cannot be read is unknown, not a fault of the page"
@@ -665,6 +671,55 @@ async fn a_hosts_page_shows_what_is_known_and_says_what_is_not() {
     let acts = world.acts().await;
     let looks = acts.iter().filter(|act| act.contains("host.viewed")).count();
     assert_eq!(looks, 1, "one occasion, one row: {acts:?}");
+}
+
+#[tokio::test]
+async fn a_host_whose_agent_lost_its_rights_says_so_until_it_has_another() {
+    let world = World::new().await;
+    let host = world.hosts[0];
+    let browser = world.sign_in("phân tích").await;
+    let page = format!("/api/v1/hosts/{}", host.0);
+    assert_eq!(
+        browser.get(&page).await.json()["revoked"],
+        false,
+        "it never had one"
+    );
+    let mut tx = world.registry().begin().await.expect("begin");
+    agent::insert(&mut tx, AgentId([1; 16]), host, 1_000)
+        .await
+        .expect("an agent");
+    agent::revoke_all_of(&mut tx, host, 2_000).await.expect("revoked");
+    tx.commit().await.expect("commit");
+    assert_eq!(browser.get(&page).await.json()["revoked"], true);
+    let mut tx = world.registry().begin().await.expect("begin");
+    agent::insert(&mut tx, AgentId([2; 16]), host, 3_000)
+        .await
+        .expect("another");
+    tx.commit().await.expect("commit");
+    assert_eq!(browser.get(&page).await.json()["revoked"], false);
+}
+
+#[tokio::test]
+async fn the_overviews_number_of_seen_hosts_is_that_of_its_list() {
+    let world = World::new().await;
+    let browser = world.sign_in("phân tích").await;
+    let seen = async || {
+        browser
+            .get("/api/v1/hosts/count?status=active&connection=seen")
+            .await
+            .json()["count"]
+            .clone()
+    };
+    assert_eq!(seen().await, 0);
+    let mut tx = world.registry().begin().await.expect("begin");
+    let heard = [
+        (world.hosts[0], now_ms()),
+        (world.hosts[1], now_ms() - overview::SEEN_MS - 1),
+    ];
+    host::touch_seen(&mut tx, &heard).await.expect("heard");
+    tx.commit().await.expect("commit");
+    assert_eq!(seen().await, 1);
+    assert_eq!(browser.get("/api/v1/overview").await.json()["hosts"]["seen"], 1);
 }
 
 #[tokio::test]

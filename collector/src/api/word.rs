@@ -250,6 +250,16 @@ impl From<host::HostKind> for HostKind {
     }
 }
 
+impl From<HostStatus> for host::HostStatus {
+    fn from(status: HostStatus) -> Self {
+        match status {
+            HostStatus::Active => Self::Active,
+            HostStatus::Pending => Self::Pending,
+            HostStatus::Retired => Self::Retired,
+        }
+    }
+}
+
 impl From<host::HostStatus> for HostStatus {
     fn from(status: host::HostStatus) -> Self {
         match status {

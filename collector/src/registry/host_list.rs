@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use vong_proto::event::Severity;
 
 use super::fold::fold;
-use super::host::{self, Host, Protection};
+use super::host::{self, Host, HostStatus, Protection};
 use super::query::{Page, Paged, Statement, containing, severity_option, word};
 use super::{Error, Registry, Result};
 use crate::entry::HostId;
@@ -23,6 +23,8 @@ pub struct ListedHost {
     pub alerts_open: i64,
     /// The gravest of them.
     pub worst_severity: Option<Severity>,
+    /// Whether every agent that it ever had has lost its rights.
+    pub revoked: bool,
 }
 
 /// Which hosts; `None` means all. Retired hosts are never listed.
@@ -32,7 +34,9 @@ pub struct HostFilter {
     pub search: Option<String>,
     /// Of these units, usually a unit's subtree.
     pub units: Option<Vec<i64>>,
-    /// Connected, silent or never heard.
+    /// With this status.
+    pub status: Option<HostStatus>,
+    /// Connected, silent, never heard or heard lately.
     pub connection: Option<Connection>,
     /// So protected.
     pub protection: Option<Protection>,
@@ -49,6 +53,11 @@ pub enum Connection {
     Silent,
     /// It has never been.
     Never,
+    /// It is, or was, at this time or later.
+    Seen {
+        /// By the collector's clock.
+        since_ms: i64,
+    },
 }
 
 /// The order of a list.
@@ -182,12 +191,12 @@ pub async fn numbers(registry: &Registry, scope: &Scope, seen_since_ms: i64) -> 
 fn add(numbers: &mut HostNumbers, row: &AnyRow) -> Result<()> {
     let hosts: i64 = row.try_get("hosts")?;
     match super::query::parsed(row, "status")? {
-        host::HostStatus::Retired => return Ok(()),
-        host::HostStatus::Pending => {
+        HostStatus::Retired => return Ok(()),
+        HostStatus::Pending => {
             numbers.pending += hosts;
             return Ok(());
         }
-        host::HostStatus::Active => numbers.registered += hosts,
+        HostStatus::Active => numbers.registered += hosts,
     }
     let protection: Protection = super::query::parsed(row, "protection")?;
     let seen: i64 = row.try_get("seen_ms")?;
@@ -222,6 +231,10 @@ fn select() -> Statement {
             ", (SELECT {aggregate} FROM alerts a WHERE a.host_id = h.id AND a.state <> 'resolved') AS {name}"
         ));
     }
+    statement.sql(
+        ", COALESCE((SELECT MIN(CASE WHEN g.revoked_ms IS NULL THEN 0 ELSE 1 END) FROM agents g \
+         WHERE g.host_id = h.id), 0) AS revoked",
+    );
     statement.sql(FROM);
     statement
 }
@@ -232,6 +245,7 @@ fn from_row(row: &AnyRow) -> Result<ListedHost> {
         unit_name: row.try_get("unit_name")?,
         alerts_open: row.try_get("alerts_open")?,
         worst_severity: severity_option(row, "worst_severity")?,
+        revoked: super::query::flag(row, "revoked")?,
     })
 }
 
@@ -252,8 +266,12 @@ fn narrow(statement: &mut Statement, scope: &Scope, filter: &HostFilter) {
         Some(Connection::Connected) => statement.sql(" AND h.connected = 1"),
         Some(Connection::Silent) => statement.sql(" AND h.connected = 0 AND h.last_seen_ms IS NOT NULL"),
         Some(Connection::Never) => statement.sql(" AND h.connected = 0 AND h.last_seen_ms IS NULL"),
+        Some(Connection::Seen { since_ms }) => statement.sql(" AND h.last_seen_ms >= ").bind(since_ms),
         None => statement,
     };
+    if let Some(status) = filter.status {
+        statement.sql(" AND h.status = ").bind(word(status));
+    }
     if let Some(protection) = filter.protection {
         statement.sql(" AND h.protection = ").bind(word(protection));
     }

@@ -225,6 +225,18 @@ async fn hosts_are_found_sorted_and_paged(registry: Registry) {
         ..all()
     };
     assert_eq!(names(among, HostSort::Name).await, ["một cửa-2"]);
+    let seen = |since_ms| HostFilter {
+        status: Some(HostStatus::Active),
+        connection: Some(Connection::Seen { since_ms }),
+        ..all()
+    };
+    assert_eq!(names(seen(8_000), HostSort::Name).await, ["Văn phòng-3"]);
+    assert!(names(seen(9_001), HostSort::Name).await.is_empty());
+    let pending = HostFilter {
+        status: Some(HostStatus::Pending),
+        ..all()
+    };
+    assert!(names(pending, HostSort::Name).await.is_empty());
 
     let numbers = host_list::numbers(&registry, &scope, 8_000).await.unwrap();
     assert_eq!(

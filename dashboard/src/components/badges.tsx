@@ -17,16 +17,29 @@ export function StateText({ state }: { state: string }) {
   return <ToneText tone={stateTone(state)}>{word('state', state)}</ToneText>;
 }
 
-export function ProtectionText({ protection }: { protection: HostRow['protection'] }) {
+type Protected = Pick<HostRow, 'protection' | 'protection_gaps'>;
+
+/** The state, and what is off beside it: a PC may count as protected and scan nothing as it is opened. */
+export function ProtectionText({ host: { protection, protection_gaps: gaps } }: { host: Protected }) {
   const { word } = useCodes();
-  return <ToneText tone={PROTECTION_TONE[protection] ?? 'unknown'}>{word('protection', protection)}</ToneText>;
+  return (
+    <span className={classes.several}>
+      <ToneText tone={PROTECTION_TONE[protection] ?? 'unknown'}>{word('protection', protection)}</ToneText>
+      {gaps.map((gap) => (
+        <ToneText key={gap} tone="medium">
+          {word('protectionGap', gap)}
+        </ToneText>
+      ))}
+    </span>
+  );
 }
 
-type Connected = Pick<HostRow, 'connected' | 'connected_since_ms' | 'last_seen_ms'>;
+type Connected = Pick<HostRow, 'connected' | 'connected_since_ms' | 'last_seen_ms' | 'revoked'>;
 
-/** Connected since when, or not connected and when it was last heard. */
+/** Connected, barred from it, or not connected and when it was last heard. */
 export function ConnectionText({ host }: { host: Connected }) {
   const { t } = useWords();
+  if (host.revoked && !host.connected) return <ToneText tone="high">{t('connection.revoked')}</ToneText>;
   if (host.connected) return <ToneText tone="good">{t('connection.connected')}</ToneText>;
   if (typeof host.last_seen_ms !== 'number') return <ToneText tone="unknown">{t('connection.never')}</ToneText>;
   return (

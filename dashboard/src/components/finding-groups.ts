@@ -13,6 +13,8 @@ export interface FindingGroup {
   readonly key: string;
   readonly cause: Cause;
   readonly findings: readonly Finding[];
+  /** How many there are, shown or not. */
+  readonly total: number;
 }
 
 /** Groups in the order of their newest finding; the findings of each keep theirs. */
@@ -25,7 +27,7 @@ export function grouped(findings: readonly Finding[]): FindingGroup[] {
     if (group === undefined) groups.set(key, { cause, findings: [finding] });
     else group.findings.push(finding);
   }
-  return [...groups].map(([key, group]) => ({ key, ...group }));
+  return [...groups].map(([key, { cause, findings: own }]) => ({ key, cause, findings: own, total: own.length }));
 }
 
 /** The groups' first `limit` findings in all; a group of which none is left is left out. */

@@ -62,7 +62,7 @@ export function Findings({ host, findings, total }: FindingsProps) {
 function Group({ host, group, open }: { host: number; group: FindingGroup; open: boolean }) {
   return (
     <section className={classes.group}>
-      <CauseText cause={group.cause} />
+      <CauseText cause={group.cause} total={group.total} />
       <ul className={classes.lines}>
         {group.findings.map((finding) => (
           <Line key={finding.id} host={host} finding={finding} open={open} />
@@ -73,8 +73,8 @@ function Group({ host, group, open }: { host: number; group: FindingGroup; open:
 }
 
 /** A finding that nobody causes, such as an antivirus that is off, has no line about it. */
-function CauseText({ cause: { user, program, reason } }: { cause: Cause }) {
-  const { t } = useWords();
+function CauseText({ cause: { user, program, reason }, total }: { cause: Cause; total: number }) {
+  const { t, language } = useWords();
   const { word } = useCodes();
   if (user === '' && program === '' && reason === '') return null;
   return (
@@ -86,6 +86,7 @@ function CauseText({ cause: { user, program, reason } }: { cause: Cause }) {
           <Hostile text={user === '' ? t('common.unknown') : user} /> · <Hostile text={program} />
         </>
       )}
+      {total > 1 && ` · ${t('alert.findings', { count: total, shown: formatNumber(total, language) })}`}
     </p>
   );
 }

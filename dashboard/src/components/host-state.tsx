@@ -86,7 +86,7 @@ function Protection({ host }: { host: HostDetail }) {
   const { t } = useWords();
   const report = host.antivirus ?? null;
   return (
-    <Panel title={t('host.protection')} aside={<ProtectionText protection={host.protection} />}>
+    <Panel title={t('host.protection')} aside={<ProtectionText host={host} />}>
       {report === null && <Text c="dimmed">{t('host.noReport')}</Text>}
       {report !== null && (
         <>

@@ -100,7 +100,7 @@ function EventTable({ rows, stale, selected, onSelect }: EventTableProps) {
     { key: 'who', title: t('timeline.who'), width: 280 },
   ];
   return (
-    <DataTable label={t('timeline.title')} columns={columns} stale={stale}>
+    <DataTable label={t('timeline.title')} columns={columns} stale={stale} stacks>
       {rows.map((event) => (
         <Row key={event.key} selected={event.key === selected}>
           <Table.Td>

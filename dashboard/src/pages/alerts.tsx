@@ -103,7 +103,7 @@ function AlertTable({ rows, gone, stale }: AlertTableProps) {
     { key: 'updated', title: t('alerts.updated'), width: 130 },
   ];
   return (
-    <DataTable label={t('alerts.title')} columns={columns} stale={stale}>
+    <DataTable label={t('alerts.title')} columns={columns} stale={stale} stacks>
       {rows.map((alert) => (
         <AlertLine key={alert.id} alert={alert} gone={gone.has(String(alert.id))} />
       ))}
@@ -146,10 +146,10 @@ function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
         <StateText state={alert.state} />
         {alert.assignee != null && <Second>{alert.assignee}</Second>}
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('alerts.age')}>
         <Ago ms={alert.opened_ms} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('alerts.updated')}>
         <Ago ms={alert.updated_ms} />
       </Table.Td>
     </Row>

@@ -100,7 +100,7 @@ function Summary({ host }: { host: HostDetail }) {
       <Group mt={6} className={classes.summary}>
         <ConnectionText host={host} />
         <span className={classes.pair}>
-          <span className={classes.quiet}>{t('host.protection')}:</span> <ProtectionText protection={host.protection} />
+          <span className={classes.quiet}>{t('host.protection')}:</span> <ProtectionText host={host} />
         </span>
         {ledger !== undefined && <LedgerLine ledger={ledger} />}
         {severity === null ? (

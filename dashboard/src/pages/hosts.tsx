@@ -19,7 +19,7 @@ import { Empty } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { formatNumber, ZONE_LABEL } from '~/util/format';
 import classes from './hosts.module.css';
-import { CONNECTIONS, type HostsSearch, PROTECTIONS } from './hosts.search';
+import { CONNECTIONS, type HostsSearch, PROTECTIONS, STATUSES } from './hosts.search';
 
 const route = getRouteApi('/signed-in/shell/hosts');
 
@@ -60,6 +60,13 @@ function HostFilters({ search, filtered }: { search: HostsSearch; filtered: bool
     <Filters active={filtered} onClear={() => void navigate({ search: { sort: search.sort } })}>
       <SearchField label={t('hosts.search')} value={search.search} onChange={(value) => change({ search: value })} />
       <UnitChoice value={search.unit} onChange={(unit) => change({ unit })} />
+      <Choice
+        label={t('hostStatus.label')}
+        value={search.status}
+        width={180}
+        options={STATUSES.map((value) => ({ value, label: t(`hostStatus.${value}`) }))}
+        onChange={(status) => change({ status })}
+      />
       <Choice
         label={t('connection.label')}
         value={search.connection}
@@ -114,7 +121,7 @@ function HostTable({ rows, gone, stale, sorted }: HostTableProps) {
     { key: 'missing', title: t('hosts.missing'), width: 110, align: 'right' as const },
   ];
   return (
-    <DataTable label={t('hosts.title')} columns={columns} stale={stale}>
+    <DataTable label={t('hosts.title')} columns={columns} stale={stale} stacks>
       {rows.map((host) => (
         <HostLine key={host.id} host={host} gone={gone.has(String(host.id))} />
       ))}
@@ -138,13 +145,15 @@ function HostLine({ host, gone }: { host: HostRow; gone: boolean }) {
       </Table.Td>
       <Table.Td>{host.unit.name}</Table.Td>
       <Table.Td>
-        <ProtectionText protection={host.protection} />
+        <ProtectionText host={host} />
       </Table.Td>
       <Table.Td>
         <ConnectionText host={host} />
       </Table.Td>
-      <Table.Td>{typeof host.last_seen_ms === 'number' ? <Time ms={host.last_seen_ms} /> : t('common.never')}</Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t('hosts.lastSeenShort')}>
+        {typeof host.last_seen_ms === 'number' ? <Time ms={host.last_seen_ms} /> : t('common.never')}
+      </Table.Td>
+      <Table.Td data-label={t('hosts.alerts')}>
         {severity === null ? (
           <Text span c="dimmed" inherit>
             0
@@ -155,7 +164,9 @@ function HostLine({ host, gone }: { host: HostRow; gone: boolean }) {
           </span>
         )}
       </Table.Td>
-      <Table.Td ta="right">{formatNumber(host.events_missing, language)}</Table.Td>
+      <Table.Td ta="right" data-label={t('hosts.missing')}>
+        {formatNumber(host.events_missing, language)}
+      </Table.Td>
     </Row>
   );
 }

@@ -74,14 +74,14 @@ function Coverage({ overview: { hosts } }: { overview: Overview }) {
         value={number(hosts.registered)}
         note={t('overview.registeredNote')}
         to="/hosts"
-        search={{}}
+        search={{ status: 'active' }}
       />
       <Figure
         label={t('overview.seen')}
         value={number(hosts.seen)}
         note={note('overview.seenNote', hosts.seen)}
         to="/hosts"
-        search={{ sort: 'last_seen' }}
+        search={{ status: 'active', connection: 'seen', sort: 'last_seen' }}
       />
       <Figure
         label={t('overview.protected')}
@@ -89,7 +89,7 @@ function Coverage({ overview: { hosts } }: { overview: Overview }) {
         note={note('overview.protectedNote', hosts.protected)}
         tone={hosts.registered === 0 ? undefined : complete ? 'good' : 'medium'}
         to="/hosts"
-        search={{ protection: 'protected' }}
+        search={{ status: 'active', connection: 'seen', protection: 'protected' }}
       />
     </section>
   );
@@ -128,12 +128,27 @@ function Attention({ overview: { hosts, protection, hosts_with_missing: withGaps
       label: t('overview.missingAntivirus'),
       count: protection.missing,
       tone: 'high',
-      search: { protection: 'missing' },
+      search: { status: 'active', protection: 'missing' },
     },
-    { label: t('overview.off'), count: protection.off, tone: 'high', search: { protection: 'off' } },
-    { label: t('overview.stale'), count: protection.stale, tone: 'medium', search: { protection: 'stale' } },
-    { label: t('overview.unknown'), count: protection.unknown, tone: 'unknown', search: { protection: 'unknown' } },
-    { label: t('overview.silent'), count: hosts.silent, tone: 'unknown', search: { connection: 'silent' } },
+    { label: t('overview.off'), count: protection.off, tone: 'high', search: { status: 'active', protection: 'off' } },
+    {
+      label: t('overview.stale'),
+      count: protection.stale,
+      tone: 'medium',
+      search: { status: 'active', protection: 'stale' },
+    },
+    {
+      label: t('overview.unknown'),
+      count: protection.unknown,
+      tone: 'unknown',
+      search: { status: 'active', protection: 'unknown' },
+    },
+    {
+      label: t('overview.silent'),
+      count: hosts.silent,
+      tone: 'unknown',
+      search: { status: 'active', connection: 'silent' },
+    },
     { label: t('overview.hostsWithMissing'), count: withGaps, tone: 'medium', search: { missing: true } },
   ];
   return (

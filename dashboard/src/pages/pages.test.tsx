@@ -3,7 +3,7 @@ import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createQueries } from '~/api/queries';
-import type { AlertRow, Me } from '~/api/types';
+import type { AlertRow, HostRow, Me } from '~/api/types';
 import { createAppRouter } from '~/router';
 import { show } from '~/test-page';
 
@@ -148,6 +148,67 @@ test('a failure is said with its code, and asking again mends it', async () => {
   collector.alerts(alert(7, 'ClamAV'));
   await userEvent.click(screen.getByRole('button', { name: 'Thử lại' }));
   await waitFor(() => expect(screen.getByRole('link', { name: /ClamAV/ })).toBeTruthy());
+});
+
+test('the number of PCs seen leads to the list that it counts', async () => {
+  const hosts = { registered: 3, seen: 2, protected: 1, connected: 1, silent: 2, pending: 1 };
+  const none = { critical: 0, high: 0, medium: 0, low: 0 };
+  collector.answers.set('/api/v1/overview', () =>
+    Response.json({
+      hosts,
+      protection: { protected: 1, stale: 0, off: 0, missing: 0, unknown: 2 },
+      alerts_open: none,
+      events_missing: 0,
+      hosts_with_missing: 0,
+      opaque: 0,
+      set_aside: 0,
+      events_per_hour: [],
+      now_ms: 0,
+    }),
+  );
+  collector.answers.set('/api/v1/hosts', () => Response.json({ items: [], next_cursor: null }));
+  collector.answers.set('/api/v1/hosts/count', () => Response.json({ count: 2 }));
+  visit('/');
+  await userEvent.click(await screen.findByRole('link', { name: /Có kết nối/ }));
+  await screen.findByText('2 máy tính');
+  const query = collector.asked.find((url) => url.pathname === '/api/v1/hosts/count')?.searchParams;
+  expect(Object.fromEntries(query ?? [])).toEqual({ status: 'active', connection: 'seen' });
+});
+
+test('a PC that counts as protected shows what is off beside it, and one without rights says so', async () => {
+  const host: HostRow = {
+    id: 1,
+    name: 'SNV-PC-001',
+    unit: { id: 2, name: 'Sở Nội vụ' },
+    kind: 'workstation',
+    os: '',
+    connected: false,
+    connected_since_ms: null,
+    last_seen_ms: 1,
+    revoked: true,
+    protection: 'protected',
+    protection_gaps: ['real_time_off', 'updater_off'],
+    protection_ms: 1,
+    alerts_open: 0,
+    worst_severity: null,
+    events_missing: 0,
+    agent_version: '',
+    always_on: false,
+    asset_number: null,
+    place: null,
+  };
+  collector.answers.set('/api/v1/hosts', () => Response.json({ items: [host], next_cursor: null }));
+  collector.answers.set('/api/v1/hosts/count', () => Response.json({ count: 1 }));
+  visit('/hosts');
+  const row = within(await screen.findByRole('row', { name: /SNV-PC-001/ }));
+  for (const said of [
+    'Đang được bảo vệ',
+    'Bảo vệ thời gian thực đang tắt',
+    'Tự cập nhật đang tắt',
+    'Đã thu hồi quyền kết nối',
+  ]) {
+    expect(row.getByText(said)).toBeTruthy();
+  }
 });
 
 test('an unknown address says so', async () => {

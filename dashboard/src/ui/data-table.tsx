@@ -26,15 +26,19 @@ interface DataTableProps {
   readonly columns: readonly Column[];
   /** The rows answer an earlier question. */
   readonly stale?: boolean;
+  /** Its rows become cards on a narrow screen; cells that need their title there carry it as `data-label`. */
+  readonly stacks?: boolean;
   readonly children: ReactNode;
 }
 
-export function DataTable({ label, columns, stale = false, children }: DataTableProps) {
+export function DataTable({ label, columns, stale = false, stacks = false, children }: DataTableProps) {
   return (
-    <div className={classes.container}>
+    // Whatever may have to be scrolled sideways must be so by the keyboard too.
+    <div className={classes.container} {...(stacks ? {} : { role: 'group', 'aria-label': label, tabIndex: 0 })}>
       <Table
         className={classes.table}
         data-stale={stale || undefined}
+        data-stacks={stacks || undefined}
         aria-label={label}
         aria-busy={stale}
         verticalSpacing={7}

@@ -66,6 +66,16 @@ pub(in crate::api) struct AntivirusProductReport {
     raw: Vec<String>,
 }
 
+/// Something that an antivirus lacks whose engine answers and whose definitions may be fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum ProtectionGap {
+    /// Files are not scanned as they are opened.
+    RealTimeOff,
+    /// Nothing keeps its definitions up to date.
+    UpdaterOff,
+}
+
 /// How a host is connected, as reported last.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(in crate::api) struct NetworkReport {
@@ -150,6 +160,8 @@ impl HostRow {
     pub(in crate::api) fn of(listed: ListedHost, missing: &Missing) -> Self {
         let host = listed.host;
         Self {
+            protection_gaps: antivirus(&host).map_or_else(Vec::new, |report| gaps(&report.products)),
+            revoked: listed.revoked,
             id: host.id.0,
             name: host.name,
             unit: UnitRef {
@@ -217,6 +229,22 @@ fn policy_state(host: &Host) -> HostPolicyState {
 fn antivirus(host: &Host) -> Option<AntivirusReport> {
     let detail = with_time(host.protection_detail.as_ref()?, host.protection_ms?);
     readable(host.id, "antivirus", read(&detail))
+}
+
+/// What is said to be off in every product whose engine runs; one product's gap may be closed by another's.
+fn gaps(products: &[AntivirusProductReport]) -> Vec<ProtectionGap> {
+    let running = || products.iter().filter(|product| product.engine == Switch::On);
+    let off = |of: fn(&AntivirusProductReport) -> Switch| {
+        running().next().is_some()
+            && running().all(|product| !matches!(of(product), Switch::On | Switch::Unknown))
+    };
+    let gaps = [
+        (off(|product| product.real_time), ProtectionGap::RealTimeOff),
+        (off(|product| product.updater), ProtectionGap::UpdaterOff),
+    ];
+    gaps.into_iter()
+        .filter_map(|(off, gap)| off.then_some(gap))
+        .collect()
 }
 
 fn network(host: &Host) -> Option<NetworkReport> {

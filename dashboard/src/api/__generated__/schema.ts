@@ -711,7 +711,7 @@ export interface components {
          * @description Whether a host is there.
          * @enum {string}
          */
-        Connection: "connected" | "silent" | "never";
+        Connection: "connected" | "silent" | "never" | "seen";
         /** @description Who is called about a host: the contact of its unit, or of the nearest unit above that has one. */
         Contact: {
             /** @description Their address. */
@@ -1068,11 +1068,15 @@ export interface components {
             place: string | null;
             /** @description The state of its antivirus. */
             protection: components["schemas"]["Protection"];
+            /** @description What is off although its antivirus runs. */
+            protection_gaps: components["schemas"]["ProtectionGap"][];
             /**
              * Format: int64
              * @description When that was reported last.
              */
             protection_ms: number | null;
+            /** @description Whether its agent has lost its rights: it cannot connect before it is enrolled again. */
+            revoked: boolean;
             /** @description The office it belongs to. */
             unit: components["schemas"]["UnitRef"];
             worst_severity: components["schemas"]["Severity"] | null;
@@ -1400,11 +1404,15 @@ export interface components {
                 place?: string | null;
                 /** @description The state of its antivirus. */
                 protection: components["schemas"]["Protection"];
+                /** @description What is off although its antivirus runs. */
+                protection_gaps: components["schemas"]["ProtectionGap"][];
                 /**
                  * Format: int64
                  * @description When that was reported last.
                  */
                 protection_ms?: number | null;
+                /** @description Whether its agent has lost its rights: it cannot connect before it is enrolled again. */
+                revoked: boolean;
                 /** @description The office it belongs to. */
                 unit: components["schemas"]["UnitRef"];
                 worst_severity?: components["schemas"]["Severity"] | null;
@@ -1601,6 +1609,11 @@ export interface components {
              */
             unknown: number;
         };
+        /**
+         * @description Something that an antivirus lacks whose engine answers and whose definitions may be fresh.
+         * @enum {string}
+         */
+        ProtectionGap: "real_time_off" | "updater_off";
         /**
          * @description Whether a probed target answers.
          * @enum {string}
@@ -2141,6 +2154,8 @@ export interface operations {
                 search?: string;
                 /** @description A unit, with those below it. */
                 unit?: number;
+                /** @description Where it stands in its life; retired ones are never listed. */
+                status?: components["schemas"]["HostStatus"];
                 /** @description Whether it is there. */
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
@@ -2193,6 +2208,8 @@ export interface operations {
                 search?: string;
                 /** @description A unit, with those below it. */
                 unit?: number;
+                /** @description Where it stands in its life; retired ones are never listed. */
+                status?: components["schemas"]["HostStatus"];
                 /** @description Whether it is there. */
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
