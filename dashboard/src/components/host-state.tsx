@@ -208,23 +208,23 @@ function Services({ host }: { host: HostDetail }) {
       {host.probes.length === 0 ? (
         <Text c="dimmed">{t('host.noServices')}</Text>
       ) : (
-        <DataTable label={t('host.services')} columns={columns}>
+        <DataTable label={t('host.services')} columns={columns} stacks>
           {host.probes.map((probe) => (
             <Table.Tr key={probe.probe}>
-              <Table.Td>
+              <Table.Td data-label={t('host.service')}>
                 <Hostile text={probe.probe} />
               </Table.Td>
-              <Table.Td>
+              <Table.Td data-label={t('host.target')}>
                 <Text span inherit c="dimmed">
                   {probe.kind.toUpperCase()}
                 </Text>{' '}
                 <Hostile text={probe.target} mono />
               </Table.Td>
-              <Table.Td>
+              <Table.Td data-label={t('host.serviceState')}>
                 <ToneBadge tone={reachabilityTone(probe.state)}>{word('reachability', probe.state)}</ToneBadge>{' '}
                 {probe.error !== '' && word('probeError', probe.error)}
               </Table.Td>
-              <Table.Td>
+              <Table.Td data-label={t('ledger.sinceShort')}>
                 <Time ms={probe.since_ms} />
               </Table.Td>
             </Table.Tr>

@@ -87,21 +87,21 @@ function Gaps({ ledger }: { ledger: Ledger }) {
       {gaps.length === 0 ? (
         <Text c="dimmed">{t('ledger.noGaps')}</Text>
       ) : (
-        <DataTable label={t('ledger.gaps')} columns={columns}>
+        <DataTable label={t('ledger.gaps')} columns={columns} stacks>
           {gaps.map((gap) => (
             <Table.Tr key={gap.key}>
-              <Table.Td>
+              <Table.Td data-label={t('ledger.declaredShort')}>
                 <Time ms={gap.at_ms} />
               </Table.Td>
-              <Table.Td>{laneName(t, gap.lane)}</Table.Td>
-              <Table.Td className={classes.number}>
+              <Table.Td data-label={t('ledger.lane')}>{laneName(t, gap.lane)}</Table.Td>
+              <Table.Td data-label={t('ledger.range')} className={classes.number}>
                 {formatNumber(gap.first, language)} – {formatNumber(gap.last, language)}
               </Table.Td>
-              <Table.Td ta="right" className={classes.number}>
+              <Table.Td data-label={t('ledger.count')} ta="right" className={classes.number}>
                 {formatNumber(gap.last - gap.first + 1, language)}
               </Table.Td>
-              <Table.Td>{word('gapReason', gap.reason)}</Table.Td>
-              <Table.Td>
+              <Table.Td data-label={t('ledger.reason')}>{word('gapReason', gap.reason)}</Table.Td>
+              <Table.Td data-label={t('ledger.kinds')}>
                 {Object.entries(gap.counts)
                   .map(([kind, count]) => `${word('kind', kind)}: ${formatNumber(Number(count), language)}`)
                   .join(', ')}
@@ -133,20 +133,20 @@ function BlindSpots({ ledger }: { ledger: Ledger }) {
           <Text c="dimmed" px="md" pt="xs">
             {t('ledger.blindNote')}
           </Text>
-          <DataTable label={t('ledger.blind')} columns={columns}>
+          <DataTable label={t('ledger.blind')} columns={columns} stacks>
             {ledger.blind.map((spot) => (
               <Table.Tr key={`${spot.sensor}-${spot.since_ms}-${spot.scope.hex ?? spot.scope.text}-${spot.reason}`}>
-                <Table.Td>
+                <Table.Td data-label={t('ledger.sinceShort')}>
                   <Time ms={spot.since_ms} />
                 </Table.Td>
-                <Table.Td>
+                <Table.Td data-label={t('ledger.untilShort')}>
                   <Time ms={spot.until_ms} />
                 </Table.Td>
-                <Table.Td>{word('sensor', spot.sensor)}</Table.Td>
-                <Table.Td>
+                <Table.Td data-label={t('ledger.sensor')}>{word('sensor', spot.sensor)}</Table.Td>
+                <Table.Td data-label={t('ledger.scope')}>
                   <Scope scope={spot.scope} />
                 </Table.Td>
-                <Table.Td>{word('blindReason', spot.reason)}</Table.Td>
+                <Table.Td data-label={t('ledger.reason')}>{word('blindReason', spot.reason)}</Table.Td>
               </Table.Tr>
             ))}
           </DataTable>
