@@ -40,6 +40,8 @@ pub enum Category {
     Network,
     /// A host does not report.
     Presence,
+    /// Events of a host are missing.
+    Ledger,
 }
 
 /// What rules decide.

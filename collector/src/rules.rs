@@ -9,6 +9,7 @@
 //! * [`antivirus`] — a PC without working antivirus: `antivirus.missing`, `antivirus.off`, `antivirus.stale`
 //! * [`files`] — a watched file that matters changed: `file.critical_changed`
 //! * [`probes`] — a service that matters cannot be reached: `probe.unreachable`
+//! * [`gaps`] — events of a PC are gone for good: `ledger.gap`
 //! * [`silence`] — a PC went away without a goodbye: `host.silent`
 //! * [`known`] — no findings; what hosts say of themselves, for their pages
 
@@ -24,6 +25,7 @@ use crate::registry::rule_state::RuleState;
 
 mod antivirus;
 mod files;
+mod gaps;
 mod known;
 mod memory;
 mod probes;
@@ -105,6 +107,7 @@ pub struct Rules {
     judged: u64,
     antivirus: antivirus::Antivirus,
     files: files::Files,
+    gaps: gaps::Gaps,
     probes: probes::Probes,
     silence: silence::Silence,
 }
@@ -126,6 +129,7 @@ impl Rules {
         match state.rule.as_str() {
             antivirus::FAMILY => self.antivirus.restore(state),
             files::FAMILY => self.files.restore(state),
+            gaps::FAMILY => self.gaps.restore(state),
             probes::FAMILY => self.probes.restore(state),
             silence::FAMILY => self.silence.restore(state),
             _ => Err(MemoryError::of(state)),
@@ -166,6 +170,7 @@ impl Rules {
         }
         self.antivirus.remember(&mut judgement.memory);
         self.files.remember(&mut judgement.memory);
+        self.gaps.remember(&mut judgement.memory);
         self.probes.remember(&mut judgement.memory);
         self.silence.remember(&mut judgement.memory);
         judgement
@@ -173,6 +178,8 @@ impl Rules {
 
     fn judge_events(&mut self, entry: &Entry, events: &Events, judgement: &mut Judgement) {
         let host = events.host;
+        self.gaps
+            .declared(host, &events.gaps, Moment::of(entry), judgement);
         for (index, event) in events.events.iter().enumerate() {
             let moment = Moment {
                 index,

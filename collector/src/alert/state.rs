@@ -209,6 +209,7 @@ fn title_params(evidence: &Value) -> Value {
         "more",
         "product",
         "days",
+        "missing",
         "probe",
         "target",
         "error",

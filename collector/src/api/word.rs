@@ -191,6 +191,8 @@ pub(super) enum Category {
     Network,
     /// A host does not report.
     Presence,
+    /// Events of a host are missing.
+    Ledger,
 }
 
 /// Where an alert stands in its life.
@@ -323,6 +325,7 @@ impl From<finding::Category> for Category {
             finding::Category::Files => Self::Files,
             finding::Category::Network => Self::Network,
             finding::Category::Presence => Self::Presence,
+            finding::Category::Ledger => Self::Ledger,
         }
     }
 }
@@ -334,6 +337,7 @@ impl From<Category> for finding::Category {
             Category::Files => Self::Files,
             Category::Network => Self::Network,
             Category::Presence => Self::Presence,
+            Category::Ledger => Self::Ledger,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use vong_proto::event::Severity;
 
-use super::letter::{Fact, Labels, NAME_MAX, Params, Words, local_time};
+use super::letter::{Fact, Labels, NAME_MAX, Params, Words, local_time, sentence};
 use super::shown::shown;
 use crate::registry::alert::{MailKind, Verdict};
 use crate::registry::delivery::DutyCard;
@@ -54,6 +54,7 @@ impl Words for English {
             "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("cannot reach “{}”", params.name("/probe")),
             "host.silent" => "has stopped reporting".to_owned(),
+            "ledger.gap" => missing(params),
             _ => "something unusual was seen".to_owned(),
         }
     }
@@ -123,6 +124,10 @@ impl Words for English {
                     facts([("Last heard", last)]),
                 )
             }
+            "ledger.gap" => (
+                sentence(&missing(evidence)),
+                facts([("Reason", lost(evidence.code("/reason")))]),
+            ),
             _ => ("Something unusual".to_owned(), Vec::new()),
         }
     }
@@ -158,6 +163,11 @@ impl Words for English {
                 "Check that the PC is on and its network cable is plugged in.",
                 "If it is on, restart it.",
                 "If it is still silent after 10 minutes, {call}.",
+            ],
+            "ledger.gap" => [
+                "Check whether the PC's disk is full or reports errors.",
+                "Ask the PC's user whether it was without network for days.",
+                "If the reason is not clear, {call}.",
             ],
             _ => ["Leave the PC on.", "{Call} for advice.", ""],
         }
@@ -264,6 +274,22 @@ fn stale(params: &Params<'_>) -> String {
         Some(days) => format!("its malware definitions are {days} days old"),
         None => "its malware definitions are old".to_owned(),
     }
+}
+
+fn missing(params: &Params<'_>) -> String {
+    match params.number("/missing") {
+        Some(count) => format!("{count} of its events are missing for good"),
+        None => "some of its events are missing for good".to_owned(),
+    }
+}
+
+fn lost(reason: &str) -> String {
+    match reason {
+        "spool_full" => "the PC's spool was full while it was not connected",
+        "collector_restored" => "the collector was restored from a backup",
+        _ => "unknown",
+    }
+    .to_owned()
 }
 
 fn failure(error: &str) -> String {

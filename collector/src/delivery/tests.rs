@@ -187,6 +187,12 @@ fn each_rule_has_its_own_words_in_both_languages() {
         "has stopped reporting",
     );
     check(
+        "ledger.gap",
+        json!({"lane": 2, "first": 1, "last": 1200, "missing": 1200, "reason": "spool_full"}),
+        "thiếu 1.200 sự kiện giám sát, không khôi phục được",
+        "1200 of its events are missing for good",
+    );
+    check(
         "file.critical_changed",
         json!({"more": 150}),
         "nhiều tệp quan trọng bị thay đổi",

@@ -54,6 +54,7 @@ impl Words for Vietnamese {
             "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("không kết nối được tới “{}”", params.name("/probe")),
             "host.silent" => "mất liên lạc với hệ thống giám sát".to_owned(),
+            "ledger.gap" => missing(params),
             _ => "có dấu hiệu bất thường".to_owned(),
         }
     }
@@ -123,6 +124,10 @@ impl Words for Vietnamese {
                         .unwrap_or_default(),
                 )]),
             ),
+            "ledger.gap" => (
+                sentence(&missing(evidence)),
+                facts([("Nguyên nhân", lost(evidence.code("/reason")))]),
+            ),
             _ => ("Dấu hiệu bất thường".to_owned(), Vec::new()),
         }
     }
@@ -158,6 +163,11 @@ impl Words for Vietnamese {
                 "Kiểm tra máy có đang bật và cắm dây mạng không.",
                 "Nếu máy đang bật, khởi động lại máy.",
                 "Nếu sau 10 phút vẫn mất liên lạc, {call}.",
+            ],
+            "ledger.gap" => [
+                "Kiểm tra ổ đĩa của máy có bị đầy hoặc báo lỗi không.",
+                "Hỏi người dùng máy có mất kết nối mạng nhiều ngày không.",
+                "Nếu không rõ nguyên nhân, {call}.",
             ],
             _ => ["Không tắt máy.", "{Call} để được hướng dẫn.", ""],
         }
@@ -278,6 +288,22 @@ fn stale(params: &Params<'_>) -> String {
         Some(days) => format!("mẫu nhận diện mã độc chậm cập nhật {} ngày", grouped(days)),
         None => "mẫu nhận diện mã độc chậm cập nhật".to_owned(),
     }
+}
+
+fn missing(params: &Params<'_>) -> String {
+    match params.number("/missing") {
+        Some(count) => format!("thiếu {} sự kiện giám sát, không khôi phục được", grouped(count)),
+        None => "thiếu một số sự kiện giám sát, không khôi phục được".to_owned(),
+    }
+}
+
+fn lost(reason: &str) -> String {
+    match reason {
+        "spool_full" => "bộ nhớ tạm trên máy đã đầy trong lúc mất kết nối",
+        "collector_restored" => "máy chủ thu thập được khôi phục từ bản sao lưu",
+        _ => "không rõ",
+    }
+    .to_owned()
 }
 
 fn failure(error: &str) -> String {

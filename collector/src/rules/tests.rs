@@ -10,6 +10,7 @@ use vong_proto::event::{
 };
 
 use serde_json::json;
+use vong_proto::session::Gap;
 
 use super::*;
 use crate::entry::Connected;
@@ -65,6 +66,21 @@ impl Reader {
     fn event(&mut self, body: Body) -> Judgement {
         let now_ms = self.now_ms;
         self.read(events(HOST, vec![(now_ms, body)]))
+    }
+
+    fn gap(&mut self, lane: Lane) -> Judgement {
+        let Fact::Events(mut events) = events(HOST, Vec::new()) else {
+            unreachable!("events are events")
+        };
+        let (reason, counts) = ("spool_full".to_owned(), BTreeMap::from([("file".to_owned(), 3)]));
+        events.gaps.push(Gap {
+            lane,
+            first: 1,
+            last: 3,
+            reason,
+            counts,
+        });
+        self.read(Fact::Events(events))
     }
 
     fn open_rules(&self) -> Vec<&str> {
@@ -391,6 +407,24 @@ fn a_service_is_a_finding_while_it_cannot_be_reached() {
         (state.noun, &state.detail["state"]),
         (Noun::Probe, &json!("reachable"))
     );
+}
+
+#[test]
+fn a_gap_is_told_once_an_hour_unless_it_is_of_samples() {
+    let mut reader = Reader::new();
+    reader.gap(Lane::Samples);
+    assert_eq!(reader.open_rules(), [""; 0], "samples may go");
+    reader.gap(Lane::Events);
+    reader.gap(Lane::Urgent);
+    assert_eq!(reader.open_rules(), ["ledger.gap"]);
+    reader.after(HOUR_MS).gap(Lane::Urgent);
+    assert_eq!(reader.open_rules(), ["ledger.gap", "ledger.gap"]);
+    let severities: Vec<Severity> = reader
+        .findings
+        .values()
+        .map(|(finding, _)| finding.severity)
+        .collect();
+    assert!(severities.contains(&Severity::High) && severities.contains(&Severity::Medium));
 }
 
 #[test]

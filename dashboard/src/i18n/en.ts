@@ -84,6 +84,7 @@ export const en = {
     files: 'Files',
     network: 'Network and services',
     presence: 'Presence',
+    ledger: 'Missing events',
   },
   protection: {
     label: 'Protection',
@@ -538,6 +539,7 @@ export const en = {
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
     host: { silent: 'The PC is silent' },
+    ledger: { gap: '{{missing}} events are missing for good' },
   },
   dutySteps: {
     take: 'Acknowledge the alert in the system.',
@@ -583,6 +585,13 @@ export const en = {
         'Check that the PC is on and its network cable is plugged in.',
         'If it is on, restart it.',
         'If it is still silent after 10 minutes, call the duty telephone.',
+      ],
+    },
+    ledger: {
+      gap: [
+        "Check whether the PC's disk is full or reports errors.",
+        "Ask the PC's user whether it was without network for days.",
+        'If the reason is not clear, call the duty telephone.',
       ],
     },
   },

@@ -90,6 +90,7 @@ export const vi = {
     files: 'Tệp',
     network: 'Mạng và dịch vụ',
     presence: 'Hoạt động của máy',
+    ledger: 'Thiếu sự kiện',
   },
   protection: {
     label: 'Bảo vệ',
@@ -536,6 +537,7 @@ export const vi = {
     },
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
     host: { silent: 'Máy mất liên lạc' },
+    ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
   },
   dutySteps: {
     take: 'Tiếp nhận cảnh báo trên hệ thống.',
@@ -581,6 +583,13 @@ export const vi = {
         'Kiểm tra máy có đang bật và cắm dây mạng không.',
         'Nếu máy đang bật, khởi động lại máy.',
         'Nếu sau 10 phút vẫn mất liên lạc, gọi điện thoại trực.',
+      ],
+    },
+    ledger: {
+      gap: [
+        'Kiểm tra ổ đĩa của máy có bị đầy hoặc báo lỗi không.',
+        'Hỏi người dùng máy có mất kết nối mạng nhiều ngày không.',
+        'Nếu không rõ nguyên nhân, gọi điện thoại trực.',
       ],
     },
   },

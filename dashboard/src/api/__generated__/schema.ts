@@ -639,7 +639,7 @@ export interface components {
          * @description What an alert is about, in the large.
          * @enum {string}
          */
-        Category: "protection" | "files" | "network" | "presence";
+        Category: "protection" | "files" | "network" | "presence" | "ledger";
         /** @description The `data` of a server-sent event named `change`. */
         Change: {
             /**
