@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -14,9 +13,6 @@ use vong_agent::config::{Config, ConfigError, DEFAULT_FILE, Format, Level, Log};
 use vong_agent::paths::DataFolder;
 use vong_agent::uplink::enrol::{self, EnrolError, Enrolment, Identity, Token};
 use vong_agent::{Agent, StartError, cause, clock, is_running, lock, service, spool, status};
-
-/// A pending PC asks again this often: soon enough for whoever approves it, seldom enough for a whole province.
-const PENDING_RETRY: Duration = Duration::from_secs(30);
 
 /// Watches this PC for its security operations centre: antivirus, files and network. It reads no content.
 #[derive(Parser)]
@@ -46,9 +42,6 @@ enum Command {
         /// Replace a former enrolment, with its key, once the new one has succeeded.
         #[arg(long)]
         force: bool,
-        /// If somebody has to approve this PC first, keep asking until they have.
-        #[arg(long)]
-        wait: bool,
     },
     /// Say how the agent on this PC is doing.
     Status {
@@ -88,12 +81,7 @@ impl Place {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run { place } => run(&place),
-        Command::Enrol {
-            place,
-            token,
-            force,
-            wait,
-        } => enrol(&place, &token, force, wait),
+        Command::Enrol { place, token, force } => enrol(&place, &token, force),
         Command::Status { place, json } => tell_status(&place, json),
         Command::CheckConfig { place } => check_config(&place),
     };
@@ -152,39 +140,23 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
-fn enrol(place: &Place, token: &str, force: bool, wait: bool) -> anyhow::Result<ExitCode> {
+fn enrol(place: &Place, token: &str, force: bool) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
     let token = Token::parse(token)?;
     let _lock = lock(&config)?;
-    let runtime = runtime()?;
+    let enrolment = runtime()?.block_on(enrol::enrol(&config.data, &token, force))?;
     let mut out = std::io::stdout();
-    loop {
-        match runtime.block_on(enrol::enrol(&config.data, &token, force))? {
-            Enrolment::Done => {
-                let data = config.data.path().display();
-                writeln!(
-                    out,
-                    "enrolled at {}; key and certificate lie in {data}",
-                    token.address
-                )?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            Enrolment::Pending => {
-                writeln!(
-                    out,
-                    "the collector at {} knows this PC now, and somebody has to approve it; {}",
-                    token.address,
-                    if wait {
-                        "asking again in 30 s"
-                    } else {
-                        "then run the same command again"
-                    }
-                )?;
-                if !wait {
-                    return Ok(ExitCode::from(3));
-                }
-                std::thread::sleep(PENDING_RETRY);
-            }
+    let (address, data) = (&token.address, config.data.path().display());
+    writeln!(out, "enrolled at {address}; key and certificate lie in {data}")?;
+    match enrolment {
+        Enrolment::Done => Ok(ExitCode::SUCCESS),
+        Enrolment::Pending => {
+            writeln!(
+                out,
+                "somebody has to approve this PC there, because it looks like another one: \
+                 vong-collector host approve; a running agent connects some minutes later"
+            )?;
+            Ok(ExitCode::from(3))
         }
     }
 }

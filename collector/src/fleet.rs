@@ -158,8 +158,7 @@ impl Fleet {
             now_ms,
         };
         let admitted = self.admit(&asked, &public_key).await;
-        let credentials = admitted.map_err(|error| error.into_refusal(&asked))?;
-        Ok(EnrolAnswer::Enrolled(credentials))
+        admitted.map_err(|error| error.into_refusal(&asked))
     }
 
     /// Counts the token down, finds or makes the host, and signs: all of it, or nothing.
@@ -167,7 +166,7 @@ impl Fleet {
         &self,
         asked: &Asked<'_>,
         public_key: &SubjectPublicKeyInfo,
-    ) -> Result<Credentials, NotSigned> {
+    ) -> Result<EnrolAnswer, NotSigned> {
         let known = host::by_fingerprint(&self.registry, &asked.request.fingerprint).await?;
         let above = match &known {
             Some(known) => unit::chain(&self.registry, known.unit_id).await?,
@@ -181,7 +180,8 @@ impl Fleet {
         // Agents that were heard before the collector started have not had the time to come back.
         let heard_ms = known.as_ref().and_then(|known| known.last_seen_ms);
         let heard_ms = heard_ms.map(|heard_ms| heard_ms.max(self.started_ms));
-        let host = match admission(known.as_ref(), &above, token.unit_id, heard_ms, asked.now_ms) {
+        let admission = admission(known.as_ref(), &above, token.unit_id, heard_ms, asked.now_ms);
+        let host = match admission {
             Admission::New => enter(&mut tx, asked, &token, HostStatus::Active, Value::Null).await?,
             Admission::Again(known) => begin_again(&mut tx, asked, &token, known).await?,
             Admission::Apart { like, doubt } => {
@@ -194,7 +194,10 @@ impl Fleet {
         agent::insert(&mut tx, agent, host, asked.now_ms).await?;
         let credentials = self.sign(&mut tx, agent, public_key, asked.now_ms).await?;
         tx.commit().await.map_err(registry::Error::from)?;
-        Ok(credentials)
+        Ok(EnrolAnswer {
+            credentials,
+            pending: matches!(admission, Admission::Apart { .. }),
+        })
     }
 
     /// Signs the next certificate of an agent.

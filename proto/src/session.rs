@@ -293,11 +293,11 @@ pub struct EnrolRequest {
 
 /// The answer to an enrolment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnrolAnswer {
-    /// Here is the certificate.
-    Enrolled(Credentials),
-    /// Someone has to approve this PC first; ask again with the same request.
-    Pending,
+pub struct EnrolAnswer {
+    /// The certificate, and whom to trust.
+    pub credentials: Credentials,
+    /// Sessions are refused until somebody has approved this PC.
+    pub pending: bool,
 }
 
 /// A certificate and the authorities to trust.

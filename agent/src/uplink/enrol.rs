@@ -70,7 +70,7 @@ pub struct Identity {
 pub enum Enrolment {
     /// The agent has its certificate.
     Done,
-    /// Somebody has to approve this PC first.
+    /// It has, but somebody has to approve this PC before it may speak.
     Pending,
 }
 
@@ -190,8 +190,7 @@ impl Identity {
     }
 }
 
-/// Enrols this PC; `force` lets the new identity take the place of a former one. A further attempt after
-/// [`Enrolment::Pending`] uses the same new key, so that the collector knows it again. The caller holds the data
+/// Enrols this PC; `force` lets the new identity take the place of a former one. The caller holds the data
 /// folder's lock.
 ///
 /// # Errors
@@ -216,22 +215,22 @@ pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enro
     vong_os::rights::make_private_folder(draft.path()).map_err(unusable)?;
     let csr_der = credentials::signing_request(&draft)?;
     let mut connection = tls::connect(&address, tls::for_enrolment(token.fingerprint)?).await?;
-    match ask(&mut connection, token, csr_der).await? {
-        EnrolAnswer::Pending => Ok(Enrolment::Pending),
-        EnrolAnswer::Enrolled(given) => {
-            check_authority(&given, token)?;
-            credentials::install(&draft, &given)?;
-            let identity = Identity {
-                version: 1,
-                collector: address,
-                enrolled_ms: clock::wall_ms(),
-            };
-            identity.save(&draft)?;
-            rename(draft.path(), data.successor().path())?;
-            complete(data)?;
-            Ok(Enrolment::Done)
-        }
-    }
+    let answer = ask(&mut connection, token, csr_der).await?;
+    check_authority(&answer.credentials, token)?;
+    credentials::install(&draft, &answer.credentials)?;
+    let identity = Identity {
+        version: 1,
+        collector: address,
+        enrolled_ms: clock::wall_ms(),
+    };
+    identity.save(&draft)?;
+    rename(draft.path(), data.successor().path())?;
+    complete(data)?;
+    Ok(if answer.pending {
+        Enrolment::Pending
+    } else {
+        Enrolment::Done
+    })
 }
 
 /// Completes an enrolment that was cut off after it had begun to count; to be called, with the data folder's lock

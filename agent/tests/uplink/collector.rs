@@ -130,7 +130,10 @@ impl Collector {
         };
         let request = request.expect("an enrolment comes first");
         let answer = if request.token == "secret" {
-            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(self.sign(request.csr_der, life)))
+            CollectorFrame::Enrolled(EnrolAnswer {
+                credentials: self.sign(request.csr_der, life),
+                pending: false,
+            })
         } else {
             CollectorFrame::Refusal(Refusal {
                 code: RefusalCode::Token,

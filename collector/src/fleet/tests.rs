@@ -56,7 +56,7 @@ impl House {
     }
 
     /// Enrols the one PC of these tests, or somebody who knows its fingerprint.
-    async fn enrol(&self, secret: &str, later_ms: i64) -> Result<Credentials, Refusal> {
+    async fn enrol(&self, secret: &str, later_ms: i64) -> Result<EnrolAnswer, Refusal> {
         let key = rcgen::KeyPair::generate().expect("a key");
         let csr = rcgen::CertificateParams::default().serialize_request(&key);
         let request = EnrolRequest {
@@ -72,15 +72,12 @@ impl House {
             os: "Windows 11".to_owned(),
         };
         let from = IpAddr::from([10, 1, 2, 3]);
-        match self.fleet.enrol(&request, from, now_ms() + later_ms).await? {
-            EnrolAnswer::Enrolled(credentials) => Ok(credentials),
-            EnrolAnswer::Pending => panic!("no credentials"),
-        }
+        self.fleet.enrol(&request, from, now_ms() + later_ms).await
     }
 
     async fn enrolled(&self, unit: i64, later_ms: i64) -> Credentials {
         let secret = self.token(unit).await;
-        self.enrol(&secret, later_ms).await.expect("enrolled")
+        self.enrol(&secret, later_ms).await.expect("enrolled").credentials
     }
 
     async fn connect(&self, host: HostId) {
@@ -127,7 +124,10 @@ async fn a_token_of_another_unit_does_not_speak_for_a_known_pc() {
     let house = House::new().await;
     let owner = house.enrolled(house.commune, 0).await;
     let host = house.who(&owner).await.expect("known");
-    let stranger = house.enrolled(house.other, LATER_MS).await;
+    let secret = house.token(house.other).await;
+    let answer = house.enrol(&secret, LATER_MS).await.expect("enrolled");
+    assert!(answer.pending, "whoever enrols hears that it waits");
+    let stranger = answer.credentials;
     assert_eq!(house.who(&stranger).await, Err(RefusalCode::Pending));
     assert_eq!(house.who(&owner).await, Ok(host), "the owner keeps its rights");
     let act = house.latest_act().await;
@@ -161,7 +161,12 @@ async fn an_agent_that_may_be_about_to_come_back_keeps_its_place_and_the_token_i
     assert_eq!(refusal.code, RefusalCode::Unavailable);
     assert_eq!(house.who(&owner).await, Ok(host));
     let again = house.enrol(&secret, LATER_MS).await.expect("enrolled again");
-    assert_eq!(house.who(&again).await, Ok(host), "its history goes on");
+    assert!(!again.pending);
+    assert_eq!(
+        house.who(&again.credentials).await,
+        Ok(host),
+        "its history goes on"
+    );
 }
 
 #[tokio::test]

@@ -117,8 +117,8 @@ impl Front {
             .await
             .expect("sent");
         match frame::read_collector_frame(&mut line).await.expect("an answer") {
-            CollectorFrame::Enrolled(EnrolAnswer::Enrolled(credentials)) => Ok(Pc {
-                certificate: credentials.certificate_der,
+            CollectorFrame::Enrolled(answer) => Ok(Pc {
+                certificate: answer.credentials.certificate_der,
                 key: key.serialize_der(),
             }),
             CollectorFrame::Refusal(refusal) => Err(refusal),

@@ -409,29 +409,23 @@ impl From<pb::EnrolRequest> for EnrolRequest {
 
 impl From<EnrolAnswer> for pb::EnrolAnswer {
     fn from(answer: EnrolAnswer) -> Self {
-        match answer {
-            EnrolAnswer::Enrolled(credentials) => Self {
-                certificate_der: credentials.certificate_der,
-                ca_der: credentials.ca_der,
-                pending: false,
-            },
-            EnrolAnswer::Pending => Self {
-                pending: true,
-                ..Self::default()
-            },
+        Self {
+            certificate_der: answer.credentials.certificate_der,
+            ca_der: answer.credentials.ca_der,
+            pending: answer.pending,
         }
     }
 }
 
 impl From<pb::EnrolAnswer> for EnrolAnswer {
     fn from(wire: pb::EnrolAnswer) -> Self {
-        if wire.pending {
-            return EnrolAnswer::Pending;
+        Self {
+            credentials: Credentials {
+                certificate_der: wire.certificate_der,
+                ca_der: wire.ca_der,
+            },
+            pending: wire.pending,
         }
-        EnrolAnswer::Enrolled(Credentials {
-            certificate_der: wire.certificate_der,
-            ca_der: wire.ca_der,
-        })
     }
 }
 
