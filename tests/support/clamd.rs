@@ -1,4 +1,5 @@
-//! ClamAV's real daemon, for one story: its own configuration, socket and signatures in the story's folder.
+//! ClamAV's real daemon, for one story: its own socket and signatures in the story's folder, and a configuration
+//! where only root writes.
 //!
 //! The agent finds a running clamd by its process and reads the configuration that it was started with. The
 //! engine and its one signature are real. The dated head of the database file is written here, after the
@@ -11,13 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use tempfile::TempDir;
 
 use crate::poll::{self, PATIENCE};
 use crate::process::Running;
 
 /// Debian's, which is not in every user's path.
 const PROGRAM: &str = "/usr/sbin/clamd";
+/// Where programs that are not the system's own are configured. The agent believes no configuration elsewhere.
+const CONFIGURED_IN: &str = "/usr/local/etc";
 /// A signature of nobody's: a file that consists of these bytes is called "Vong.Story".
 const SIGNATURE: &str = "Vong.Story:0:*:766f6e672d73746f7279\n";
 
@@ -25,13 +29,15 @@ const SIGNATURE: &str = "Vong.Story:0:*:766f6e672d73746f7279\n";
 pub struct Clamd {
     running: Option<Running>,
     folder: PathBuf,
+    settings: TempDir,
 }
 
 impl Clamd {
     /// Lays its folder; nothing runs yet.
     ///
     /// # Errors
-    /// The machine already has a clamd of its own, which the agent would see; or the folder cannot be made.
+    /// The machine already has a clamd of its own, which the agent would see; or a folder cannot be made, as by
+    /// anybody but root.
     pub fn prepare(folder: &Path) -> anyhow::Result<Self> {
         let others = Command::new("pgrep").args(["-x", "clamd"]).output()?;
         ensure!(
@@ -39,9 +45,14 @@ impl Clamd {
             "a clamd runs on this machine already, and the story's agent would see it: stop it for the test"
         );
         fs::create_dir_all(folder)?;
+        let settings = tempfile::Builder::new()
+            .prefix("vong-story-")
+            .tempdir_in(CONFIGURED_IN)
+            .with_context(|| format!("{CONFIGURED_IN} cannot be written: run this story as root"))?;
         let clamd = Self {
             running: None,
             folder: folder.to_owned(),
+            settings,
         };
         let settings = format!(
             "Foreground yes\nLocalSocket {}\nDatabaseDirectory {}\nSelfCheck 0\n",
@@ -96,7 +107,7 @@ impl Clamd {
     }
 
     fn settings(&self) -> PathBuf {
-        self.folder.join("clamd.conf")
+        self.settings.path().join("clamd.conf")
     }
 
     fn socket(&self) -> PathBuf {

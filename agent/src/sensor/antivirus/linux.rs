@@ -1,8 +1,11 @@
 //! Reads the rows about ClamAV on Linux: programs, processes, database files, and clamd's own answers.
 //!
 //! Any user may start a program of the name clamd and let it answer "PONG". What counts is therefore the
-//! configuration that only root can write: it names the socket, and the user who may answer there.
+//! configuration that only root can write: it names the socket, and the user who may answer there. Where a
+//! running clamd says that it lies is only a hint, because root owns files whose words are a user's: a print
+//! job in its queue, the command line of a `su` in `/proc`. Root's own words stand where programs are configured.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,8 +39,8 @@ pub struct Places {
     pub schedules: Vec<PathBuf>,
     /// The configuration when no clamd runs that names another.
     pub conf: PathBuf,
-    /// Whether the configuration that a running clamd was started with goes first.
-    pub follow_running: bool,
+    /// A configuration below one of these goes first when a running clamd was started with it.
+    pub configured_below: Vec<PathBuf>,
 }
 
 impl Default for Places {
@@ -51,7 +54,7 @@ impl Default for Places {
                 "/etc/cron.d/clamav-freshclam",
             ]),
             conf: PathBuf::from("/etc/clamav/clamd.conf"),
-            follow_running: true,
+            configured_below: paths(&["/etc", "/usr/local/etc"]),
         }
     }
 }
@@ -114,13 +117,11 @@ impl Trusted {
 
 /// The configuration, and why it says nothing if it should.
 fn conf(places: &Places, programs: &[Running<'_>]) -> (Conf, Option<String>) {
-    let clamds = programs
-        .iter()
-        .filter(|program| places.follow_running && program.name == "clamd");
-    // Anybody may start a clamd with a configuration of their own; one that others than root can write to, or
-    // that does not name the user of this clamd, is nobody's word.
+    let clamds = programs.iter().filter(|program| program.name == "clamd");
+    // Anybody may start a clamd with a configuration of their own; one that lies elsewhere, that others than root
+    // can write to, or that does not name the user of this clamd, is nobody's word.
     let followed = clamds
-        .filter_map(|clamd| Some((clamd.user_id, read_conf(&named_conf(clamd.pid)?).ok()?)))
+        .filter_map(|clamd| Some((clamd.user_id, followed_conf(places, clamd.pid)?)))
         .find(|(user_id, conf)| Trusted::of(conf).includes(*user_id));
     if let Some((_, conf)) = followed {
         return (conf, None);
@@ -136,11 +137,24 @@ fn conf(places: &Places, programs: &[Running<'_>]) -> (Conf, Option<String>) {
     }
 }
 
+/// The configuration of a running clamd, if it lies where root configures programs.
+fn followed_conf(places: &Places, pid: u32) -> Option<Conf> {
+    let path = fs::canonicalize(named_conf(pid)?).ok()?;
+    let mut folders = places.configured_below.iter();
+    if !folders.any(|folder| path.starts_with(folder)) {
+        return None;
+    }
+    read_conf(&path).ok()
+}
+
+/// What is read is what was looked at: a path without links, which nobody else can exchange. A link of `/proc`
+/// would lead the look and the reading to different files.
 fn read_conf(path: &Path) -> io::Result<Conf> {
-    let text = read_plain(path, CONF_BYTES_MAX)?;
-    if !rights::is_out_of_reach(path)? {
+    let path = fs::canonicalize(path)?;
+    if !rights::is_out_of_reach(&path)? {
         return Err(ErrorKind::InvalidData.into());
     }
+    let text = read_plain(&path, CONF_BYTES_MAX)?;
     Ok(clamav::parse_conf(&String::from_utf8_lossy(&text)))
 }
 
@@ -213,10 +227,9 @@ fn heads(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::process::Command;
+    use std::process::{Child, Command, Stdio};
     use std::thread;
     use std::time::Instant;
 
@@ -231,7 +244,7 @@ mod tests {
             freshclam: Vec::new(),
             schedules: Vec::new(),
             conf,
-            follow_running: false,
+            configured_below: Vec::new(),
         }
     }
 
@@ -294,6 +307,58 @@ mod tests {
         let stage = Stage::new(0o666);
         stage.serve(pong);
         assert_eq!(stage.product().engine, Switch::Unknown);
+    }
+
+    /// A process that lives until it is dropped, with an argument.
+    struct Idle(Child);
+
+    impl Idle {
+        fn with(argument: &str) -> Self {
+            let mut command = Command::new("sh");
+            command.args(["-s", "--", argument]).stdin(Stdio::piped());
+            Self(command.spawn().expect("a shell"))
+        }
+
+        fn as_clamd(&self) -> Running<'static> {
+            Running {
+                name: "clamd",
+                pid: self.0.id(),
+                user_id: 0,
+                origin: Origin::Administrator,
+            }
+        }
+    }
+
+    impl Drop for Idle {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn a_file_of_roots_with_the_words_of_a_user_is_no_configuration() {
+        let stage = Stage::new(0o644);
+        let words = fs::read_to_string(stage.at("clamd.conf")).expect("written");
+        // As `su` does, waiting for a password: a process of root's, and everybody may choose its arguments.
+        let victim = Idle::with(&format!("\n{words}"));
+        let command_line = PathBuf::from(format!("/proc/{}/cmdline", victim.0.id()));
+        let clamd_with = |conf: &Path| Idle::with(&format!("--config-file={}", conf.display()));
+        let followed = |clamd: &Idle, folder: &Path| {
+            let mut places = places(stage.at("none"));
+            places.configured_below.push(folder.to_owned());
+            conf(&places, &[clamd.as_clamd()]).0.socket
+        };
+        let expected = Some(Socket::Local(stage.at("socket")));
+
+        let plain = clamd_with(&stage.at("clamd.conf"));
+        assert_eq!(followed(&plain, stage.0.path()), expected, "what root wrote");
+        assert_eq!(followed(&plain, Path::new("/etc")), None, "what lies elsewhere");
+        let forged = clamd_with(&command_line);
+        assert_eq!(followed(&forged, Path::new("/etc")), None, "what somebody said");
+        std::os::unix::fs::symlink(&command_line, stage.at("link")).expect("linked");
+        let linked = clamd_with(&stage.at("link"));
+        assert_eq!(followed(&linked, stage.0.path()), None, "what a link leads to");
     }
 
     #[test]
