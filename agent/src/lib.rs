@@ -229,7 +229,7 @@ impl Agent {
 pub fn lock(config: &Config) -> Result<File, StartError> {
     let folder_error = |path: PathBuf| move |source| StartError::Folder { path, source };
     let folder = config.data.path().to_owned();
-    vong_os::rights::make_private_folder(&folder).map_err(folder_error(folder.clone()))?;
+    config.data.make().map_err(folder_error(folder.clone()))?;
     let path = config.data.lock();
     let file = File::options()
         .create(true)

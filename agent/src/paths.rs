@@ -20,6 +20,15 @@ impl DataFolder {
         &self.0
     }
 
+    /// Makes it, so that only the agent may enter.
+    ///
+    /// # Errors
+    /// The system's own; also when the folder is in use for something else.
+    pub fn make(&self) -> io::Result<()> {
+        let signs = [self.key(), self.identity(), self.spool()];
+        vong_os::rights::make_private_folder(&self.0, &signs)
+    }
+
     /// The private key; readable by the agent only, and never leaves the PC.
     pub fn key(&self) -> PathBuf {
         self.0.join("agent.key")

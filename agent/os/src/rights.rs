@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 #[path = "rights/linux.rs"]
@@ -14,12 +14,14 @@ pub fn readable_by(options: &mut OpenOptions, everybody: bool) {
 }
 
 /// Makes a folder, with those above it, that only its owner may enter. One that is there already is closed to
-/// others.
+/// others if it is empty or one of the `signs` is there that it is ours: closing `/tmp` or `/var/lib` would break
+/// the PC.
 ///
 /// # Errors
-/// The system's own; `PermissionDenied` when the folder is open to others and belongs to somebody else.
-pub fn make_private_folder(path: &Path) -> io::Result<()> {
-    imp::make_private_folder(path)
+/// The system's own; `PermissionDenied` when the folder is open to others and belongs to somebody else;
+/// `DirectoryNotEmpty`, with the remedy, when it is open to others and in use for something else.
+pub fn make_private_folder(path: &Path, signs: &[PathBuf]) -> io::Result<()> {
+    imp::make_private_folder(path, signs)
 }
 
 /// Whether what stands at a path can be changed or exchanged only by the system's administrator or the user that
@@ -40,6 +42,7 @@ pub fn is_administrator_or_own(user_id: u32) -> bool {
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::slice;
 
     use super::*;
 
@@ -51,16 +54,40 @@ mod tests {
     fn a_folder_that_others_may_enter_is_closed_to_them() {
         let above = tempfile::tempdir().expect("a folder");
         let path = above.path().join("data");
+        let sign = path.join("kept");
         let mode = || fs::metadata(&path).expect("it is there").mode() & 0o777;
-        make_private_folder(&path).expect("made");
+        make_private_folder(&path, &[]).expect("made");
         assert_eq!(mode(), 0o700);
         set_mode(&path, 0o755);
-        fs::write(path.join("kept"), "x").expect("written");
+        make_private_folder(&path, &[]).expect("an empty one is closed");
+        assert_eq!(mode(), 0o700);
+        set_mode(&path, 0o755);
+        fs::write(&sign, "x").expect("written");
 
-        make_private_folder(&path).expect("closed");
+        make_private_folder(&path, slice::from_ref(&sign)).expect("its own is closed");
 
         assert_eq!(mode(), 0o700);
-        assert!(path.join("kept").exists());
+        assert!(sign.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_use_is_left_as_it_is() {
+        let check = |mode: u32, entries: &[&str]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            for name in entries {
+                fs::write(folder.path().join(name), "x").expect("written");
+            }
+            set_mode(folder.path(), mode);
+            let signs = [folder.path().join("spool.db")];
+            let refused = make_private_folder(folder.path(), &signs).expect_err("not ours");
+            assert_eq!(refused.kind(), io::ErrorKind::DirectoryNotEmpty);
+            let left = fs::metadata(folder.path()).expect("it is there").mode();
+            assert_eq!(left & 0o7777, mode);
+        };
+        check(0o755, &["dpkg"]);
+        // A folder for everybody is one also when it is empty, or when somebody left our names in it.
+        check(0o1777, &[]);
+        check(0o1777, &["spool.db"]);
     }
 
     #[test]

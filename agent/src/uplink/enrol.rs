@@ -212,7 +212,7 @@ pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enro
         path: draft.path().to_owned(),
         source,
     };
-    vong_os::rights::make_private_folder(draft.path()).map_err(unusable)?;
+    draft.make().map_err(unusable)?;
     let csr_der = credentials::signing_request(&draft)?;
     let mut connection = tls::connect(&address, tls::for_enrolment(token.fingerprint)?).await?;
     let answer = ask(&mut connection, token, csr_der).await?;
