@@ -24,17 +24,24 @@ pub enum Stage {
     Clock,
     /// Receives events.
     Intake,
+    /// Watches the registry for changes that connected agents must hear of, revocations among them.
+    Revision,
 }
 
 /// A stage that works looks around at least every few seconds; one that has not for so long is stuck.
 const STUCK_AFTER_MS: i64 = 180_000;
-/// A stage that fails tries again within seconds; a failure older than this is over.
+/// Of a stage that does not say when a failure is over, one older than this is.
 const FAILURE_IS_NEWS_FOR_MS: i64 = 60_000;
 
 impl Stage {
-    /// Whether it says so after each turn that went well; the others are only heard of when they fail.
+    /// Whether it says every few seconds that it is well; the others have nothing to do for hours.
     fn beats(self) -> bool {
         !matches!(self, Stage::Store | Stage::Intake)
+    }
+
+    /// Whether it says when a failure is over; an insert that fails may take minutes to fail again.
+    fn recovers_aloud(self) -> bool {
+        self != Stage::Intake
     }
 
     /// Its name, as logs and answers spell it.
@@ -46,6 +53,7 @@ impl Stage {
             Stage::Store => "store_writer",
             Stage::Clock => "clock",
             Stage::Intake => "intake",
+            Stage::Revision => "revision",
         }
     }
 }
@@ -94,7 +102,7 @@ impl Pulse {
                 remedy: "restart the collector, and report the error in its log",
             }),
             Condition::Failing { since_ms, reason }
-                if silent_ms <= FAILURE_IS_NEWS_FOR_MS || stage.beats() =>
+                if silent_ms <= FAILURE_IS_NEWS_FOR_MS || stage.recovers_aloud() =>
             {
                 Some(Trouble {
                     reason: format!("it has failed for {} s: {reason}", (now_ms - since_ms) / 1_000),
@@ -175,6 +183,17 @@ mod tests {
         assert!(trouble.reason.contains("disk is full"), "{trouble:?}");
         health.well(Stage::Rules);
         assert_eq!(pulse(&health).trouble(Stage::Rules, now_ms()), None);
+    }
+
+    #[test]
+    fn a_store_that_refuses_fails_until_it_has_accepted_something() {
+        let health = Health::default();
+        health.failing(Stage::Store, &std::io::Error::other("no space left"));
+        let later_ms = now_ms() + 2 * FAILURE_IS_NEWS_FOR_MS;
+        assert!(pulse(&health).trouble(Stage::Store, later_ms).is_some());
+        health.well(Stage::Store);
+        let idle_ms = now_ms() + 2 * STUCK_AFTER_MS;
+        assert_eq!(pulse(&health).trouble(Stage::Store, idle_ms), None);
     }
 
     #[test]

@@ -37,6 +37,7 @@ use crate::store::{Store, StoreAddress};
 mod error;
 mod folder;
 mod judge;
+mod keep;
 mod show;
 mod tell;
 
@@ -48,12 +49,6 @@ const TICK: Duration = Duration::from_secs(15);
 
 /// Changes of policies, units, commands and revocations are looked for this often.
 const REVISION_INTERVAL: Duration = Duration::from_secs(1);
-
-/// When the store cannot be brought up to date, it is tried again after this long.
-const MIGRATE_PAUSE: Duration = Duration::from_secs(2);
-
-/// When the store's writer cannot use the journal, as with a full disk, it begins anew after this long.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Stages get this long to end by themselves.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
@@ -292,8 +287,9 @@ impl Joints {
         store: &Store,
         listeners: Listeners,
     ) -> Result<(), PipelineError> {
-        let revision = self.start_revision(homes, store);
+        let revision = self.start_revision(&homes.registry);
         self.start_store(store, &homes.journal);
+        self.start_units(store, &homes.registry, revision.clone());
         self.start_clock(&homes.journal);
         self.start_face(config, homes, store, listeners.web);
         self.start_telling(config, homes)?;
@@ -319,31 +315,6 @@ impl Joints {
         if tokio::time::timeout(STOP_PATIENCE, all).await.is_err() {
             warn!("some stages did not end in time");
         }
-    }
-
-    fn start_store(&mut self, store: &Store, journal: &Journal) {
-        let (store, journal, mut stop) = (store.clone(), journal.clone(), self.stop.clone());
-        let metrics = Arc::clone(&self.metrics);
-        self.spawn(Stage::Store, async move {
-            tokio::select! {
-                () = migrate(&store) => {}
-                () = stop::raised(&mut stop) => return,
-            }
-            while let Err(error) = store
-                .run(journal.clone(), Arc::clone(&metrics), stop.clone())
-                .await
-            {
-                error!(
-                    error = &error as &dyn std::error::Error,
-                    "the store's writer begins anew; events stay in the journal"
-                );
-                metrics.health.failing(Stage::Store, &error);
-                tokio::select! {
-                    () = tokio::time::sleep(STORE_PAUSE) => {}
-                    () = stop::raised(&mut stop) => return,
-                }
-            }
-        });
     }
 
     /// Time passes for the rules, and the journal knows since when it was watched.
@@ -372,13 +343,13 @@ impl Joints {
         });
     }
 
-    /// Watches the register for changes; sessions and the store's table of units follow them.
-    fn start_revision(&mut self, homes: &Homes, store: &Store) -> watch::Receiver<i64> {
+    /// Watches the registry for changes; sessions and the store's table of units follow them.
+    fn start_revision(&mut self, registry: &Registry) -> watch::Receiver<i64> {
         let (changed, revision) = watch::channel(0);
-        let (registry, store, mut stop) = (homes.registry.clone(), store.clone(), self.stop.clone());
-        self.stages.spawn(async move {
+        let (registry, mut stop) = (registry.clone(), self.stop.clone());
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn(Stage::Revision, async move {
             let mut looks = tokio::time::interval(REVISION_INTERVAL);
-            let mut shown = 0;
             loop {
                 tokio::select! {
                     _ = looks.tick() => {}
@@ -387,12 +358,13 @@ impl Joints {
                 match registry::policy::revision(&registry).await {
                     Ok(now) => {
                         changed.send_if_modified(|known| std::mem::replace(known, now) != now);
-                        shown = show_units(&registry, &store, shown, now).await;
+                        metrics.health.well(Stage::Revision);
                     }
-                    Err(error) => warn!(
-                        error = &error as &dyn std::error::Error,
-                        "cannot look for changes"
-                    ),
+                    Err(error) => {
+                        let error: &dyn std::error::Error = &error;
+                        warn!(error, "cannot look for changes");
+                        metrics.health.failing(Stage::Revision, error);
+                    }
                 }
             }
         });
@@ -443,42 +415,6 @@ impl Drop for Ending {
             );
             self.metrics.health.ended(self.stage);
         }
-    }
-}
-
-/// Brings the store's tables up to date; a store that is out of reach is waited for, while the journal keeps.
-async fn migrate(store: &Store) {
-    while let Err(error) = store.migrate().await {
-        error!(
-            error = &error as &dyn std::error::Error,
-            "the store cannot be used yet; events wait in the journal"
-        );
-        tokio::time::sleep(MIGRATE_PAUSE).await;
-    }
-}
-
-/// Tells the store where hosts belong, when that may have changed; returns the revision it knows.
-async fn show_units(registry: &Registry, store: &Store, shown: i64, now: i64) -> i64 {
-    if shown == now {
-        return shown;
-    }
-    let units = match registry::host::units(registry).await {
-        Ok(units) => units,
-        Err(error) => {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "cannot read where hosts belong"
-            );
-            return shown;
-        }
-    };
-    // The store may be out of reach; the next look tries again.
-    match store
-        .set_units(&units, u64::try_from(now).unwrap_or_default())
-        .await
-    {
-        Ok(()) => now,
-        Err(_) => shown,
     }
 }
 

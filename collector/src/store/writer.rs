@@ -23,6 +23,7 @@ use super::row::{EventRow, Rows, SampleRow};
 use super::tempo::Tempo;
 use super::{Store, StoreError};
 use crate::entry::{Entry, HostId};
+use crate::health::Stage;
 use crate::journal::{Cursor, InsertPlan, Journal, SetAside};
 use crate::metrics::Metrics;
 
@@ -110,6 +111,7 @@ impl Store {
             let started = Instant::now();
             let entries = writer.next_entries().await?;
             let Some(last) = entries.last() else {
+                writer.metrics.health.well(Stage::Store);
                 writer.wait_for_entries().await;
                 continue;
             };
@@ -199,6 +201,7 @@ impl Writer {
             .await
             .map_err(StoreError::Journal)?;
         self.passed = through;
+        self.metrics.health.well(Stage::Store);
         self.store.visible.send_replace(through);
         Ok(Ok(()))
     }
@@ -262,6 +265,7 @@ impl Writer {
                         reason,
                         "rows are too much for the store"
                     );
+                    self.failed(&Error::BadResponse(reason.clone()));
                     let settled = unknown_until.is_none_or(|moment| Instant::now() >= moment);
                     if settled && too_much >= attempts(rows.len()) {
                         match self.store.holds(&rows[0]).await {
@@ -274,6 +278,7 @@ impl Writer {
                 Err(Fault::Repeat(error)) => {
                     unknown_until = Some(Instant::now() + UNKNOWN_FOR);
                     warn!(table = R::TABLE, %error, pause_ms = pause.as_millis(), "an insert failed, sending it again");
+                    self.failed(&error);
                 }
             }
             self.metrics.store_retries.inc();
@@ -282,6 +287,12 @@ impl Writer {
                 _ = self.stop.wait_for(|stop| *stop) => return Err(Stopped),
             }
         }
+    }
+
+    /// Whoever looks after the collector must hear that nothing reaches ClickHouse, which may answer questions all
+    /// the same: its disk is full, the user may not insert, there are too many parts.
+    fn failed(&self, error: &Error) {
+        self.metrics.health.failing(Stage::Store, error);
     }
 
     async fn wait_for_entries(&mut self) {
