@@ -40,13 +40,57 @@ pub enum Fact {
     Disconnected {
         /// Whose.
         host: HostId,
-        /// A code: `closed`, `dead`, `taken_over`, `revoked`, `collector_stopping`.
-        reason: String,
+        /// Why.
+        reason: Departure,
     },
     /// Time passes: `received_ms` is now.
     Tick,
     /// The collector has started: what happened before, unheard, nobody may be blamed for.
     Started,
+}
+
+/// Why a host is gone. Whose connection was taken over by another is not gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Departure {
+    /// The agent has closed the connection.
+    Closed,
+    /// Nothing was heard of it for too long.
+    Dead,
+    /// The collector has turned it away: its certificate was revoked, or its host retired.
+    #[serde(alias = "revoked")]
+    Refused,
+    /// It has left to begin a new stream.
+    NewStream,
+    /// The collector stops.
+    CollectorStopping,
+    /// The connection broke, or was ended for an error; also what an older journal says in other words.
+    #[serde(other)]
+    Broken,
+}
+
+impl Departure {
+    /// Every one.
+    pub const ALL: [Departure; 6] = [
+        Departure::Closed,
+        Departure::Dead,
+        Departure::Refused,
+        Departure::NewStream,
+        Departure::CollectorStopping,
+        Departure::Broken,
+    ];
+
+    /// Its code in journals, evidence and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Departure::Closed => "closed",
+            Departure::Dead => "dead",
+            Departure::Refused => "refused",
+            Departure::NewStream => "new_stream",
+            Departure::CollectorStopping => "collector_stopping",
+            Departure::Broken => "broken",
+        }
+    }
 }
 
 /// Events of one lane of one stream.
@@ -81,4 +125,19 @@ pub struct Connected {
     pub agent_version: String,
     /// Measured clock difference, collector minus agent, in milliseconds.
     pub offset_ms: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn departures_are_read_as_they_were_written() {
+        let read = |code: &str| serde_json::from_str::<Departure>(&format!("\"{code}\"")).expect("read");
+        for departure in Departure::ALL {
+            assert_eq!(read(departure.code()), departure);
+        }
+        assert_eq!(read("revoked"), Departure::Refused, "as older journals say");
+        assert_eq!(read("taken_over"), Departure::Broken);
+    }
 }

@@ -152,9 +152,9 @@ impl Rules {
                 self.probes.connected(connected.host, moment);
             }
             Fact::Disconnected { host, reason } => {
-                self.silence.disconnected(*host, reason, moment);
+                self.silence.disconnected(*host, *reason, moment);
                 self.antivirus.disconnected(*host);
-                self.probes.disconnected(*host, reason);
+                self.probes.disconnected(*host);
             }
             Fact::Tick => {
                 self.silence.tick(moment, &mut judgement);

@@ -22,7 +22,7 @@ use super::limit::{self, Bucket};
 use super::live::{Order, Place};
 use super::{PATIENCE, Shared, register};
 use crate::clock::{jitter_ms, now_ms};
-use crate::entry::{Connected, Fact};
+use crate::entry::{Connected, Departure, Fact};
 use crate::fleet::{Identity, refusal};
 use crate::stop;
 
@@ -429,23 +429,19 @@ impl<'a> Session<'a> {
     /// Says goodbye and notes that the host is gone, unless an agent of it is still or already here.
     async fn finish(mut self, place: &Place, ended: Result<End, SessionError>) -> Result<(), SessionError> {
         let reason = match &ended {
-            Ok(End::Closed) => "closed",
-            Ok(End::NewStream) => "new_stream",
-            Ok(End::TakenOver) => "taken_over",
-            Ok(End::Stopping) => "collector_stopping",
-            Ok(End::Refused(_)) => "refused",
-            Err(SessionError::Silent) => "dead",
-            Err(_) => "broken",
+            Ok(End::Closed) => Departure::Closed,
+            Ok(End::NewStream) => Departure::NewStream,
+            Ok(End::Stopping) => Departure::CollectorStopping,
+            Ok(End::Refused(_)) => Departure::Refused,
+            Err(SessionError::Silent) => Departure::Dead,
+            Ok(End::TakenOver) | Err(_) => Departure::Broken,
         };
         self.say_goodbye(&ended).await;
-        info!(host = %self.identity.host, reason, "agent disconnected");
+        info!(host = %self.identity.host, reason = reason.code(), "agent disconnected");
         let host = self.identity.host;
         let _turn = self.shared.live.turn(host).await;
         if place.leave() {
-            let fact = Fact::Disconnected {
-                host,
-                reason: reason.to_owned(),
-            };
+            let fact = Fact::Disconnected { host, reason };
             self.shared.intake.journal.append_fact(fact).await?;
             register::disconnected(&self.shared.intake.registry, host, now_ms()).await?;
         }

@@ -6,14 +6,14 @@ use vong_proto::session::Batch;
 use vong_proto::wire;
 
 use super::JournalError;
-use crate::entry::{Connected, Fact, HostId};
+use crate::entry::{Connected, Departure, Fact, HostId};
 
 /// Facts that are not events.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 enum Plain {
     Connected(Connected),
-    Disconnected { host: HostId, reason: String },
+    Disconnected { host: HostId, reason: Departure },
     Tick,
     Started,
 }
@@ -28,7 +28,7 @@ pub(super) fn encode(fact: &Fact) -> Option<Vec<u8>> {
         Fact::Connected(connected) => Plain::Connected(connected.clone()),
         Fact::Disconnected { host, reason } => Plain::Disconnected {
             host: *host,
-            reason: reason.clone(),
+            reason: *reason,
         },
         Fact::Tick => Plain::Tick,
         Fact::Started => Plain::Started,

@@ -121,11 +121,8 @@ impl Probes {
     }
 
     /// A PC that is away says nothing of its probes.
-    pub(super) fn disconnected(&mut self, host: HostId, reason: &str) {
-        // Another connection of the same host has taken over; that one counts.
-        if reason != "taken_over" {
-            self.quiet_since(host, None);
-        }
+    pub(super) fn disconnected(&mut self, host: HostId) {
+        self.quiet_since(host, None);
     }
 
     /// Nobody was heard while the collector was away.

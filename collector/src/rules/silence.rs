@@ -10,7 +10,7 @@ use vong_proto::event::{Presence, Severity};
 
 use super::memory::{Memory, MemoryError};
 use super::{Judgement, Moment, Remembered, Verdict};
-use crate::entry::HostId;
+use crate::entry::{Departure, HostId};
 use crate::finding::{Category, FindingChange};
 use crate::registry::rule_state::RuleState;
 
@@ -85,16 +85,12 @@ impl Silence {
         };
     }
 
-    pub(super) fn disconnected(&mut self, host: HostId, reason: &str, moment: Moment) {
-        // Another connection of the same host has taken over; that one counts.
-        if reason == "taken_over" {
-            return;
-        }
+    pub(super) fn disconnected(&mut self, host: HostId, reason: Departure, moment: Moment) {
         let known = self.hosts.change(host);
         known.connected = false;
         known.last_seen_ms = moment.received_ms;
-        known.reason = reason.to_owned();
-        known.lost_ms = (!known.goodbye && reason != "revoked").then_some(moment.received_ms);
+        known.reason = reason.code().to_owned();
+        known.lost_ms = (!known.goodbye && reason != Departure::Refused).then_some(moment.received_ms);
     }
 
     pub(super) fn presence(&mut self, host: HostId, presence: &Presence) {

@@ -13,7 +13,7 @@ use serde_json::json;
 use vong_proto::session::Gap;
 
 use super::*;
-use crate::entry::Connected;
+use crate::entry::{Connected, Departure};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -140,11 +140,8 @@ fn connected(host: HostId) -> Fact {
     })
 }
 
-fn disconnected(host: HostId, reason: &str) -> Fact {
-    Fact::Disconnected {
-        host,
-        reason: reason.to_owned(),
-    }
+fn disconnected(host: HostId, reason: Departure) -> Fact {
+    Fact::Disconnected { host, reason }
 }
 
 fn started(new_boot: bool) -> Body {
@@ -284,7 +281,7 @@ fn old_definitions_count_when_they_stay_old_while_the_pc_is_there() {
     reader.read(connected(HOST));
     assert_eq!(protection_of(&reader.event(stale())), Some(Protection::Stale));
     reader.tick_after(HOUR_MS);
-    reader.read(disconnected(HOST, "closed"));
+    reader.read(disconnected(HOST, Departure::Closed));
     reader.tick_after(9 * HOUR_MS);
     reader.read(connected(HOST));
     reader.tick_after(2 * HOUR_MS - 1);
@@ -461,7 +458,7 @@ fn a_service_that_nobody_probes_any_more_is_no_finding() {
         assert_eq!(reader.open_rules(), ["probe.unreachable"], "it is still probed");
     }
     reader.event(Body::Presence(Presence::Stopping(StopReason::Shutdown)));
-    reader.read(disconnected(HOST, "closed"));
+    reader.read(disconnected(HOST, Departure::Closed));
     reader.tick_after(48 * HOUR_MS);
     assert_eq!(
         reader.open_rules(),
@@ -511,7 +508,7 @@ fn names_of_former_probes_leave_room_for_new_ones() {
 fn a_pc_that_goes_without_a_goodbye_is_silent_after_three_minutes() {
     let mut reader = Reader::new();
     reader.read(connected(HOST));
-    reader.after(HOUR_MS).read(disconnected(HOST, "dead"));
+    reader.after(HOUR_MS).read(disconnected(HOST, Departure::Dead));
     reader.tick_after(179_000);
     assert_eq!(reader.open_rules(), [""; 0]);
     reader.tick_after(1_000);
@@ -521,7 +518,7 @@ fn a_pc_that_goes_without_a_goodbye_is_silent_after_three_minutes() {
 }
 
 #[test]
-fn goodbyes_take_overs_and_revocations_are_not_silence() {
+fn goodbyes_and_revocations_are_not_silence() {
     let check = |facts: Vec<Fact>| {
         let mut reader = Reader::new();
         for fact in facts {
@@ -536,13 +533,12 @@ fn goodbyes_take_overs_and_revocations_are_not_silence() {
             vec![(NOW_MS, Body::Presence(Presence::Stopping(StopReason::Shutdown)))],
         )
     };
-    check(vec![connected(HOST), goodbye(), disconnected(HOST, "closed")]);
     check(vec![
         connected(HOST),
-        connected(HOST),
-        disconnected(HOST, "taken_over"),
+        goodbye(),
+        disconnected(HOST, Departure::Closed),
     ]);
-    check(vec![connected(HOST), disconnected(HOST, "revoked")]);
+    check(vec![connected(HOST), disconnected(HOST, Departure::Refused)]);
 }
 
 #[test]
@@ -557,7 +553,7 @@ fn a_goodbye_of_an_earlier_run_excuses_nobody() {
         (NOW_MS, started(false)),
     ];
     reader.read(events(HOST, late));
-    reader.read(disconnected(HOST, "dead"));
+    reader.read(disconnected(HOST, Departure::Dead));
     reader.tick_after(HOUR_MS);
     assert_eq!(reader.open_rules(), ["host.silent"]);
 }
@@ -621,13 +617,7 @@ fn any_body() -> impl Strategy<Value = Body> {
 fn any_fact() -> impl Strategy<Value = Fact> {
     let host = || (1..4i64).prop_map(HostId);
     let bodies = prop::collection::vec((NOW_MS - HOUR_MS..NOW_MS + HOUR_MS, any_body()), 1..4);
-    let reason = prop::sample::select(vec![
-        "closed",
-        "dead",
-        "taken_over",
-        "revoked",
-        "collector_stopping",
-    ]);
+    let reason = prop::sample::select(Departure::ALL.to_vec());
     prop_oneof![
         4 => (host(), bodies).prop_map(|(host, bodies)| events(host, bodies)),
         2 => host().prop_map(connected),
