@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::registry::alert::{Alert, MailKind};
 use crate::registry::finding::FindingRow;
 use crate::registry::unreadable::SetAside;
-use crate::registry::{self, Registry, Transaction, alert, finding, host};
+use crate::registry::{self, Registry, Transaction, alert, finding, host, unit};
 use crate::stop;
 
 mod group;
@@ -179,7 +179,7 @@ impl Alerts {
     }
 
     /// Lets one finding have its effect; returns the alert that it belongs to, if it is an alert's business.
-    /// Where the latest alert cannot be read, a new one tells of it.
+    /// Where the latest alert cannot be read, a new one tells of it; where its own cannot, it waits.
     async fn take_up(
         &self,
         tx: &mut Transaction,
@@ -188,7 +188,7 @@ impl Alerts {
         look: &mut Look,
     ) -> registry::Result<Option<i64>> {
         let known = match row.alert_id {
-            Some(id) => self.readable(tx, id).await?,
+            Some(id) => alert::locked(tx, id).await?,
             None => None,
         };
         if row.alert_id.is_some() && known.is_none() {
@@ -273,11 +273,20 @@ impl Alerts {
         let Some(letters) = &self.letters else {
             return Ok(Vec::new());
         };
+        let Some(host) = host::by_id(&self.registry, alert.host).await? else {
+            return Ok(Vec::new());
+        };
         let findings = finding::of_alert_within(tx, alert.id, letter::FINDINGS_SHOWN).await?;
         self.set_aside().note_all(&findings.unreadable);
-        letters
-            .write(&self.registry, tx, alert, &findings.rows, kind, now_ms)
-            .await
+        let units = unit::readable(&self.registry).await?;
+        self.set_aside().note_all(&units.unreadable);
+        let about = letter::Subject {
+            alert,
+            host: &host,
+            units: &units.rows.into_iter().map(|unit| (unit.id, unit)).collect(),
+            findings: &findings.rows,
+        };
+        letters.write(tx, &about, kind, now_ms).await
     }
 
     /// Ends what is going on about hosts that people have retired.

@@ -8,7 +8,7 @@ use crate::registry::alert::{Alert, MailKind};
 use crate::registry::delivery::{Content, DutyCard, HostCard, NewDelivery, SeenFinding};
 use crate::registry::finding::FindingRow;
 use crate::registry::unit::{Unit, ancestry};
-use crate::registry::{self, Registry, Transaction, delivery, host, unit};
+use crate::registry::{self, Transaction, delivery, host};
 
 /// A mail shows this many findings, the newest; it says how many there are.
 pub(super) const FINDINGS_SHOWN: i64 = 10;
@@ -26,54 +26,49 @@ pub struct Letters {
     pub domain: String,
 }
 
+/// What a mail is about.
+pub(super) struct Subject<'a> {
+    pub(super) alert: &'a Alert,
+    pub(super) host: &'a host::Host,
+    pub(super) units: &'a HashMap<i64, Unit>,
+    pub(super) findings: &'a [FindingRow],
+}
+
 impl Letters {
     /// Writes a mail about an alert to everyone concerned; returns who that is.
     pub(super) async fn write(
         &self,
-        registry: &Registry,
         tx: &mut Transaction,
-        alert: &Alert,
-        findings: &[FindingRow],
+        about: &Subject<'_>,
         kind: MailKind,
         now_ms: i64,
     ) -> registry::Result<Vec<String>> {
-        let Some(host) = host::by_id(registry, alert.host).await? else {
-            return Ok(Vec::new());
-        };
-        let units: HashMap<i64, Unit> = unit::all(registry)
-            .await?
-            .into_iter()
-            .map(|u| (u.id, u))
-            .collect();
-        let content = self.content(alert, &host, units.get(&host.unit_id), findings);
-        let recipients = recipients(&units, host.unit_id, alert.severity, &self.duty);
-        let card = duty_card(&units, host.unit_id, recipients.unit.as_deref());
-        for (recipient, duty) in recipients.each() {
+        let content = self.content(about);
+        let chain: Vec<&Unit> = ancestry(about.units, about.host.unit_id).collect();
+        let recipients = recipients(&chain, about.alert.severity, &self.duty);
+        let card = duty_card(&chain, &self.duty);
+        for Recipient { address, is_duty } in &recipients {
             let new = NewDelivery {
-                alert_id: alert.id,
-                recipient: recipient.clone(),
+                alert_id: about.alert.id,
+                recipient: address.clone(),
                 kind,
                 message_id: self.message_id(),
                 content: Content {
-                    duty: duty.then(|| card.clone()),
+                    duty: is_duty.then(|| card.clone()),
                     ..content.clone()
                 },
             };
             delivery::insert(tx, &new, now_ms).await?;
         }
         Ok(recipients
-            .each()
-            .map(|(recipient, _)| recipient.clone())
+            .into_iter()
+            .map(|recipient| recipient.address)
             .collect())
     }
 
-    fn content(
-        &self,
-        alert: &Alert,
-        host: &host::Host,
-        unit: Option<&Unit>,
-        findings: &[FindingRow],
-    ) -> Content {
+    fn content(&self, about: &Subject<'_>) -> Content {
+        let Subject { alert, host, .. } = about;
+        let unit = about.units.get(&host.unit_id);
         Content {
             language: self.language.clone(),
             category: alert.category,
@@ -91,7 +86,7 @@ impl Letters {
             resolved_ms: alert.resolved_ms,
             resolved_by: alert.resolved_by.clone(),
             verdict: alert.verdict,
-            findings: findings.iter().map(seen).collect(),
+            findings: about.findings.iter().map(seen).collect(),
             findings_total: alert.findings,
             findings_open: alert.open_findings,
             phone: self.duty_phone.clone(),
@@ -117,52 +112,124 @@ fn seen(row: &FindingRow) -> SeenFinding {
     }
 }
 
-/// Who is written to about an alert.
-struct Recipients {
-    /// The unit's contact.
-    unit: Option<String>,
-    /// The duty analysts, without the contact.
-    duty: Vec<String>,
-}
-
-impl Recipients {
-    /// Each address, and whether it is the duty office's.
-    fn each(&self) -> impl Iterator<Item = (&String, bool)> {
-        let unit = self.unit.iter().map(|address| (address, false));
-        unit.chain(self.duty.iter().map(|address| (address, true)))
-    }
+/// Somebody who is written to about an alert.
+#[derive(Debug, PartialEq, Eq)]
+struct Recipient {
+    address: String,
+    /// Whether it is the duty office, which gets a letter of its own.
+    is_duty: bool,
 }
 
 /// The contact of the unit, or of the nearest unit above that has one; for what is critical also the
 /// duty analysts, and they alone where no unit names anybody. Nobody is written to twice.
-fn recipients(units: &HashMap<i64, Unit>, unit: i64, severity: Severity, duty: &[String]) -> Recipients {
-    let mut recipients = Recipients {
-        unit: nearest(units, unit, |unit| &unit.contact_email),
-        duty: Vec::new(),
-    };
-    if severity == Severity::Critical || recipients.unit.is_none() {
-        for analyst in duty {
-            if !recipients
-                .each()
-                .any(|(known, _)| known.eq_ignore_ascii_case(analyst))
-            {
-                recipients.duty.push(analyst.clone());
-            }
+fn recipients(chain: &[&Unit], severity: Severity, duty: &[String]) -> Vec<Recipient> {
+    let contact = mailed(chain).map(|unit| unit.contact_email.trim().to_owned());
+    let with_duty = severity == Severity::Critical || contact.is_none();
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for address in contact.iter().chain(duty.iter().filter(|_| with_duty)) {
+        let is_known = |known: &Recipient| known.address.eq_ignore_ascii_case(address);
+        if !recipients.iter().any(is_known) {
+            recipients.push(Recipient {
+                address: address.clone(),
+                is_duty: is_one_of(duty, address),
+            });
         }
     }
     recipients
 }
 
-fn duty_card(units: &HashMap<i64, Unit>, unit: i64, told: Option<&str>) -> DutyCard {
+/// What the duty office must know: which unit was written to and whom to call there. Where no unit was, the
+/// nearest one that can be called, short of the duty office's own.
+fn duty_card(chain: &[&Unit], duty: &[String]) -> DutyCard {
+    let of_duty = |unit: &Unit| is_one_of(duty, unit.contact_email.trim());
+    let told = mailed(chain).filter(|unit| !of_duty(unit));
+    let others = chain.iter().copied().take_while(|unit| !of_duty(unit));
+    let mut reachable =
+        others.filter(|unit| !unit.phone.trim().is_empty() || !unit.contact_name.trim().is_empty());
+    let Some(unit) = told.or_else(|| reachable.next()) else {
+        return DutyCard::default();
+    };
     DutyCard {
-        told: told.unwrap_or_default().to_owned(),
-        contact_name: nearest(units, unit, |unit| &unit.contact_name).unwrap_or_default(),
-        contact_phone: nearest(units, unit, |unit| &unit.phone).unwrap_or_default(),
+        told: told
+            .map(|unit| unit.contact_email.trim().to_owned())
+            .unwrap_or_default(),
+        unit: unit.name.clone(),
+        contact_name: unit.contact_name.trim().to_owned(),
+        contact_phone: unit.phone.trim().to_owned(),
     }
 }
 
-/// A text of the unit, or of the nearest unit above that has it.
-fn nearest(units: &HashMap<i64, Unit>, unit: i64, text: impl Fn(&Unit) -> &String) -> Option<String> {
-    let texts = ancestry(units, unit).map(|unit| text(unit).trim());
-    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+/// The nearest unit that has an address.
+fn mailed<'a>(chain: &[&'a Unit]) -> Option<&'a Unit> {
+    chain
+        .iter()
+        .copied()
+        .find(|unit| !unit.contact_email.trim().is_empty())
+}
+
+fn is_one_of(duty: &[String], address: &str) -> bool {
+    duty.iter().any(|analyst| analyst.eq_ignore_ascii_case(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::unit::UnitKind;
+
+    const DUTY: &str = "truc@tinh.example";
+
+    fn unit(name: &str, contact_email: &str, contact_name: &str, phone: &str) -> Unit {
+        Unit {
+            id: 1,
+            parent_id: None,
+            name: name.to_owned(),
+            kind: UnitKind::Commune,
+            contact_name: contact_name.to_owned(),
+            contact_email: contact_email.to_owned(),
+            phone: phone.to_owned(),
+            created_ms: 1,
+        }
+    }
+
+    fn card(chain: &[&Unit]) -> [String; 4] {
+        let card = duty_card(chain, &[DUTY.to_owned()]);
+        [card.told, card.unit, card.contact_name, card.contact_phone]
+    }
+
+    #[test]
+    fn a_contact_that_is_the_duty_office_gets_the_duty_letter() {
+        let commune = unit("Xã Đông", "", "Lan", "0256");
+        let province = unit("Tỉnh", "Truc@tinh.example", "Hùng", "113");
+        let chain = [&commune, &province];
+        for severity in [Severity::Medium, Severity::Critical] {
+            let expected = Recipient {
+                address: "Truc@tinh.example".to_owned(),
+                is_duty: true,
+            };
+            assert_eq!(recipients(&chain, severity, &[DUTY.to_owned()]), [expected]);
+        }
+        assert_eq!(
+            card(&chain),
+            ["", "Xã Đông", "Lan", "0256"],
+            "it is told to call others"
+        );
+        assert_eq!(card(&[&province]), [""; 4]);
+    }
+
+    #[test]
+    fn the_duty_letter_names_the_unit_that_was_mailed_and_nobody_of_another() {
+        let office = unit("Văn phòng", "", "Lan", "");
+        let commune = unit("Xã Đông", " it@dong.example ", "", "0256");
+        let province = unit("Tỉnh", "soc@tinh.example", "Hùng", "113");
+        let chain = [&office, &commune, &province];
+        assert_eq!(card(&chain), ["it@dong.example", "Xã Đông", "", "0256"]);
+        let told: Vec<_> = recipients(&chain, Severity::Critical, &[DUTY.to_owned()])
+            .into_iter()
+            .map(|recipient| (recipient.address, recipient.is_duty))
+            .collect();
+        assert_eq!(
+            told,
+            [("it@dong.example".to_owned(), false), (DUTY.to_owned(), true)]
+        );
+    }
 }

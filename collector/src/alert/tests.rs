@@ -341,6 +341,12 @@ impl Office {
         tx.commit().await.expect("commit");
     }
 
+    async fn change(&self, statement: &'static str) {
+        let mut tx = self.sqlite.registry.begin().await.expect("begin");
+        sqlx::query(statement).execute(&mut *tx).await.expect("changed");
+        tx.commit().await.expect("commit");
+    }
+
     async fn look(&self) {
         assert!(!self.stage.look(now_ms()).await.expect("a look"));
     }
@@ -530,9 +536,7 @@ async fn rows_that_nobody_can_read_cost_nobody_else_a_mail() {
         "UPDATE alerts SET category = 'later', mail_due_ms = 1",
         "UPDATE findings SET evidence = '{', settled = 0 WHERE id = 'bad'",
     ] {
-        let mut tx = office.sqlite.registry.begin().await.expect("begin");
-        sqlx::query(statement).execute(&mut *tx).await.expect("changed");
-        tx.commit().await.expect("commit");
+        office.change(statement).await;
     }
     let other = a_host(&office.sqlite.registry, office.unit, "KT-02").await;
     office.finds_on(other, "good", Severity::Critical).await;
@@ -547,6 +551,36 @@ async fn rows_that_nobody_can_read_cost_nobody_else_a_mail() {
     assert_eq!(noted, [format!("alerts {unreadable}"), "findings bad".to_owned()]);
     let pause = office.stage.until_next_letter(now_ms()).await;
     assert!(pause > Duration::from_secs(1), "they do not keep the stage busy");
+}
+
+#[tokio::test]
+async fn one_unit_that_nobody_can_read_stops_no_mail() {
+    let office = Office::open().await;
+    let other = a_unit(&office.sqlite.registry, None, "Xã Tây", "tay@tinh.example").await;
+    office
+        .change("UPDATE units SET kind = 'later' WHERE name = 'Xã Tây'")
+        .await;
+    office.finds("f1", Severity::Critical).await;
+    office.look().await;
+    let alert = office.alerts().await.remove(0);
+    assert_eq!(office.mails(alert.id).await.len(), 2);
+    let noted = office.stage.metrics.health.set_aside.list();
+    assert_eq!(noted, [format!("units {other}")]);
+}
+
+#[tokio::test]
+async fn an_end_waits_for_an_alert_that_cannot_be_read() {
+    let office = Office::open().await;
+    office.finds("f1", Severity::Critical).await;
+    office.look().await;
+    office.change("UPDATE alerts SET category = 'later'").await;
+    office.closes("f1").await;
+    office.look().await;
+    let noted = office.stage.metrics.health.set_aside.list();
+    assert_eq!(noted, ["findings f1"]);
+    office.change("UPDATE alerts SET category = 'protection'").await;
+    office.look().await;
+    assert_eq!(office.alerts().await[0].state, AlertState::Resolved);
 }
 
 #[tokio::test]

@@ -202,6 +202,7 @@ impl Words for English {
             address => shown(address, NAME_MAX),
         };
         facts([
+            ("Unit to call", shown(&card.unit, NAME_MAX)),
             ("Unit's contact", shown(&card.contact_name, NAME_MAX)),
             ("Unit mailed", told),
         ])

@@ -220,12 +220,14 @@ fn the_duty_office_is_not_told_to_call_itself() {
     );
     row.content.duty = Some(DutyCard {
         told: "it@xadongha.example".to_owned(),
+        unit: "UBND xã Đông Hà".to_owned(),
         contact_name: "Lê Thị Lan".to_owned(),
         contact_phone: "0256 3999 001".to_owned(),
     });
     let text = email::text(&written(&row)).expect("text");
     for part in [
         "Kính gửi bộ phận trực an ninh mạng,",
+        "Đơn vị liên hệ: UBND xã Đông Hà",
         "Đầu mối của đơn vị: Lê Thị Lan",
         "Thư gửi đơn vị: it@xadongha.example",
         "Gọi cho đơn vị để xác nhận",

@@ -202,6 +202,7 @@ impl Words for Vietnamese {
             address => shown(address, NAME_MAX),
         };
         facts([
+            ("Đơn vị liên hệ", shown(&card.unit, NAME_MAX)),
             ("Đầu mối của đơn vị", shown(&card.contact_name, NAME_MAX)),
             ("Thư gửi đơn vị", told),
         ])

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::clock::now_ms;
 use crate::entry::{Entry, Fact, HostId};
 use crate::finding::FindingChange;
 use crate::health::Stage;
@@ -19,7 +20,7 @@ use crate::journal::{Cursor, Journal, JournalError};
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
 use crate::registry::{self, Registry, Transaction, finding, host_state, rule_state};
-use crate::rules::{HostChange, HostNews, Remembered, Rules};
+use crate::rules::{HostChange, HostNews, MemoryError, Remembered, Rules};
 use crate::stop;
 
 /// The name of the registry's cursor.
@@ -88,12 +89,7 @@ impl Judge {
         let mut read = committed;
         let mut committed_at = Instant::now();
         let (mut rules, unreadable) = Rules::restore(&rule_state::all(&self.registry).await?, committed);
-        for error in &unreadable {
-            self.metrics
-                .health
-                .set_aside
-                .note("rule_state", &error.key(), error);
-        }
+        self.forget(&unreadable).await?;
         let mut durable = self.journal.durable_position();
         loop {
             durable.mark_unchanged();
@@ -119,6 +115,42 @@ impl Judge {
         }
     }
 
+    /// Puts memories that cannot be read out of the way, and ends what only they could have ended.
+    async fn forget(&self, unreadable: &[MemoryError]) -> Result<(), registry::Error> {
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let (mut tx, now_ms) = (self.registry.begin().await?, now_ms());
+        for error in unreadable {
+            self.metrics
+                .health
+                .set_aside
+                .note("rule_state", &error.key(), error);
+            if let Some((host, rules)) = error.forsakes() {
+                for id in finding::open_of(&mut tx, host, rules).await? {
+                    self.close_unwatched(&mut tx, &id, now_ms).await?;
+                }
+            }
+            if error.is_of_a_known_family() {
+                rule_state::put_out_of_the_way(&mut tx, &error.rule, &error.entity, now_ms).await?;
+            }
+        }
+        tx.commit().await?;
+        self.findings_changed.notify_one();
+        Ok(())
+    }
+
+    async fn close_unwatched(
+        &self,
+        tx: &mut Transaction,
+        id: &str,
+        closed_ms: i64,
+    ) -> Result<(), registry::Error> {
+        let unreadable = finding::close_unwatched(tx, id, closed_ms).await?;
+        self.metrics.health.set_aside.note_all(unreadable.as_slice());
+        Ok(())
+    }
+
     /// Keeps what follows, and how far the rules have read, together.
     async fn commit(&self, results: &Results, pos: u64) -> Result<(), registry::Error> {
         let mut tx = self.registry.begin().await?;
@@ -127,7 +159,7 @@ impl Judge {
                 FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
                 FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
                 FindingChange::Unwatched { id, closed_ms } => {
-                    finding::close_unwatched(&mut tx, id, *closed_ms).await?;
+                    self.close_unwatched(&mut tx, id, *closed_ms).await?;
                 }
             }
         }
@@ -206,5 +238,68 @@ async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), regi
         HostNews::Outdated { noun, before_ms } => {
             host_state::forget_before(tx, host, *noun, *before_ms).await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use vong_proto::event::Severity;
+
+    use super::*;
+    use crate::finding::{Category, Finding};
+    use crate::journal::LIMIT_BYTES_DEFAULT;
+    use crate::registry::harness::{a_host, a_unit, sqlite};
+
+    #[tokio::test]
+    async fn a_memory_that_cannot_be_read_leaves_no_finding_open_and_is_kept() {
+        let (sqlite, folder) = (sqlite().await, tempfile::TempDir::new().expect("a folder"));
+        let registry = &sqlite.registry;
+        let unit = a_unit(registry, None, "Xã", "").await;
+        let host = a_host(registry, unit, "KT-01").await;
+        let mut tx = registry.begin().await.expect("begin");
+        for (id, rule) in [("off", "antivirus.off"), ("silent", "host.silent")] {
+            let finding = Finding {
+                id: id.to_owned(),
+                rule: rule.to_owned(),
+                category: Category::Protection,
+                host,
+                key: String::new(),
+                severity: Severity::High,
+                opened_pos: 1,
+                opened_ms: 1,
+                evidence: json!({}),
+            };
+            finding::open(&mut tx, &finding, 1).await.expect("a finding");
+        }
+        for rule in ["antivirus", "later"] {
+            rule_state::keep(&mut tx, rule, &host.to_string(), Some("{"))
+                .await
+                .expect("kept");
+        }
+        tx.commit().await.expect("commit");
+        let path = folder.path().join("journal.db");
+        let mut judge = Judge {
+            journal: Journal::open(&path, LIMIT_BYTES_DEFAULT).expect("a journal"),
+            registry: registry.clone(),
+            live: Live::default(),
+            metrics: Arc::default(),
+            findings_changed: Arc::default(),
+            stop: watch::channel(true).1,
+        };
+        judge.follow().await.expect("it was told to stop");
+        let mut tx = registry.begin().await.expect("begin");
+        for (rules, open) in [("antivirus.", 0), ("host.", 1)] {
+            let found = finding::open_of(&mut tx, host, rules).await.expect("findings");
+            assert_eq!(found.len(), open, "{rules}");
+        }
+        drop(tx);
+        let left = rule_state::all(registry).await.expect("memory");
+        let rules: Vec<_> = left.iter().map(|state| state.rule.as_str()).collect();
+        assert_eq!(
+            rules,
+            ["later"],
+            "what a newer version has written stays in its place"
+        );
     }
 }

@@ -99,6 +99,9 @@ pub struct Content {
 pub struct DutyCard {
     /// The unit's address that was written to as well; empty when nobody of the unit was.
     pub told: String,
+    /// The unit that all of this is of: the PC's own, or one above it.
+    #[serde(default)]
+    pub unit: String,
     /// Who answers for the unit's PCs; may be empty.
     pub contact_name: String,
     /// The unit's telephone; empty when none is known.

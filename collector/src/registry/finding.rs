@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 
 use super::fold::storable;
 use super::query::{json, parsed, rank, severity, word};
-use super::unreadable::Readable;
+use super::unreadable::{Readable, Unreadable};
 use super::{Registry, Result, Transaction};
 use crate::entry::HostId;
 use crate::finding::Finding;
@@ -92,17 +92,28 @@ pub async fn close(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()>
     Ok(())
 }
 
-/// Nobody watches for a finding's cause any more; its evidence says so from now on, as `ended`.
+/// Nobody watches for a finding's cause any more; its evidence says so from now on, as `ended`. Evidence that
+/// cannot be read stays as it is, and is returned.
 ///
 /// # Errors
-/// When the database fails, or the evidence cannot be read.
-pub async fn close_unwatched(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()> {
+/// When the database fails.
+pub async fn close_unwatched(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<Option<Unreadable>> {
     let row = sqlx::query("SELECT evidence FROM findings WHERE id = $1 AND closed_ms IS NULL")
         .bind(id.to_owned())
         .fetch_optional(&mut **tx)
         .await?;
-    let Some(row) = row else { return Ok(()) };
-    let mut evidence: Value = json(&row, "evidence")?;
+    let Some(row) = row else { return Ok(None) };
+    close(tx, id, closed_ms).await?;
+    let mut evidence: Value = match json(&row, "evidence") {
+        Ok(evidence) => evidence,
+        Err(error) => {
+            return Ok(Some(Unreadable {
+                table: "findings",
+                id: id.to_owned(),
+                error,
+            }));
+        }
+    };
     if let Some(facts) = evidence.as_object_mut() {
         facts.insert("ended".to_owned(), Value::from(NOT_WATCHED));
     }
@@ -111,7 +122,21 @@ pub async fn close_unwatched(tx: &mut Transaction, id: &str, closed_ms: i64) -> 
         .bind(evidence.to_string())
         .execute(&mut **tx)
         .await?;
-    close(tx, id, closed_ms).await
+    Ok(None)
+}
+
+/// The open findings of a host whose rules' names begin like this, such as `antivirus.`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_of(tx: &mut Transaction, host: HostId, rules: &str) -> Result<Vec<String>> {
+    let statement = "SELECT id FROM findings WHERE host_id = $1 AND closed_ms IS NULL \
+         AND SUBSTR(rule, 1, LENGTH($2)) = $2 ORDER BY opened_pos, id";
+    Ok(sqlx::query_scalar(statement)
+        .bind(host.0)
+        .bind(rules.to_owned())
+        .fetch_all(&mut **tx)
+        .await?)
 }
 
 /// The findings whose last change the alert stage has not seen, in journal order; a row that cannot be

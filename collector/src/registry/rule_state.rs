@@ -15,12 +15,18 @@ pub struct RuleState {
     pub state: String,
 }
 
-/// Everything that the rules remember.
+/// Before the name of a rule whose memory could not be read, where it was put out of the way.
+const UNREADABLE: &str = "unreadable/";
+
+/// Everything that the rules remember, without what was put out of the way.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn all(registry: &Registry) -> Result<Vec<RuleState>> {
-    sqlx::query("SELECT rule, entity, state FROM rule_state ORDER BY rule, entity")
+    sqlx::query(
+        "SELECT rule, entity, state FROM rule_state WHERE SUBSTR(rule, 1, LENGTH($1)) <> $1 ORDER BY rule, entity",
+    )
+    .bind(UNREADABLE)
         .fetch_all(registry.readers())
         .await?
         .iter()
@@ -52,6 +58,21 @@ pub async fn keep(tx: &mut Transaction, rule: &str, entity: &str, state: Option<
             .bind(entity.to_owned()),
     };
     query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Keeps a state that cannot be read under another name, where the rule's next one does not overwrite it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_out_of_the_way(tx: &mut Transaction, rule: &str, entity: &str, now_ms: i64) -> Result<()> {
+    sqlx::query("UPDATE rule_state SET rule = $3, entity = $4 WHERE rule = $1 AND entity = $2")
+        .bind(rule.to_owned())
+        .bind(entity.to_owned())
+        .bind(format!("{UNREADABLE}{rule}"))
+        .bind(format!("{entity}@{now_ms}"))
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 

@@ -609,6 +609,34 @@ async fn a_finding_is_settled_only_as_it_was_seen(registry: Registry) {
     assert_eq!(finding::unsettled(&mut tx, 10).await.unwrap().rows, []);
     tx.commit().await.unwrap();
     assert_eq!(finding::of_alert(&registry, alert_id, 10).await.unwrap().len(), 1);
+    a_finding_ends_whatever_its_evidence(&registry, host).await;
+}
+
+async fn a_finding_ends_whatever_its_evidence(registry: &Registry, host: HostId) {
+    let mut tx = registry.begin().await.unwrap();
+    for (id, evidence) in [("bad", "{"), ("good", "{}")] {
+        finding::open(&mut tx, &a_finding(host, id), 60).await.unwrap();
+        sqlx::query("UPDATE findings SET evidence = $2 WHERE id = $1")
+            .bind(id)
+            .bind(evidence)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    let family = a_finding(host, "bad").rule;
+    assert_eq!(
+        finding::open_of(&mut tx, host, &family).await.unwrap(),
+        ["bad", "good"]
+    );
+    let unreadable = finding::close_unwatched(&mut tx, "bad", 80).await.unwrap();
+    assert_eq!(unreadable.map(|row| row.id).as_deref(), Some("bad"));
+    assert!(
+        finding::close_unwatched(&mut tx, "good", 80)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(finding::open_of(&mut tx, host, &family).await.unwrap(), [""; 0]);
 }
 
 async fn rules_state_and_cursor_move_together(registry: Registry) {
@@ -633,6 +661,23 @@ async fn rules_state_and_cursor_move_together(registry: Registry) {
     tx.commit().await.unwrap();
     assert_eq!(rule_state::cursor(&registry, "rules").await.unwrap(), 13);
     assert_eq!(rule_state::all(&registry).await.unwrap()[0].state, "{\"a\":1}");
+    for now_ms in [1, 2] {
+        let mut tx = registry.begin().await.unwrap();
+        rule_state::put_out_of_the_way(&mut tx, "host.silent", "1", now_ms)
+            .await
+            .unwrap();
+        rule_state::keep(&mut tx, "host.silent", "1", Some("{}"))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    let current = rule_state::all(&registry).await.unwrap();
+    assert_eq!((current.len(), current[0].state.as_str()), (1, "{}"));
+    let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM rule_state")
+        .fetch_one(registry.readers())
+        .await
+        .unwrap();
+    assert_eq!(kept, 3, "what could not be read is kept, each time");
 }
 
 async fn people_take_and_end_alerts(registry: Registry) {

@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::fold::fold;
 use super::query::{parsed, word};
+use super::unreadable::Readable;
 use super::{Error, Registry, Result, Transaction, next_id, policy};
 
 /// One office.
@@ -106,16 +107,24 @@ fn from_row(row: &AnyRow) -> Result<Unit> {
 /// All units, in the order they were added: parents may come after children.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or one of them cannot be read.
 pub async fn all(registry: &Registry) -> Result<Vec<Unit>> {
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM units ORDER BY id"
-    )))
-    .fetch_all(registry.readers())
-    .await?
-    .iter()
-    .map(from_row)
-    .collect()
+    rows(registry).await?.iter().map(from_row).collect()
+}
+
+/// [`all`], where a row that cannot be read hides no other.
+///
+/// # Errors
+/// When the database fails.
+pub async fn readable(registry: &Registry) -> Result<Readable<Unit>> {
+    Ok(Readable::of("units", &rows(registry).await?, from_row))
+}
+
+async fn rows(registry: &Registry) -> Result<Vec<AnyRow>> {
+    let statement = format!("SELECT {COLUMNS} FROM units ORDER BY id");
+    Ok(sqlx::query(sqlx::AssertSqlSafe(statement))
+        .fetch_all(registry.readers())
+        .await?)
 }
 
 /// The unit with this number.

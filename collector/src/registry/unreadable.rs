@@ -3,7 +3,7 @@
 //! They are set aside, never changed: a later version may read them. Whoever works through rows goes on with
 //! the others, and notes in [`SetAside`] what had to wait, for the log, the figures and the readiness page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use sqlx::Row;
@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::{Error, Result};
 
-/// So many set-aside rows are remembered by name; beyond, they are still passed over and logged.
+/// So many set-aside rows of a table are remembered by name; beyond, they are still passed over and logged.
 const NAMED_MAX: usize = 10_000;
 
 /// Rows, each read on its own.
@@ -65,19 +65,19 @@ fn key(row: &AnyRow) -> String {
 
 /// Which rows wait for a version that can read them: by table and key.
 #[derive(Debug, Default)]
-pub struct SetAside(Mutex<BTreeSet<(&'static str, String)>>);
+pub struct SetAside(Mutex<BTreeMap<&'static str, BTreeSet<String>>>);
 
 impl SetAside {
     /// Notes a row; it is logged the first time.
     pub fn note(&self, table: &'static str, id: &str, error: &(dyn std::error::Error + 'static)) {
         let mut noted = self.0.lock().expect("no holder of this lock can panic");
-        let key = (table, id.to_owned());
-        if noted.contains(&key) {
+        let noted = noted.entry(table).or_default();
+        if noted.contains(id) {
             return;
         }
         error!(table, id, error, "a row cannot be read and is set aside");
         if noted.len() < NAMED_MAX {
-            noted.insert(key);
+            noted.insert(id.to_owned());
         }
     }
 
@@ -91,13 +91,16 @@ impl SetAside {
     /// How many rows of a table wait.
     pub fn count_of(&self, table: &'static str) -> i64 {
         let noted = self.0.lock().expect("no holder of this lock can panic");
-        noted.iter().filter(|(of, _)| *of == table).count() as i64
+        noted.get(table).map_or(0, |ids| ids.len() as i64)
     }
 
     /// Every row, as in `alerts 12`; the reasons stand in the log.
     pub fn list(&self) -> Vec<String> {
         let noted = self.0.lock().expect("no holder of this lock can panic");
-        noted.iter().map(|(table, id)| format!("{table} {id}")).collect()
+        let ids = noted
+            .iter()
+            .flat_map(|(table, ids)| ids.iter().map(move |id| (table, id)));
+        ids.map(|(table, id)| format!("{table} {id}")).collect()
     }
 }
 
@@ -111,4 +114,20 @@ pub fn told(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_full_of_bad_rows_leaves_the_others_their_room() {
+        let set_aside = SetAside::default();
+        for id in 0..=NAMED_MAX {
+            set_aside.note("deliveries", &id.to_string(), &Error::UnitLoop);
+        }
+        set_aside.note("alerts", "1", &Error::UnitLoop);
+        assert_eq!(set_aside.count_of("deliveries"), NAMED_MAX as i64);
+        assert_eq!(set_aside.count_of("alerts"), 1);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Remembered;
+use super::{Remembered, antivirus, files, gaps, probes, silence};
 use crate::entry::HostId;
 use crate::registry::rule_state::RuleState;
 
@@ -13,11 +13,37 @@ use crate::registry::rule_state::RuleState;
 #[derive(Debug, thiserror::Error)]
 #[error("what rule {rule} remembers of {entity} is not of this version")]
 pub struct MemoryError {
-    rule: String,
-    entity: String,
+    /// The family of rules.
+    pub rule: String,
+    /// The entity, in the family's own spelling.
+    pub entity: String,
 }
 
 impl MemoryError {
+    /// Whose findings nobody will close without this memory, and how the names of their rules begin. `None` of a
+    /// family that is none of this build's, and of one whose findings people close.
+    pub fn forsakes(&self) -> Option<(HostId, &'static str)> {
+        let rules = match self.rule.as_str() {
+            antivirus::FAMILY => "antivirus.",
+            probes::FAMILY => "probe.",
+            silence::FAMILY => "host.",
+            _ => return None,
+        };
+        Some((HostId(self.entity.parse().ok()?), rules))
+    }
+
+    /// Whether this build has rules of that family, which will write a memory of their own.
+    pub fn is_of_a_known_family(&self) -> bool {
+        [
+            antivirus::FAMILY,
+            files::FAMILY,
+            gaps::FAMILY,
+            probes::FAMILY,
+            silence::FAMILY,
+        ]
+        .contains(&self.rule.as_str())
+    }
+
     /// Whose memory it is: `rule/entity`.
     pub fn key(&self) -> String {
         format!("{}/{}", self.rule, self.entity)
