@@ -83,6 +83,8 @@ pub struct Inner {
     secure_cookies: bool,
     /// Scheme, name and port of the dashboard, as browsers name them in `Origin`.
     web_origin: String,
+    /// Whether mails name a duty telephone.
+    has_duty_phone: bool,
     stop: watch::Receiver<bool>,
 }
 
@@ -110,6 +112,7 @@ impl Api {
             streams: live::Streams::default(),
             secure_cookies: !insecure,
             web_origin: origin_of(&web_url),
+            has_duty_phone: !config.mail.duty_phone.is_empty(),
             stop,
         }))
     }

@@ -128,6 +128,10 @@ pub(super) struct AlertDetail {
     deliveries: Vec<DeliveryReport>,
     /// What to do about it: a code that texts are kept for.
     steps_code: String,
+    /// Whether anybody of the unit was written to; otherwise it is for the duty office to tell them.
+    unit_told: bool,
+    /// Whether mails name a duty telephone.
+    by_phone: bool,
 }
 
 /// Taking an alert.
@@ -319,7 +323,9 @@ async fn detail_of(api: &Api, viewer: &Viewer, id: i64) -> Result<AlertDetail, A
     let findings = finding::of_alert(&api.registry, id, FINDINGS_MAX).await?;
     let history = alert::history(&api.registry, id).await?;
     let mut deliveries = Vec::new();
+    let mut unit_told = false;
     for delivery in delivery::of_alert(&api.registry, id).await? {
+        unit_told |= delivery.content.duty.is_none();
         let attempts = delivery::attempts(&api.registry, delivery.id).await?;
         deliveries.push(DeliveryReport::of(delivery, attempts));
     }
@@ -329,6 +335,8 @@ async fn detail_of(api: &Api, viewer: &Viewer, id: i64) -> Result<AlertDetail, A
         findings_list: findings.into_iter().map(FindingReport::of).collect(),
         history: history.into_iter().map(HistoryEntry::of).collect(),
         deliveries,
+        unit_told,
+        by_phone: api.has_duty_phone,
     })
 }
 

@@ -4,6 +4,7 @@
 //! something cannot be reached from another site: SameSite keeps the cookie at home, and the request must
 //! show the session's CSRF value, which only our own pages can know.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -206,6 +207,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
         Ok(Self(peer.map_or_else(String::new, |ConnectInfo(peer)| {
             peer.ip().to_string()
         })))
+    }
+}
+
+/// What proxies add to a request that they hand on.
+const HANDED_ON: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+
+/// Whether the asker may read what tells about the inside, such as errors with addresses and paths: somebody who is
+/// signed in, or this machine itself, unless a proxy on it asks for others.
+pub(super) struct Insider(pub(super) bool);
+
+impl FromRequestParts<Api> for Insider {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let is_local = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+        let is_handed_on = HANDED_ON.iter().any(|name| parts.headers.contains_key(*name));
+        let is_inside = (is_local && !is_handed_on) || Visitor::from_request_parts(parts, api).await.is_ok();
+        Ok(Self(is_inside))
     }
 }
 

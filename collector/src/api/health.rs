@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
+use super::guard::Insider;
 use crate::clock::now_ms;
 use crate::health::Trouble;
 use crate::journal::Cursor;
@@ -55,7 +56,7 @@ pub(super) struct PartReadiness {
     part: String,
     /// Whether it does its work.
     ready: bool,
-    /// Why not, in words.
+    /// Why not, in words, for whoever is signed in or asks from the machine itself.
     reason: Option<String>,
     /// What to do first.
     remedy: Option<String>,
@@ -73,7 +74,7 @@ async fn healthz() -> &'static str {
     get, path = "/readyz", tag = "health",
     responses((status = OK, body = Readiness), (status = SERVICE_UNAVAILABLE, body = Readiness))
 )]
-async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
+async fn readyz(State(api): State<Api>, Insider(is_inside): Insider) -> (StatusCode, Json<Readiness>) {
     let (registry, journal, store) = tokio::join!(
         tried("registry", REGISTRY_REMEDY, api.registry.ping()),
         tried("journal", JOURNAL_REMEDY, api.journal.backlog()),
@@ -85,6 +86,9 @@ async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
     parts.extend(stages.map(|(stage, pulse)| part(stage.name(), pulse.trouble(stage, now_ms))));
     let ready = parts.iter().all(|part| part.ready);
     parts.extend(rows(&api.metrics.health.set_aside.list()));
+    if !is_inside {
+        parts.iter_mut().for_each(|part| part.reason = None);
+    }
     let status = if ready {
         StatusCode::OK
     } else {

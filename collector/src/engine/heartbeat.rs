@@ -1,4 +1,4 @@
-//! Whether the engine still answers: a process that lives may hang all the same.
+//! Whether the engine's process still answers: one that lives may hang all the same. Its queries are not tried.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,8 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     /// Its answer needs no query and no disk, so even a busy engine gives it; half a minute of silence is
-    /// longer than any pause of a loaded machine.
+    /// longer than any pause of a loaded machine. It says that the process and its HTTP server are alive, and no
+    /// more: an engine whose queries hang for ever is not killed, but `/readyz` says that the store does not answer.
     pub(super) const OF_ENGINE: Self = Self {
         interval: Duration::from_secs(5),
         patience: Duration::from_secs(30),

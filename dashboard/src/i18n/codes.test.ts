@@ -59,7 +59,15 @@ test('a word that is not known is its own code', () => {
 });
 
 test('steps exist for known codes only', () => {
-  expect(steps(i18n.t, 'host.silent')).toHaveLength(3);
-  expect(steps(i18n.t, 'no.such')).toEqual([]);
-  expect(steps(i18n.t, 'antivirus')).toEqual([]);
+  expect(steps(i18n.t, 'host.silent', true)).toHaveLength(3);
+  expect(steps(i18n.t, 'no.such', true)).toEqual([]);
+  expect(steps(i18n.t, 'antivirus', true)).toEqual([]);
+});
+
+test('steps promise no telephone that nobody has', () => {
+  const code = 'file.critical_changed';
+  const [withPhone, without] = [true, false].map((byPhone) => steps(i18n.t, code, byPhone).join(' '));
+  expect(withPhone).toContain(i18n.t('call.phone').slice(1));
+  expect(without).not.toContain(i18n.t('call.phone').slice(1));
+  expect(without).toContain(i18n.t('call.office').slice(1));
 });

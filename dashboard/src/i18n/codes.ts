@@ -77,9 +77,13 @@ export function sentence(t: TFunction, language: Language, { code, params }: Cod
     : t('code.unknownWith', { code: escapeHostile(code), params: named });
 }
 
-/** The steps for a code; none when it is unknown. */
-export function steps(t: TFunction, code: string): readonly string[] {
-  const found: unknown = i18n.exists(`steps.${code}`) ? t(`steps.${code}` as 'app.name', { returnObjects: true }) : [];
+/** The steps for a code, with or without a duty telephone to call; none when the code is unknown. */
+export function steps(t: TFunction, code: string, byPhone: boolean): readonly string[] {
+  const call = byPhone ? t('call.phone') : t('call.office');
+  const Call = `${call.charAt(0).toUpperCase()}${call.slice(1)}`;
+  const found: unknown = i18n.exists(`steps.${code}`)
+    ? t(`steps.${code}` as 'app.name', { returnObjects: true, call, Call })
+    : [];
   return Array.isArray(found) ? found.filter((step) => typeof step === 'string') : [];
 }
 
@@ -113,6 +117,6 @@ export function useCodes() {
     word: (group: string, code: string) => word(t, group, code),
     phrase: (group: string, code: string, params: object) => phrase(t, language, group, code, params),
     sentence: (coded: CodedText) => sentence(t, language, coded),
-    steps: (code: string) => steps(t, code),
+    steps: (code: string, byPhone: boolean) => steps(t, code, byPhone),
   };
 }

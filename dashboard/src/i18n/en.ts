@@ -541,9 +541,11 @@ export const en = {
     host: { silent: 'The PC is silent' },
     ledger: { gap: '{{missing}} events are missing for good' },
   },
+  call: { phone: 'call the duty telephone', office: 'tell the security duty office' },
   dutySteps: {
     take: 'Acknowledge the alert in the system.',
     confirm: 'Call the unit: has the mail arrived, is somebody dealing with it?',
+    tell: 'Tell the unit: nobody there has received a mail about this.',
     contain:
       'If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure.',
     mend: 'Help the unit to mend it, and follow the alert to its end.',
@@ -553,45 +555,45 @@ export const en = {
       missing: [
         'Check on the PC whether antivirus is installed.',
         'If not, install the product your unit was given and restart the PC.',
-        'Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, call the duty telephone.',
+        'Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, {{call}}.',
       ],
       off: [
         'Open the antivirus on the PC and switch protection on.',
         "Ask the PC's user whether they switched it off.",
-        'If it will not start, or nobody did: unplug the network cable, leave the PC on and call the duty telephone at once.',
+        'If it will not start, or nobody did: unplug the network cable, leave the PC on and {{call}} at once.',
       ],
       stale: [
         'Check that the PC has a working network connection.',
         'Open the antivirus and choose “Update”.',
-        'If it has not updated after two hours, call the duty telephone.',
+        'If it has not updated after two hours, {{call}}.',
       ],
     },
     file: {
       critical_changed: [
         "Ask the PC's user whether they changed this file.",
         'If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.',
-        "Call the duty telephone at once and read out the PC's name above.",
+        "{{Call}} at once and read out the PC's name above.",
       ],
     },
     probe: {
       unreachable: [
         'Try the service on this PC and on another one in the same room.',
         'If only this PC fails: check its cable or Wi-Fi, then restart it.',
-        'If others fail too, call the duty telephone.',
+        'If others fail too, {{call}}.',
       ],
     },
     host: {
       silent: [
         'Check that the PC is on and its network cable is plugged in.',
         'If it is on, restart it.',
-        'If it is still silent after 10 minutes, call the duty telephone.',
+        'If it is still silent after 10 minutes, {{call}}.',
       ],
     },
     ledger: {
       gap: [
         "Check whether the PC's disk is full or reports errors.",
         "Ask the PC's user whether it was without network for days.",
-        'If the reason is not clear, call the duty telephone.',
+        'If the reason is not clear, {{call}}.',
       ],
     },
   },

@@ -539,9 +539,11 @@ export const vi = {
     host: { silent: 'Máy mất liên lạc' },
     ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
   },
+  call: { phone: 'gọi điện thoại trực', office: 'báo bộ phận trực an ninh mạng' },
   dutySteps: {
     take: 'Tiếp nhận cảnh báo trên hệ thống.',
     confirm: 'Gọi cho đơn vị để xác nhận đã nhận được thư và đang xử lý.',
+    tell: 'Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.',
     contain:
       'Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     mend: 'Hướng dẫn đơn vị khắc phục; theo dõi đến khi cảnh báo kết thúc.',
@@ -551,45 +553,45 @@ export const vi = {
       missing: [
         'Kiểm tra trên máy xem đã cài phần mềm phòng, chống mã độc chưa.',
         'Nếu chưa có, cài phần mềm mà đơn vị được cấp, rồi khởi động lại máy.',
-        'Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, gọi điện thoại trực.',
+        'Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, {{call}}.',
       ],
       off: [
         'Mở phần mềm phòng, chống mã độc trên máy và bật lại tính năng bảo vệ.',
         'Hỏi người dùng máy có tự tắt hay không.',
-        'Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và gọi điện thoại trực ngay.',
+        'Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và {{call}} ngay.',
       ],
       stale: [
         'Kiểm tra máy có kết nối mạng bình thường không.',
         'Mở phần mềm phòng, chống mã độc và chọn “Cập nhật”.',
-        'Nếu sau hai giờ vẫn chưa cập nhật được, gọi điện thoại trực.',
+        'Nếu sau hai giờ vẫn chưa cập nhật được, {{call}}.',
       ],
     },
     file: {
       critical_changed: [
         'Hỏi người dùng máy có tự thay đổi tệp nêu trên không.',
         'Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.',
-        'Gọi điện thoại trực ngay và đọc tên máy ghi ở trên.',
+        '{{Call}} ngay và đọc tên máy ghi ở trên.',
       ],
     },
     probe: {
       unreachable: [
         'Thử mở dịch vụ này trên máy và trên một máy khác cùng phòng.',
         'Nếu chỉ máy này lỗi: kiểm tra dây mạng hoặc Wi-Fi, rồi khởi động lại máy.',
-        'Nếu các máy khác cũng lỗi, gọi điện thoại trực.',
+        'Nếu các máy khác cũng lỗi, {{call}}.',
       ],
     },
     host: {
       silent: [
         'Kiểm tra máy có đang bật và cắm dây mạng không.',
         'Nếu máy đang bật, khởi động lại máy.',
-        'Nếu sau 10 phút vẫn mất liên lạc, gọi điện thoại trực.',
+        'Nếu sau 10 phút vẫn mất liên lạc, {{call}}.',
       ],
     },
     ledger: {
       gap: [
         'Kiểm tra ổ đĩa của máy có bị đầy hoặc báo lỗi không.',
         'Hỏi người dùng máy có mất kết nối mạng nhiều ngày không.',
-        'Nếu không rõ nguyên nhân, gọi điện thoại trực.',
+        'Nếu không rõ nguyên nhân, {{call}}.',
       ],
     },
   },

@@ -72,7 +72,7 @@ function Alert({ alert }: { alert: AlertDetail }) {
         </div>
         <div className={classes.column}>
           <Where alert={alert} />
-          <Steps code={alert.steps_code} />
+          <Steps alert={alert} />
           <Deliveries deliveries={alert.deliveries} />
         </div>
       </div>
@@ -116,13 +116,15 @@ function Where({ alert }: { alert: AlertDetail }) {
 const CONTAINED: ReadonlySet<string> = new Set(['antivirus.off', 'file.critical_changed']);
 
 /** Both sides of the telephone: what the duty office does, and what the mail asks of the unit. */
-function Steps({ code }: { code: string }) {
+function Steps({ alert }: { alert: AlertDetail }) {
   const { t } = useWords();
-  const unit = useCodes().steps(code);
+  const code = alert.steps_code;
+  const unit = useCodes().steps(code, alert.by_phone);
+  const told = alert.unit_told ? t('dutySteps.confirm') : t('dutySteps.tell');
   const last = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
   return (
     <Panel title={t('alert.steps')}>
-      <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), t('dutySteps.confirm'), last]} />
+      <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), told, last]} />
       {unit.length > 0 && <StepList title={t('alert.stepsUnit')} steps={unit} />}
     </Panel>
   );

@@ -491,6 +491,8 @@ export interface components {
         };
         /** @description Everything about one alert. */
         AlertDetail: components["schemas"]["AlertRow"] & {
+            /** @description Whether mails name a duty telephone. */
+            by_phone: boolean;
             /** @description Whom it was told to, the oldest first. */
             deliveries: components["schemas"]["DeliveryReport"][];
             /** @description Its newest findings, at most 200, the newest first. */
@@ -499,6 +501,8 @@ export interface components {
             history: components["schemas"]["HistoryEntry"][];
             /** @description What to do about it: a code that texts are kept for. */
             steps_code: string;
+            /** @description Whether anybody of the unit was written to; otherwise it is for the duty office to tell them. */
+            unit_told: boolean;
         };
         /** @description An alert, as it stands in a queue. */
         AlertRow: {
@@ -1477,7 +1481,7 @@ export interface components {
             part: string;
             /** @description Whether it does its work. */
             ready: boolean;
-            /** @description Why not, in words. */
+            /** @description Why not, in words, for whoever is signed in or asks from the machine itself. */
             reason: string | null;
             /** @description What to do first. */
             remedy: string | null;
