@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
-use vong_proto::event::{Blind, Body, Lane, Sensor, Unsupported};
+use vong_proto::event::{Blind, Body, Lane, Sensor};
 
 use crate::cause;
 use crate::clock;
@@ -23,6 +23,9 @@ pub mod antivirus;
 pub mod files;
 pub mod network;
 pub mod presence;
+pub mod unseen;
+
+use unseen::Unseen;
 
 /// The first pause before a failed sensor starts again; it doubles with every failure in a row.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -51,7 +54,8 @@ pub struct Context {
 pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>> {
     let files = {
         let context = context.clone();
-        move || files::run(&context, &rescans, files::Hearing::Best)
+        let mut unseen = Unseen::new(Sensor::Files);
+        move || files::run(&context, &rescans, files::Hearing::Best, &mut unseen)
     };
     let antivirus = {
         let context = context.clone();
@@ -59,7 +63,8 @@ pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>
     };
     let network = {
         let context = context.clone();
-        move || network::run(&context)
+        let mut unseen = Unseen::new(Sensor::Network);
+        move || network::run(&context, &mut unseen)
     };
     vec![
         spawn(Sensor::Files, context, files),
@@ -139,32 +144,6 @@ fn event_now(lane: Lane, body: Body) -> NewEvent {
         mono_ms: clock::mono_ms(),
         body,
     }
-}
-
-/// Something that a sensor cannot see on this PC.
-fn unsupported(sensor: Sensor, what: &str, why: &str) -> NewEvent {
-    event_now(
-        Lane::State,
-        Body::Unsupported(Unsupported {
-            sensor,
-            what: what.to_owned(),
-            why: why.to_owned(),
-            cured: false,
-        }),
-    )
-}
-
-/// Something that could not be seen can be seen now, or is not asked for any more.
-fn cured(sensor: Sensor, what: &str) -> NewEvent {
-    event_now(
-        Lane::State,
-        Body::Unsupported(Unsupported {
-            sensor,
-            what: what.to_owned(),
-            why: String::new(),
-            cured: true,
-        }),
-    )
 }
 
 #[cfg(test)]

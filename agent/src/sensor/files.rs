@@ -14,7 +14,7 @@
 //! What the system does not tell is found at the next comparison: writing through a memory map or by
 //! `truncate(2)` while a file stays open, and writing through another hard link outside the watches.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -25,7 +25,8 @@ use vong_os::file::{look, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
 use vong_proto::policy::{FilesPolicy, Watch};
 
-use super::{Context, cured, event_now, unsupported};
+use super::unseen::Unseen;
+use super::{Context, event_now};
 use crate::clock;
 use crate::command::Rescan;
 use crate::policy::PolicyWatch;
@@ -33,6 +34,7 @@ use crate::report::SpoolStopped;
 use crate::state::{StateError, StateReader};
 use crate::stop::Stop;
 
+mod away;
 mod digest;
 mod inbox;
 mod known;
@@ -56,12 +58,12 @@ mod tests;
 
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
-use limit::{Limit, unreadable_code};
+use limit::{Limit, by_watch};
 use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Identity, identity, spelt_by_system, stamp};
 use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
-use watch::{WatchSet, Watched};
+use watch::{WatchSet, Watched, is_within};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
 const LOOK_UP: Duration = Duration::from_millis(500);
@@ -107,11 +109,16 @@ impl From<MemoryError> for FilesError {
     }
 }
 
-/// Watches until the agent stops.
+/// Watches until the agent stops. What earlier runs said that they cannot see stands in `unseen`.
 ///
 /// # Errors
 /// When memory cannot be read or the spool has stopped.
-pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> Result<(), FilesError> {
+pub fn run(
+    context: &Context,
+    commands: &Receiver<Rescan>,
+    hearing: Hearing,
+    unseen: &mut Unseen,
+) -> Result<(), FilesError> {
     let inbox = Arc::new(Inbox::default());
     let memory = Memory::new(StateReader::open(&context.state)?, context.reports.clone());
     let mut files = Files {
@@ -130,13 +137,15 @@ pub fn run(context: &Context, commands: &Receiver<Rescan>, hearing: Hearing) -> 
         recovery_due: Instant::now(),
         deaf: Vec::new(),
         deaf_due: Instant::now() + DEAF_INTERVAL,
-        said: HashMap::new(),
+        limits: Vec::new(),
+        unreadable: BTreeSet::new(),
+        unseen,
     };
     Ok(files.watch(commands)?)
 }
 
 /// The sensor at work.
-struct Files {
+struct Files<'a> {
     policy: PolicyWatch,
     stop: Stop,
     own_folders: Vec<PathBuf>,
@@ -155,10 +164,14 @@ struct Files {
     /// Roots in which not every change is heard of.
     deaf: Vec<Vec<u8>>,
     deaf_due: Instant,
-    said: HashMap<String, String>,
+    /// What could not be seen when the watches were last armed.
+    limits: Vec<Limit>,
+    /// Folders that the last comparison with them could not read.
+    unreadable: BTreeSet<Vec<u8>>,
+    unseen: &'a mut Unseen,
 }
 
-impl Files {
+impl Files<'_> {
     fn watch(&mut self, commands: &Receiver<Rescan>) -> Result<(), MemoryError> {
         while !self.stop.requested() {
             self.follow_policy()?;
@@ -210,8 +223,11 @@ impl Files {
                     Progress::More => {}
                     Progress::Later(pause) => return Ok(pause.min(LOOK_UP)),
                     Progress::Done(unreadable) => {
+                        let top = std::mem::take(&mut comparison.top);
                         self.tasks.pop_front();
-                        self.say_unreadable(&unreadable);
+                        self.unreadable.retain(|folder| !is_within(&top, folder));
+                        self.unreadable.extend(unreadable);
+                        self.say_limits();
                     }
                 }
             }
@@ -234,21 +250,11 @@ impl Files {
         Ok(())
     }
 
-    /// Arms again when a watched folder has appeared, gone or been replaced.
+    /// Arms again when a watched folder has appeared, gone or been replaced, or something was mounted or unmounted.
+    /// The latter is asked for each time: before a comparison takes what was unmounted for deleted.
     fn follow_roots(&mut self) -> Result<(), MemoryError> {
-        if Instant::now() < self.roots_due {
-            return Ok(());
-        }
-        self.roots_due = Instant::now() + ROOTS_INTERVAL;
-        let Some(policy) = &self.in_force else {
-            return Ok(());
-        };
-        let changed = policy
-            .watches
-            .iter()
-            .any(|watch| self.roots.get(&watch.path) != Some(&identity(&watch.path)));
         let remounted = self.source.remounted(&self.looker.watches);
-        if changed || !remounted.is_empty() {
+        if self.roots_have_changed() || !remounted.is_empty() {
             self.arm()?;
         }
         let until_ms = clock::wall_ms();
@@ -257,6 +263,16 @@ impl Files {
         }
         self.mounts_seen_ms = until_ms;
         Ok(())
+    }
+
+    fn roots_have_changed(&mut self) -> bool {
+        if Instant::now() < self.roots_due {
+            return false;
+        }
+        self.roots_due = Instant::now() + ROOTS_INTERVAL;
+        let watches = self.in_force.iter().flat_map(|policy| &policy.watches);
+        let mut changed = watches.filter(|watch| self.roots.get(&watch.path) != Some(&identity(&watch.path)));
+        changed.next().is_some()
     }
 
     /// Compares what lies at a mount point now, and says for how long nothing was heard from there.
@@ -274,7 +290,10 @@ impl Files {
                 reason: "remounted".to_owned(),
             }),
         ));
-        self.compare_below(point, until_ms.saturating_mul(1_000_000));
+        // Another root is compared because it is another.
+        if !self.looker.watches.iter().any(|watched| watched.root == point) {
+            self.compare_below(point, until_ms.saturating_mul(1_000_000));
+        }
     }
 
     /// Listens to what the policy says, and compares what has not been listened to.
@@ -295,6 +314,8 @@ impl Files {
         let mut limits = self.source.arm(&watches);
         let heard_since_ns = clock::wall_ms().saturating_mul(1_000_000);
         self.forget_others(&watches)?;
+        let mounted = self.source.mount_points();
+        self.looker.away = away::follow(&mut self.looker.memory, &watches, &mounted)?;
         let mut seen = HashMap::new();
         for watch in &policy.watches {
             let now = identity(&watch.path);
@@ -315,8 +336,12 @@ impl Files {
         self.roots = seen;
         self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
         info!(watches = policy.watches.len(), "watching files");
-        self.say_cured(&limits);
-        self.say(limits);
+        // One code for each kind and watch, whatever more there is of it.
+        limits.sort_by(|one, other| one.what.cmp(&other.what));
+        limits.dedup_by(|later, first| later.what == first.what);
+        self.limits = limits;
+        self.unreadable.retain(|folder| watches.find(folder).is_some());
+        self.say_limits();
         Ok(())
     }
 
@@ -448,44 +473,21 @@ impl Files {
         Ok(())
     }
 
-    fn say_unreadable(&mut self, folders: &[Vec<u8>]) {
-        let limits = folders
+    /// Says what cannot be seen, each thing once until it changes, and takes back what can be seen again.
+    fn say_limits(&mut self) {
+        let watches = &self.looker.watches;
+        let unreadable = by_watch(watches, &self.unreadable).into_iter();
+        let away = by_watch(watches, &self.looker.away).into_iter();
+        let mut limits = self.limits.clone();
+        limits.extend(unreadable.map(|(watch, folders)| Limit::unreadable(watch, &folders)));
+        limits.extend(away.map(|(watch, points)| Limit::unmounted(watch, &points)));
+        let is_unseen = |what: &str| limits.iter().any(|limit| limit.what == what);
+        let cured = self.unseen.cure_others(is_unseen);
+        let said = limits
             .iter()
-            .filter_map(|folder| {
-                let watched = self.looker.watches.find(folder)?;
-                Some(Limit::unreadable(&watched.name, folder))
-            })
-            .collect();
-        self.say(limits);
-    }
-
-    /// Takes back what was said and is not so under the watches of now. Folders that may not be read stay:
-    /// only the next comparison knows.
-    fn say_cured(&mut self, limits: &[Limit]) {
-        let names: Vec<String> = self
-            .looker
-            .watches
-            .iter()
-            .map(|watched| unreadable_code(&watched.name))
-            .collect();
-        let memory = &mut self.looker.memory;
-        self.said.retain(|what, _| {
-            let stays = limits.iter().any(|limit| limit.what == *what) || names.contains(what);
-            if !stays {
-                memory.report(cured(Sensor::Files, what));
-            }
-            stays
-        });
-    }
-
-    /// Says what cannot be seen, each thing once until it changes.
-    fn say(&mut self, limits: Vec<Limit>) {
-        for Limit { what, why, .. } in limits {
-            if self.said.get(&what) != Some(&why) {
-                let event = unsupported(Sensor::Files, &what, &why);
-                self.looker.memory.report(event);
-                self.said.insert(what, why);
-            }
+            .filter_map(|limit| self.unseen.say(&limit.what, &limit.why));
+        for event in cured.into_iter().chain(said) {
+            self.looker.memory.report(event);
         }
     }
 }

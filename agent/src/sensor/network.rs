@@ -16,10 +16,11 @@ use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
-use vong_proto::event::{Adapter, Body, Lane, NetworkState, ProbeSample, ProbeState, Sensor, Severity};
+use vong_proto::event::{Adapter, Body, Lane, NetworkState, ProbeKind, ProbeSample, ProbeState, Severity};
 use vong_proto::policy::{NetworkPolicy, Probe};
 
-use super::{Context, event_now, unsupported};
+use super::unseen::Unseen;
+use super::{Context, event_now};
 use crate::report::{NewEvent, Report, SpoolStopped};
 
 mod attempt;
@@ -56,14 +57,14 @@ pub enum NetworkError {
 ///
 /// # Errors
 /// When the thread cannot wait for sockets, or the spool has stopped.
-pub fn run(context: &Context) -> Result<(), NetworkError> {
+pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), NetworkError> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(ECHOES_MAX + LOOKUPS_MAX)
         .thread_keep_alive(BLOCKING_IDLE)
         .build()
         .map_err(NetworkError::Runtime)?;
-    let result = runtime.block_on(Network::new(context).watch());
+    let result = runtime.block_on(Network::new(context, unseen).watch());
     // A name lookup that still hangs is not waited for.
     runtime.shutdown_background();
     Ok(result?)
@@ -79,7 +80,7 @@ struct Network<'a> {
     running: JoinSet<(Arc<Probe>, Outcome)>,
     aggregate_due: Instant,
     links: Links,
-    said: HashMap<String, String>,
+    unseen: &'a mut Unseen,
 }
 
 /// One probe of the policy on its way.
@@ -98,7 +99,7 @@ struct Links {
 }
 
 impl<'a> Network<'a> {
-    fn new(context: &'a Context) -> Self {
+    fn new(context: &'a Context, unseen: &'a mut Unseen) -> Self {
         Self {
             context,
             generation: 0,
@@ -108,7 +109,7 @@ impl<'a> Network<'a> {
             running: JoinSet::new(),
             aggregate_due: Instant::now(),
             links: Links::default(),
-            said: HashMap::new(),
+            unseen,
         }
     }
 
@@ -172,7 +173,13 @@ impl<'a> Network<'a> {
             };
             self.probes.insert(probe.name.clone(), probing);
         }
-        Ok(())
+        let mut probes = self.in_force.probes.iter();
+        if probes.any(|probe| probe.kind == ProbeKind::Icmp) {
+            return Ok(());
+        }
+        // Nobody asks for echoes any more, so that they are impossible is no news.
+        let cured = self.unseen.cure_others(|_| false);
+        self.send(cured)
     }
 
     fn aggregate(&self) -> Duration {
@@ -219,10 +226,12 @@ impl<'a> Network<'a> {
                 }),
             ));
         }
-        if let Outcome::Impossible { what, why } = outcome
-            && self.said.insert(what.clone(), why.clone()).as_ref() != Some(why)
-        {
-            events.push(unsupported(Sensor::Network, what, why));
+        match outcome {
+            Outcome::Impossible { what, why } => events.extend(self.unseen.say(what, why)),
+            Outcome::Answered { .. } if probe.kind == ProbeKind::Icmp => {
+                events.extend(self.unseen.cure_others(|_| false));
+            }
+            Outcome::Answered { .. } | Outcome::Lost { .. } => {}
         }
         self.send(events)
     }

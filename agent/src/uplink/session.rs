@@ -440,23 +440,28 @@ impl<'a> Session<'a> {
         self.write(AgentFrame::Renew { csr_der }).await
     }
 
-    /// Says once for each run that this PC's clock cannot be right.
+    /// Says that this PC's clock cannot be right, and takes it back when a later connection finds it right.
     fn tell_wrong_clock(&mut self) {
-        if !self.worker.clock.is_set() || self.worker.clock_told {
+        let is_wrong = self.worker.clock.is_set();
+        if is_wrong == self.worker.clock_told {
             return;
         }
         let behind_s = self.behind_ms / 1_000;
-        warn!(
-            behind_s,
-            "this PC's clock is wrong: the collector's certificate is not valid by it; going on"
-        );
+        let mut why = String::new();
+        if is_wrong {
+            warn!(
+                behind_s,
+                "this PC's clock is wrong: the collector's certificate is not valid by it; going on"
+            );
+            why = format!("the PC's clock is {behind_s} s behind the collector's");
+        }
         let unsupported = Unsupported {
             sensor: Sensor::Presence,
             what: "clock_wrong".to_owned(),
-            why: format!("the PC's clock is {behind_s} s behind the collector's"),
-            cured: false,
+            why,
+            cured: !is_wrong,
         };
-        self.worker.clock_told = self.worker.uplink.reports.offer(Report {
+        let is_kept = self.worker.uplink.reports.offer(Report {
             events: vec![NewEvent {
                 lane: Lane::State,
                 wall_ms: clock::wall_ms(),
@@ -465,6 +470,9 @@ impl<'a> Session<'a> {
             }],
             ..Report::default()
         });
+        if is_kept {
+            self.worker.clock_told = is_wrong;
+        }
     }
 }
 

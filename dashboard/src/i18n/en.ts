@@ -366,6 +366,7 @@ export const en = {
     watch: 'the folder of the watch “{{name}}”',
     who: 'who changes files in the watch “{{name}}”',
     unreadable: 'an unreadable folder in the watch “{{name}}”',
+    unmounted: 'a file system that was unmounted in the watch “{{name}}”',
     real_time: 'changes as they happen in the watch “{{name}}”',
   },
   unsupportedWhy: {

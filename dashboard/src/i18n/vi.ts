@@ -368,6 +368,7 @@ export const vi = {
     watch: 'thư mục của mục theo dõi “{{name}}”',
     who: 'ai thay đổi tệp trong mục theo dõi “{{name}}”',
     unreadable: 'một thư mục không đọc được trong mục theo dõi “{{name}}”',
+    unmounted: 'ổ đĩa đã bị tháo ra trong mục theo dõi “{{name}}”',
     real_time: 'thay đổi theo thời gian thực trong mục theo dõi “{{name}}”',
   },
   unsupportedWhy: {

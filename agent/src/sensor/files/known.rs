@@ -244,6 +244,19 @@ pub(super) fn root_of(key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(ROOT_PREFIX)
 }
 
+/// The key under which is kept that something was mounted here.
+pub(super) fn mount_key(point: &[u8]) -> Vec<u8> {
+    [MOUNT_PREFIX, point].concat()
+}
+
+/// The mount point of such a key.
+pub(super) fn mount_of(key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(MOUNT_PREFIX)
+}
+
+/// What the keys of mount points begin with.
+pub(super) const MOUNT_PREFIX: &[u8] = b"\xffmount:";
+
 /// What the keys of roots begin with.
 pub(super) const ROOT_PREFIX: &[u8] = b"\xffroot:";
 

@@ -1,6 +1,11 @@
 //! What this sensor cannot see on this PC: each is said once, until it changes.
 
-use super::watch::Watched;
+use std::collections::BTreeMap;
+
+use super::watch::{WatchSet, Watched};
+
+/// So many folders are named at once; of the others the number is said.
+const NAMED_MAX: usize = 3;
 
 /// Something that cannot be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +46,20 @@ impl Limit {
         }
     }
 
-    /// A folder below a watch may not be read.
-    pub(super) fn unreadable(watch: &str, folder: &[u8]) -> Self {
+    /// Folders below a watch may not be read.
+    pub(super) fn unreadable(watch: &str, folders: &[&[u8]]) -> Self {
         Self {
-            what: unreadable_code(watch),
-            why: String::from_utf8_lossy(folder).into_owned(),
+            what: format!("unreadable:{watch}"),
+            why: list(folders),
+            deaf: None,
+        }
+    }
+
+    /// What was mounted here below a watch is not mounted any more.
+    pub(super) fn unmounted(watch: &str, points: &[&[u8]]) -> Self {
+        Self {
+            what: format!("unmounted:{watch}"),
+            why: list(points),
             deaf: None,
         }
     }
@@ -60,7 +74,40 @@ impl Limit {
     }
 }
 
-/// The code under which an unreadable folder is said.
-pub(super) fn unreadable_code(watch: &str) -> String {
-    format!("unreadable:{watch}")
+/// Folders by the names of the watches that they fall under.
+pub(super) fn by_watch<'a>(
+    watches: &'a WatchSet,
+    folders: impl IntoIterator<Item = &'a Vec<u8>>,
+) -> BTreeMap<&'a str, Vec<&'a [u8]>> {
+    let mut by_watch: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
+    for folder in folders {
+        if let Some(watched) = watches.find(folder) {
+            by_watch.entry(&watched.name).or_default().push(folder);
+        }
+    }
+    by_watch
+}
+
+/// The first folders by name, and how many there are beside them: one code stands for all of a watch.
+fn list(folders: &[&[u8]]) -> String {
+    let named = &folders[..folders.len().min(NAMED_MAX)];
+    let names: Vec<_> = named
+        .iter()
+        .map(|folder| String::from_utf8_lossy(folder))
+        .collect();
+    match folders.len() - named.len() {
+        0 => names.join(", "),
+        more => format!("{} +{more}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_folders_are_a_few_and_a_number() {
+        assert_eq!(list(&[b"/a", b"/b"]), "/a, /b");
+        assert_eq!(list(&[b"/a", b"/b", b"/c", b"/d", b"/e"]), "/a, /b, /c +2");
+    }
 }

@@ -27,7 +27,7 @@ mod mounts;
 mod recent;
 
 use marks::Marks;
-use mounts::{Mounted, mounted_below, places_within};
+use mounts::{Mounted, mounted_within, places_within};
 
 /// The agent lacks the right to ask who.
 const UNPRIVILEGED: &str = "unprivileged";
@@ -39,7 +39,7 @@ pub(super) struct Source {
     marks: Result<Marks, String>,
     listener: Option<Listener>,
     table: Option<MountTable>,
-    /// What was mounted below the watches when they were last armed.
+    /// What was mounted at or below the watches when they were last armed.
     mounted: HashSet<Mounted>,
 }
 
@@ -59,7 +59,7 @@ impl Source {
         }
     }
 
-    /// Where below the watches something has been mounted or unmounted since they were armed: they are to be
+    /// Where at or below the watches something has been mounted or unmounted since they were armed: they are to be
     /// armed again, and what lies there is not what lay there before.
     pub(super) fn remounted(&self, watches: &WatchSet) -> Vec<Vec<u8>> {
         if !self
@@ -69,12 +69,17 @@ impl Source {
         {
             return Vec::new();
         }
-        let now = mounted_below(watches);
+        let now = mounted_within(watches);
         let changed = now.symmetric_difference(&self.mounted);
         let mut points: Vec<Vec<u8>> = changed.map(|mounted| mounted.point.clone()).collect();
         points.sort();
         points.dedup();
         points
+    }
+
+    /// Where something was mounted, at or below a watch, when they were last armed.
+    pub(super) fn mount_points(&self) -> Vec<Vec<u8>> {
+        self.mounted.iter().map(|mounted| mounted.point.clone()).collect()
     }
 
     /// Listens to these watches from now on, and not to others. What was listened to before and still is
@@ -85,7 +90,7 @@ impl Source {
             .filter(|watched| look(&path_of(&watched.root)).is_ok())
             .collect();
         let began_ms = clock::wall_ms();
-        let before = std::mem::replace(&mut self.mounted, mounted_below(watches));
+        let before = std::mem::replace(&mut self.mounted, mounted_within(watches));
         let mounted = &self.mounted;
         // The listener has lost the folders that a file system was mounted over: it begins anew when they appear.
         let begins_anew = !before.is_subset(mounted) && self.listener.take().is_some();

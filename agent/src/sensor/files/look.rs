@@ -12,7 +12,7 @@ use super::digest::Hasher;
 use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
-use super::watch::{WatchSet, Watched};
+use super::watch::{WatchSet, Watched, is_within};
 use crate::clock;
 use crate::report::NewEvent;
 
@@ -30,6 +30,8 @@ const FLEETING_MAX: usize = 1_024;
 pub(super) struct Looker {
     pub(super) memory: Memory,
     pub(super) watches: Arc<WatchSet>,
+    /// Where something was mounted that is not there now: what is not met there is not deleted.
+    pub(super) away: Vec<Vec<u8>>,
     /// Larger files are not read.
     pub(super) bytes_max: u64,
     /// Roots whose first look is not over: what is not remembered there may be old.
@@ -86,6 +88,7 @@ impl Looker {
         Self {
             memory,
             watches: Arc::default(),
+            away: Vec::new(),
             bytes_max: 0,
             unfinished: Vec::new(),
             fleeting: HashSet::new(),
@@ -273,6 +276,9 @@ impl Looker {
 
     /// Reports what a walk did not meet, if it is really gone.
     pub(super) fn not_met(&mut self, path: &[u8]) -> Result<(), MemoryError> {
+        if self.away.iter().any(|point| is_within(point, path)) {
+            return Ok(());
+        }
         let is_gone = look(&path_of(path)).is_err_and(|error| is_absence(error.kind()));
         if is_gone && self.memory.known(path)?.is_some() {
             self.catch_up(FileAction::Deleted, path, None)?;

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use hickory_proto::op::{Message, ResponseCode};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use vong_proto::event::{ProbeKind, Reachability};
+use vong_proto::event::{ProbeKind, Reachability, Sensor};
 use vong_proto::policy::Policy;
 
 use super::*;
@@ -270,7 +270,7 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
     };
     let sensor = thread::spawn({
         let context = context.clone();
-        move || run(&context).expect("it runs")
+        move || run(&context, &mut Unseen::new(Sensor::Network)).expect("it runs")
     });
     let state_is = |wanted: Reachability| move |body: &Body| matches!(body, Body::ProbeState(state) if state.state == wanted);
 
@@ -284,6 +284,37 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
     assert!(matches!(gone.body, Body::ProbeState(state) if state.error == "refused"));
     let _again = TcpListener::bind(address).expect("the port is free");
     next(&received, state_is(Reachability::Reachable));
+
+    context.stop.request();
+    sensor.join().expect("no panic");
+}
+
+#[test]
+fn what_an_earlier_run_could_not_ask_is_taken_back_when_nobody_asks_for_it() {
+    let mut policy = Policy::default();
+    policy
+        .network
+        .probes
+        .push(probe(ProbeKind::Tcp, "127.0.0.1:9".to_owned()));
+    let (reports, received) = Reports::channel();
+    let context = Context {
+        reports,
+        state: PathBuf::new(),
+        policy: PolicyWatch::fixed(policy),
+        stop: Stop::new(),
+        own_folders: Vec::new(),
+    };
+    let mut unseen = Unseen::new(Sensor::Network);
+    unseen.say("icmp", "unprivileged").expect("news");
+    let sensor = thread::spawn({
+        let context = context.clone();
+        move || run(&context, &mut unseen).expect("it runs")
+    });
+
+    next(
+        &received,
+        |body| matches!(body, Body::Unsupported(said) if said.what == "icmp" && said.cured),
+    );
 
     context.stop.request();
     sensor.join().expect("no panic");

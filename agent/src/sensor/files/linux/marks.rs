@@ -130,8 +130,13 @@ impl Marks {
         let group = &self.shared.group;
         self.marked.retain(|filesystem, path| {
             let keep = needed.contains(filesystem);
-            if !keep && let Err(error) = group.forget_filesystem(path) {
-                // An unmounted file system has taken its mark along.
+            // An unmounted file system has taken its mark along, and the path leads to another one, whose mark
+            // may be needed.
+            let is_there = Mount::of(path).is_ok_and(|mount| mount.filesystem() == *filesystem);
+            if !keep
+                && is_there
+                && let Err(error) = group.forget_filesystem(path)
+            {
                 debug!(path = %path.display(), %error, "cannot remove a mark");
             }
             keep

@@ -12,14 +12,13 @@ pub(super) struct Mounted {
     pub(super) point: Vec<u8>,
 }
 
-/// What is mounted below any of these roots.
-pub(super) fn mounted_below(watches: &WatchSet) -> HashSet<Mounted> {
+/// What is mounted at or below any of these roots.
+pub(super) fn mounted_within(watches: &WatchSet) -> HashSet<Mounted> {
     let mut mounted = mounted(&fs::read("/proc/self/mountinfo").unwrap_or_default());
-    let is_below = |point: &[u8]| {
+    mounted.retain(|mounted| {
         let mut roots = watches.iter().map(|watched| &watched.root);
-        roots.any(|root| point != root && is_within(root, point))
-    };
-    mounted.retain(|mounted| is_below(&mounted.point));
+        roots.any(|root| is_within(root, &mounted.point))
+    });
     mounted
 }
 
