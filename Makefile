@@ -1,6 +1,6 @@
 # What a developer runs. Each target is one program, in packaging/dev/ or tests/bench/, which explains itself with --help.
 
-.PHONY: help run test prove bench screenshot fmt clean
+.PHONY: help run test chaos prove bench screenshot fmt clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -11,6 +11,9 @@ run: ## the whole of Vọng on this machine: collector, engine, agent, dashboard
 
 test: ## everything that CI runs; one stage alone: packaging/dev/test STAGE
 	@packaging/dev/test
+
+chaos: ## everything fails at random, and nothing may be lost: make chaos ROUNDS=300 SEED=1
+	@packaging/dev/chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 prove: ## one file with a random name, one stopped service, and what became of them, as JSON
 	@packaging/dev/prove

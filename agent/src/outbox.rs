@@ -42,8 +42,8 @@ pub struct OutboxDesk {
 pub enum Request {
     /// Where the lanes stand, for a hello.
     Standing(oneshot::Sender<Standing>),
-    /// The collector has said what it owns: sending begins behind that.
-    Resume([u64; 4], oneshot::Sender<Resumed>),
+    /// The collector has said what it owns, and the hash of each lane's last event: sending begins behind that.
+    Resume([u64; 4], [Vec<u8>; 4], oneshot::Sender<Resumed>),
     /// Begin a new stream with what is not acknowledged.
     BeginStream(oneshot::Sender<()>),
     /// The next events of a lane, at most so many bytes of them, but at least one event.
@@ -64,7 +64,8 @@ pub struct Standing {
 pub enum Resumed {
     /// Sending may begin.
     Ready,
-    /// The collector owns numbers that were never given here: this spool is an old copy.
+    /// The collector owns numbers that were never given here, or were given to other events: this spool is an
+    /// old copy.
     Behind,
 }
 
@@ -100,12 +101,18 @@ impl Outbox {
         self.ask(Request::Standing).await
     }
 
-    /// Begins to send behind what the collector owns.
+    /// Begins to send behind what the collector owns; `last_hash` is the hash of each lane's last event there,
+    /// empty when unknown.
     ///
     /// # Errors
     /// When the spool has stopped.
-    pub async fn resume(&self, high_water: [u64; 4]) -> Result<Resumed, SpoolStopped> {
-        self.ask(|reply| Request::Resume(high_water, reply)).await
+    pub async fn resume(
+        &self,
+        high_water: [u64; 4],
+        last_hash: [Vec<u8>; 4],
+    ) -> Result<Resumed, SpoolStopped> {
+        self.ask(|reply| Request::Resume(high_water, last_hash, reply))
+            .await
     }
 
     /// Begins a new stream with what is not acknowledged.

@@ -150,7 +150,9 @@ impl Spool {
     fn answer(&mut self, request: Request) -> Result<(), SpoolError> {
         match request {
             Request::Standing(reply) => drop(reply.send(self.keeper.standing()?)),
-            Request::Resume(high_water, reply) => drop(reply.send(self.keeper.resume(high_water)?)),
+            Request::Resume(high_water, last_hash, reply) => {
+                let _ = reply.send(self.keeper.resume(high_water, &last_hash)?);
+            }
             Request::BeginStream(reply) => drop(reply.send(self.keeper.begin_stream()?)),
             Request::Next(lane, bytes_max, reply) => drop(reply.send(self.keeper.next(lane, bytes_max)?)),
         }

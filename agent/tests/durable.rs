@@ -122,7 +122,10 @@ fn what_is_confirmed_survives_kill_9() {
         .build()
         .expect("a runtime");
     let found = runtime.block_on(async {
-        outbox.resume([0; 4]).await.expect("the spool lives");
+        outbox
+            .resume([0; 4], Default::default())
+            .await
+            .expect("the spool lives");
         let mut found = drain(&outbox, Lane::Urgent).await;
         found.extend(drain(&outbox, Lane::Events).await);
         found

@@ -25,6 +25,7 @@ use crate::entry::{Entry, Fact, HostId};
 mod admit;
 mod bound;
 mod codec;
+mod fault;
 mod ledger;
 mod progress;
 mod reader;

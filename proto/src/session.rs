@@ -118,6 +118,8 @@ pub struct Welcome {
     pub version: u32,
     /// Per lane, the last number that the collector owns.
     pub high_water: [u64; 4],
+    /// Per lane, the hash of that event as the collector has it; empty when unknown.
+    pub last_hash: [Vec<u8>; 4],
     /// Bytes of unacknowledged batches (as compressed) that may be in flight.
     pub credit_bytes: u32,
     /// The collector's clock, milliseconds since 1970.

@@ -6,11 +6,17 @@
 //! [`poll::until`], and asks from outside: the public API, ClickHouse's HTTP interface, the caught mails.
 //! Nothing here is made with the crates under test: an oracle that shares their code shares their faults.
 
+pub mod account;
 pub mod api;
 pub mod clamd;
 pub mod clickhouse;
+pub mod disk;
 pub mod mail;
+pub mod pc;
 pub mod poll;
+pub mod power;
 pub mod process;
+mod programs;
+pub mod proxy;
 pub mod stack;
 pub mod world;

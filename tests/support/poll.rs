@@ -17,6 +17,19 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub fn until<T>(
     what: &str,
     patience: Duration,
+    ask: impl FnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    until_every(INTERVAL, what, patience, ask)
+}
+
+/// As [`until`], for a question that is dear.
+///
+/// # Errors
+/// The deadline passed, or the question itself failed.
+pub fn until_every<T>(
+    interval: Duration,
+    what: &str,
+    patience: Duration,
     mut ask: impl FnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<T> {
     let deadline = Instant::now() + patience;
@@ -27,7 +40,7 @@ pub fn until<T>(
         if Instant::now() > deadline {
             bail!("waited {} s in vain for {what}", patience.as_secs());
         }
-        std::thread::sleep(INTERVAL);
+        std::thread::sleep(interval);
     }
 }
 
@@ -41,4 +54,17 @@ pub fn until_true(
     mut holds: impl FnMut() -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     until(what, patience, || Ok(holds()?.then_some(())))
+}
+
+/// Lets the time of a fault pass, in which something must stay true.
+///
+/// # Errors
+/// It did not.
+pub fn while_true(time: Duration, mut holds: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + time;
+    while Instant::now() < deadline {
+        holds()?;
+        std::thread::sleep(INTERVAL);
+    }
+    Ok(())
 }

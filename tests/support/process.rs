@@ -104,6 +104,25 @@ impl Running {
         }
     }
 
+    /// Stops it in its tracks, all of it; it goes on with [`Signal::CONT`].
+    ///
+    /// # Errors
+    /// It did not stand still in time.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stands = |task: &Path| {
+            std::fs::read_to_string(task.join("stat")).is_ok_and(|stat| {
+                stat.rsplit_once(')')
+                    .is_some_and(|(_, rest)| rest.starts_with(" T"))
+            })
+        };
+        poll::until_true("every thread to stand still", GRACE, || {
+            let mut all = std::fs::read_dir(&tasks)?;
+            Ok(all.all(|task| task.is_ok_and(|task| stands(&task.path()))))
+        })
+    }
+
     /// Sends a signal to the process and its group; one that has ended is past it.
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {

@@ -20,6 +20,8 @@ use crate::clickhouse::ClickHouse;
 use crate::mail::Sink;
 use crate::poll;
 use crate::process::Running;
+pub use crate::programs::binary;
+use crate::programs::{engine_library, free_port, merge};
 
 /// The unit that the story's PC belongs to, and whom its mails go to.
 pub const UNIT: &str = "UBND xã Bình Minh";
@@ -43,6 +45,8 @@ pub struct Stack {
     pub sink: Sink,
     /// The probed service: a listening socket of the story itself; none while it is cut.
     pub service: Option<TcpListener>,
+    /// What the collector's process finds in its environment besides this one's.
+    pub collector_environment: Vec<(&'static str, PathBuf)>,
     ports: Ports,
     folder: TempDir,
 }
@@ -111,6 +115,7 @@ impl Stack {
             collector: None,
             sink,
             service: Some(service),
+            collector_environment: Vec::new(),
             ports,
             folder,
         };
@@ -208,6 +213,7 @@ impl Stack {
         let mut command = Command::new(binary("vong-collector")?);
         command.arg("run").arg("--config").arg(self.collector_config());
         command.arg("--ready-file").arg(self.path("ready.json"));
+        command.envs(self.collector_environment.iter().cloned());
         Running::start("collector", command, &self.path("collector.log"))
     }
 
@@ -431,68 +437,8 @@ impl Drop for Stack {
     }
 }
 
-/// One of our programs: beside this test's own, or where `VONG_BIN_DIR` says.
-///
-/// # Errors
-/// It has not been built.
-pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let folder = match std::env::var_os("VONG_BIN_DIR") {
-        Some(folder) => PathBuf::from(folder),
-        // …/debug/deps/journey-<hash> → …/debug
-        None => std::env::current_exe()?
-            .ancestors()
-            .nth(2)
-            .context("tests lie in deps/")?
-            .to_owned(),
-    };
-    let program = folder.join(name);
-    ensure!(
-        program.exists(),
-        "{} is missing: cargo build -p {name}",
-        program.display()
-    );
-    Ok(program)
-}
-
-/// The engine that `packaging/dev/fetch-engine` fetched.
-fn engine_library() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("VONG_ENGINE_LIBRARY") {
-        return Ok(PathBuf::from(path));
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/dev/fetch-engine");
-    let said = Command::new(script).arg("--print-path").output()?;
-    let path = PathBuf::from(String::from_utf8(said.stdout)?.trim());
-    ensure!(
-        path.exists(),
-        "the engine is missing: run packaging/dev/fetch-engine"
-    );
-    Ok(path)
-}
-
-/// A port that nobody uses now. Between this and its use lies a moment; the kernel hands out free ports
-/// in turn, so that nobody else gets it in that moment.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 fn quoted(path: &Path) -> Value {
     json!(path)
-}
-
-/// Puts `changes` over `base`, object by object; null removes a key.
-fn merge(base: &mut Value, changes: &Value) {
-    match (base, changes) {
-        (Value::Object(base), Value::Object(changes)) => {
-            for (key, change) in changes {
-                if change.is_null() {
-                    base.remove(key);
-                } else {
-                    merge(base.entry(key.clone()).or_insert(Value::Null), change);
-                }
-            }
-        }
-        (base, change) => *base = change.clone(),
-    }
 }
 
 /// A patience for things that take some retries, such as reconnecting with jitter.

@@ -33,13 +33,32 @@ impl Writer {
     /// # Errors
     /// The script cannot be started.
     pub fn start(folder: &Path, notes: &Path, count: u32, pause_ms: u32) -> anyhow::Result<Self> {
+        Self::start_with(folder, notes, count, pause_ms, None)
+    }
+
+    /// Starts writing without an end, until [`stop`](Self::stop); the same seed gives the same names and contents.
+    ///
+    /// # Errors
+    /// The script cannot be started.
+    pub fn endless(folder: &Path, notes: &Path, pause_ms: u32, seed: u64) -> anyhow::Result<Self> {
+        Self::start_with(folder, notes, u32::MAX, pause_ms, Some(seed))
+    }
+
+    fn start_with(
+        folder: &Path,
+        notes: &Path,
+        count: u32,
+        pause_ms: u32,
+        seed: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/writer.py");
         let mut command = Command::new("python3");
         command
             .arg(script)
             .arg(folder)
             .arg(notes)
-            .args([count.to_string(), pause_ms.to_string()]);
+            .args([count.to_string(), pause_ms.to_string()])
+            .args(seed.map(|seed| seed.to_string()));
         let running = Running::start("writer", command, &notes.with_extension("log"))?;
         Ok(Self {
             running,
@@ -62,6 +81,16 @@ impl Writer {
     pub fn finish(mut self, patience: std::time::Duration) -> anyhow::Result<Vec<Written>> {
         let status = self.running.wait(patience)?;
         ensure!(status.success(), "the writer failed: {}", self.running.output());
+        self.written()
+    }
+
+    /// Ends it wherever it stands; the answer is all it wrote and noted.
+    ///
+    /// # Errors
+    /// It had ended before, or its list cannot be read.
+    pub fn stop(mut self) -> anyhow::Result<Vec<Written>> {
+        self.running.must_live()?;
+        self.running.kill()?;
         self.written()
     }
 

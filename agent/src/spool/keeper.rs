@@ -186,8 +186,18 @@ impl Keeper {
         })
     }
 
-    /// Begins to hand out behind what the collector owns.
-    pub(super) fn resume(&mut self, high_water: [u64; 4]) -> Result<Resumed, SpoolError> {
+    /// Begins to hand out behind what the collector owns; `last_hash` is the hash of each lane's last event
+    /// there, empty when unknown.
+    pub(super) fn resume(
+        &mut self,
+        high_water: [u64; 4],
+        last_hash: &[Vec<u8>; 4],
+    ) -> Result<Resumed, SpoolError> {
+        for (name, last_hash) in LaneName::ALL.into_iter().zip(last_hash) {
+            if self.differs(name, high_water[name.index()], last_hash)? {
+                return Ok(Resumed::Behind);
+            }
+        }
         // What the former connection acknowledged counts only as far as it still stands.
         self.pending.acknowledged = [None; 4];
         let mut lost = Vec::new();
@@ -207,6 +217,16 @@ impl Keeper {
             self.write_lost(&lost)?;
         }
         Ok(Resumed::Ready)
+    }
+
+    /// Whether the collector has another event under a number that was given here. A restored spool gives the
+    /// numbers after its snapshot again; once it has given as many as the collector owns, nothing else shows it.
+    fn differs(&self, name: LaneName, number: u64, last_hash: &[u8]) -> Result<bool, SpoolError> {
+        let lane = &self.lanes[name.index()];
+        let kept = self.file.events(name, lane.position(number), 1, usize::MAX)?;
+        Ok(kept.first().is_some_and(|event| {
+            !last_hash.is_empty() && hash(lane, event.position, &event.bytes) != last_hash
+        }))
     }
 
     /// The collector was restored from a backup: what it had acknowledged since is erased here and gone there.

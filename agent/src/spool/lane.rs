@@ -60,6 +60,11 @@ impl Lane {
         position.saturating_sub(self.base)
     }
 
+    /// The position of a number in the present stream.
+    pub(super) fn position(&self, number: u64) -> u64 {
+        number.saturating_add(self.base)
+    }
+
     /// Takes the next position for an event of so many bytes.
     pub(super) fn append(&mut self, event_bytes: usize) -> u64 {
         let position = self.next;
@@ -71,7 +76,7 @@ impl Lane {
     /// The position up to which an acknowledged number reaches, or `None` when it says nothing new. A number
     /// that was never handed out acknowledges only what was: nobody can own what was not sent.
     pub(super) fn acknowledged(&self, through: u64) -> Option<u64> {
-        let position = through.saturating_add(self.base).min(self.handed);
+        let position = self.position(through).min(self.handed);
         (position > self.acked).then_some(position)
     }
 
@@ -84,7 +89,7 @@ impl Lane {
 
     /// What the collector's high-water mark means.
     pub(super) fn resumption(&self, high_water: u64) -> Resumption {
-        let position = high_water.saturating_add(self.base);
+        let position = self.position(high_water);
         if position >= self.next {
             Resumption::Ahead
         } else if position < self.acked {

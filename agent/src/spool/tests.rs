@@ -16,6 +16,8 @@ use crate::state::StateReader;
 
 const LIMIT: u64 = 512 * 1024 * 1024;
 const NOW: fn() -> Duration = || Duration::ZERO;
+/// What a collector says of hashes that it does not know.
+const UNKNOWN: [Vec<u8>; 4] = [const { Vec::new() }; 4];
 
 fn event(lane: LaneName, name: &str, padding: usize) -> NewEvent {
     NewEvent {
@@ -67,7 +69,7 @@ fn what_is_acknowledged_is_erased_and_what_is_not_comes_again() {
         keeper.take(report(LaneName::Events, name));
     }
     keeper.commit(NOW).unwrap();
-    assert_eq!(keeper.resume([0; 4]).unwrap(), Resumed::Ready);
+    assert_eq!(keeper.resume([0; 4], &UNKNOWN).unwrap(), Resumed::Ready);
     let batch = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
     assert_eq!(
         (batch.first, batch.last, names(&batch)),
@@ -81,7 +83,7 @@ fn what_is_acknowledged_is_erased_and_what_is_not_comes_again() {
     let mut keeper = open(&folder, LIMIT);
     let standing = keeper.standing().unwrap();
     assert_eq!((standing.lanes[2].first_retained, standing.lanes[2].next), (3, 4));
-    keeper.resume([0, 0, 2, 0]).unwrap();
+    keeper.resume([0, 0, 2, 0], &UNKNOWN).unwrap();
     let batch = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
     assert_eq!((batch.first, names(&batch)), (3, vec!["c".to_owned()]));
     let last = wire::unpack_events(&batch).unwrap();
@@ -152,7 +154,7 @@ fn an_event_that_fits_no_frame_becomes_a_blind_spot() {
         ..Report::default()
     });
     keeper.commit(NOW).unwrap();
-    keeper.resume([0; 4]).unwrap();
+    keeper.resume([0; 4], &UNKNOWN).unwrap();
     let batch = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
     assert_eq!(names(&batch), ["event_too_large"]);
 }
@@ -169,7 +171,7 @@ fn a_restored_collector_gets_a_gap_for_what_it_lost() {
     keeper.acknowledge(LaneName::State, 2);
     keeper.commit(NOW).unwrap();
 
-    keeper.resume([0, 1, 0, 0]).unwrap();
+    keeper.resume([0, 1, 0, 0], &UNKNOWN).unwrap();
 
     let batch = keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
     let gap = &batch.gaps[0];
@@ -180,7 +182,7 @@ fn a_restored_collector_gets_a_gap_for_what_it_lost() {
     assert_eq!((batch.first, names(&batch)), (3, vec!["c".to_owned()]));
     keeper.acknowledge(LaneName::State, 3);
     keeper.commit(NOW).unwrap();
-    keeper.resume([0, 3, 0, 0]).unwrap();
+    keeper.resume([0, 3, 0, 0], &UNKNOWN).unwrap();
     assert_eq!(keeper.next(LaneName::State, usize::MAX).unwrap(), None);
 }
 
@@ -196,18 +198,46 @@ fn a_collector_that_knows_more_than_was_given_ends_the_stream() {
     keeper.acknowledge(LaneName::State, 1);
     keeper.commit(NOW).unwrap();
     let before = keeper.standing().unwrap();
-    assert_eq!(keeper.resume([0, 9, 0, 0]).unwrap(), Resumed::Behind);
+    assert_eq!(keeper.resume([0, 9, 0, 0], &UNKNOWN).unwrap(), Resumed::Behind);
 
     keeper.begin_stream().unwrap();
 
     let after = keeper.standing().unwrap();
     assert_ne!(after.stream, before.stream);
     assert_eq!((after.lanes[1].first_retained, after.lanes[1].next), (1, 2));
-    keeper.resume([0; 4]).unwrap();
+    keeper.resume([0; 4], &UNKNOWN).unwrap();
     let batch = keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
     assert_eq!((batch.first, names(&batch)), (1, vec!["b".to_owned()]));
     let bytes = wire::unpack_events(&batch).unwrap();
     assert_eq!(after.lanes[1].last_hash, wire::event_hash(&bytes[0]));
+}
+
+#[test]
+fn a_restored_copy_that_has_given_its_numbers_again_ends_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let (snapshot, lived_on) = (folder.path().join("spool.db"), folder.path().join("lived-on.db"));
+    let mut keeper = open(&folder, LIMIT);
+    keeper.take(report(LaneName::State, "a"));
+    keeper.commit(NOW).unwrap();
+    drop(keeper);
+    std::fs::copy(&snapshot, &lived_on).unwrap();
+    let after = |path: &Path, names: &[&str]| {
+        let mut keeper = Keeper::open(path, LIMIT).unwrap().0;
+        for name in names {
+            keeper.take(report(LaneName::State, name));
+        }
+        keeper.commit(NOW).unwrap();
+        keeper
+    };
+    let owned = after(&lived_on, &["b"]).standing().unwrap();
+    let mut hashes = UNKNOWN;
+    hashes[1].clone_from(&owned.lanes[1].last_hash);
+
+    let mut same = Keeper::open(&lived_on, LIMIT).unwrap().0;
+    assert_eq!(same.resume([0, 2, 0, 0], &hashes).unwrap(), Resumed::Ready);
+    let mut restored = after(&snapshot, &["c", "d"]);
+    assert_eq!(restored.standing().unwrap().stream, owned.stream);
+    assert_eq!(restored.resume([0, 2, 0, 0], &hashes).unwrap(), Resumed::Behind);
 }
 
 #[test]
@@ -223,7 +253,7 @@ fn a_damaged_file_is_set_aside_and_the_loss_is_named() {
     let mut spool = Spool::open(&path, LIMIT).unwrap();
 
     assert!(folder.path().join("spool.damaged").exists());
-    spool.keeper.resume([0; 4]).unwrap();
+    spool.keeper.resume([0; 4], &UNKNOWN).unwrap();
     let batch = spool.keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
     assert_eq!(names(&batch), ["spool_corrupt"]);
     drop(spool);
@@ -267,7 +297,7 @@ fn a_full_disk_drops_the_least_important_and_says_so() {
     keeper.take(report(LaneName::Urgent, "detection"));
     keeper.commit(NOW).unwrap();
 
-    keeper.resume([0; 4]).unwrap();
+    keeper.resume([0; 4], &UNKNOWN).unwrap();
     assert_eq!(
         names(&keeper.next(LaneName::Urgent, usize::MAX).unwrap().unwrap()),
         ["detection"]
@@ -314,7 +344,7 @@ fn the_thread_keeps_hands_out_and_ends_with_its_reporters() {
         let mut committed = outbox.committed();
         committed.wait_for(|next| next[0] == 2).await.unwrap();
         assert_eq!(outbox.standing().await.unwrap().lanes[0].next, 2);
-        outbox.resume([0; 4]).await.unwrap();
+        outbox.resume([0; 4], UNKNOWN).await.unwrap();
         outbox.next(LaneName::Urgent, usize::MAX).await.unwrap().unwrap()
     });
     outbox.acknowledge(vong_proto::session::Ack {
@@ -428,7 +458,10 @@ impl World {
     }
 
     fn reconnect(&mut self, keeper: &mut Keeper) -> Result<(), TestCaseError> {
-        prop_assert_eq!(keeper.resume(self.high_water()).unwrap(), Resumed::Ready);
+        prop_assert_eq!(
+            keeper.resume(self.high_water(), &UNKNOWN).unwrap(),
+            Resumed::Ready
+        );
         self.acknowledged = self.collected.each_ref().map(Vec::len);
         Ok(())
     }
@@ -578,7 +611,7 @@ fn no_batch_declares_more_gaps_than_a_collector_takes() {
     drop(connection);
 
     let mut keeper = open(&folder, LIMIT);
-    keeper.resume([0; 4]).unwrap();
+    keeper.resume([0; 4], &UNKNOWN).unwrap();
     let first = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();
     assert_eq!((first.gaps.len(), first.first, first.last), (64, 65, 64));
     let second = keeper.next(LaneName::Events, usize::MAX).unwrap().unwrap();

@@ -150,7 +150,8 @@ async fn ask(connection: &mut Connection, question: AgentFrame) -> Result<Collec
 /// does itself, or another content, because it was restored from a snapshot or copied.
 async fn begins_new_stream(worker: &Worker, welcome: &Welcome) -> Result<bool, SessionError> {
     let outbox = &worker.uplink.outbox;
-    if welcome.new_stream || outbox.resume(welcome.high_water).await? == Resumed::Behind {
+    let marks = (welcome.high_water, welcome.last_hash.clone());
+    if welcome.new_stream || outbox.resume(marks.0, marks.1).await? == Resumed::Behind {
         outbox.begin_stream().await?;
         return Ok(true);
     }

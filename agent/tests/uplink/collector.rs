@@ -171,6 +171,7 @@ impl Collector {
             wall_ms: hello.wall_ms,
             heartbeat_s: 30,
             new_stream,
+            last_hash: Default::default(),
             host: 1,
         };
         line.write(CollectorFrame::Welcome(welcome)).await;

@@ -208,8 +208,16 @@ fn make(folder: &Path) -> Result<(), AuthorityError> {
     std::fs::create_dir_all(&new).map_err(|source| file(&new, source))?;
     write(&new.join(CERTIFICATE), certificate.pem().as_bytes(), 0o644)?;
     write(&new.join(KEY), key.serialize_pem().as_bytes(), 0o600)?;
+    sync_folder(&new)?;
     let _ = std::fs::remove_dir(folder);
-    std::fs::rename(&new, folder).map_err(|source| file(folder, source))
+    std::fs::rename(&new, folder).map_err(|source| file(folder, source))?;
+    folder.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes durable which names a folder holds: an authority that a power cut took would strand every PC.
+fn sync_folder(folder: &Path) -> Result<(), AuthorityError> {
+    let synced = std::fs::File::open(folder).and_then(|open| open.sync_all());
+    synced.map_err(|source| file(folder, source))
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {

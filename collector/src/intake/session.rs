@@ -223,7 +223,8 @@ impl<'a> Session<'a> {
         }
         let welcome = Welcome {
             version,
-            high_water: marks.map(|mark| mark.high_water),
+            high_water: marks.each_ref().map(|mark| mark.high_water),
+            last_hash: marks.map(|mark| mark.last_hash),
             credit_bytes: CREDIT_BYTES,
             wall_ms: now_ms(),
             heartbeat_s: HEARTBEAT_S,

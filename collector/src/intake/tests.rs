@@ -455,6 +455,27 @@ async fn an_agent_behind_the_collector_is_told_to_begin_anew() {
 }
 
 #[tokio::test]
+async fn an_agent_hears_the_hash_of_the_last_event_that_is_owned() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    let sent = batch(1, 5);
+    let events = wire::unpack_events(&sent).expect("events");
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(sent))
+        .await
+        .expect("sent");
+    answer(&mut line).await;
+    drop(line);
+    let (_, welcome) = front.greet(&pc, hello(9)).await;
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
+    let hash = wire::event_hash(&events[4]).to_vec();
+    assert_eq!((welcome.new_stream, &welcome.last_hash[1]), (false, &hash));
+    assert!(welcome.last_hash[0].is_empty());
+}
+
+#[tokio::test]
 async fn a_second_connection_of_an_agent_takes_over() {
     let front = Front::start().await;
     let pc = front.enrolled().await;

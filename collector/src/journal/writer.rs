@@ -11,7 +11,7 @@ use vong_proto::event::Lane;
 use super::admit::{Admission, admit};
 use super::ledger::NamedGap;
 use super::reader::{bytes_in_use, number, to_sql};
-use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, progress};
+use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, fault, progress};
 use crate::entry::Fact;
 
 const MIGRATIONS: [&str; 2] = [
@@ -172,7 +172,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Must come before the first table; without it a SQLite file never shrinks.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", fault::synchronous())?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)

@@ -233,6 +233,7 @@ impl From<Welcome> for pb::Welcome {
             heartbeat_s: welcome.heartbeat_s,
             new_stream: welcome.new_stream,
             host: welcome.host,
+            last_hash: welcome.last_hash.to_vec(),
         }
     }
 }
@@ -255,6 +256,8 @@ impl TryFrom<pb::Welcome> for Welcome {
             heartbeat_s: wire.heartbeat_s,
             new_stream: wire.new_stream,
             host: wire.host,
+            // A collector that does not say them leaves every hash unknown.
+            last_hash: wire.last_hash.try_into().unwrap_or_default(),
         })
     }
 }
