@@ -12,6 +12,8 @@ mod chaos;
 mod fault;
 #[path = "outage/power.rs"]
 mod power;
+#[path = "outage/snapshot.rs"]
+mod snapshot;
 
 use chaos::Chaos;
 use power::{Journal, Medium};
@@ -24,6 +26,11 @@ fn nothing_is_lost_and_nothing_twice_whatever_fails() -> anyhow::Result<()> {
     chaos.say(&account.to_string());
     account.must_be_clean()?;
     chaos.every_restored_range_is_named()
+}
+
+#[test]
+fn numbers_that_a_restored_pc_gives_again_are_other_events() -> anyhow::Result<()> {
+    snapshot::numbers_given_again()?.must_be_clean()
 }
 
 #[test]

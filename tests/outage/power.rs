@@ -78,10 +78,7 @@ pub(crate) fn cut_at_the_collector(journal: Journal) -> anyhow::Result<Account> 
     kill_process(engine, Signal::STOP)?;
     written.extend(write_some(&pc)?);
     let api = stack.sign_in()?;
-    poll::until_every(ASK_INTERVAL, "all to be acknowledged", PATIENCE, || {
-        let all = owned(&api, &pc)? >= written.len() as u64 && pc.waiting()? == 0;
-        Ok(all.then_some(()))
-    })?;
+    wait_until_owned(&api, &pc, written.len())?;
     cut_and_start(&mut stack, &power)?;
 
     reconnect(&mut pc, &stack)?;
@@ -107,9 +104,7 @@ pub(crate) fn cut_at_the_pc(medium: Medium) -> anyhow::Result<Account> {
     })?;
     pc.kill()?;
     pc.power.as_ref().context("its disk is forgetful")?.cut()?;
-    for one in &written {
-        fs::remove_file(path_of(one)?)?;
-    }
+    remove(&written)?;
     collector.signal(Signal::CONT);
 
     reconnect(&mut pc, &stack)?;
@@ -135,14 +130,14 @@ fn write_some(pc: &Pc) -> anyhow::Result<Vec<Written>> {
 }
 
 /// Starts the agent again, because it may have decided to wait for two minutes, and waits until it is connected.
-fn reconnect(pc: &mut Pc, stack: &Stack) -> anyhow::Result<()> {
+pub(crate) fn reconnect(pc: &mut Pc, stack: &Stack) -> anyhow::Result<()> {
     pc.stop()?;
     pc.start()?;
     pc.wait_until_watched(stack)
 }
 
 /// The account, once nothing is on its way any more.
-fn draw_up(stack: &Stack, pc: &mut Pc, written: &[Written]) -> anyhow::Result<Account> {
+pub(crate) fn draw_up(stack: &Stack, pc: &mut Pc, written: &[Written]) -> anyhow::Result<Account> {
     poll::until_every(ASK_INTERVAL, "nothing to wait in the spool", PATIENCE, || {
         Ok((pc.waiting()? == 0).then_some(()))
     })?;
@@ -155,6 +150,14 @@ fn draw_up(stack: &Stack, pc: &mut Pc, written: &[Written]) -> anyhow::Result<Ac
     let drawn_up = clean.or_else(|_| account())?;
     say(&drawn_up);
     Ok(drawn_up)
+}
+
+/// Waits until the collector owns what so many files made, and says so to the agent.
+pub(crate) fn wait_until_owned(api: &Api, pc: &Pc, files: usize) -> anyhow::Result<()> {
+    poll::until_every(ASK_INTERVAL, "all to be acknowledged", PATIENCE, || {
+        let all = owned(api, pc)? >= files as u64 && pc.waiting()? == 0;
+        Ok(all.then_some(()))
+    })
 }
 
 /// How many events of the lane for files the collector says it owns: each file makes at least one.
@@ -172,7 +175,7 @@ fn owned(api: &Api, pc: &Pc) -> anyhow::Result<u64> {
 }
 
 /// How many of the files stand in the spool with their content, as SQLite shows it to a stranger.
-fn spool_holds(pc: &Pc, written: &[Written]) -> anyhow::Result<usize> {
+pub(crate) fn spool_holds(pc: &Pc, written: &[Written]) -> anyhow::Result<usize> {
     let found = Command::new("python3")
         .args(["-c", COUNT_IN_SPOOL])
         .arg(pc.path("data/spool.db"))
@@ -198,6 +201,14 @@ wanted = [tuple(bytes.fromhex(part) for part in one.split(':')) for one in sys.a
 print(sum(any(path in event and digest in event for event in events) for path, digest in wanted))
 ";
 
+/// Removes the files: from now on only those who saw them know what was in them.
+pub(crate) fn remove(written: &[Written]) -> anyhow::Result<()> {
+    for one in written {
+        fs::remove_file(path_of(one)?)?;
+    }
+    Ok(())
+}
+
 fn path_of(one: &Written) -> anyhow::Result<PathBuf> {
     let bytes = hex::decode(&one.path_hex).context("the list is hexadecimal")?;
     Ok(Path::new(OsStr::from_bytes(&bytes)).to_owned())
@@ -206,5 +217,5 @@ fn path_of(one: &Written) -> anyhow::Result<PathBuf> {
 /// Tells the result to whoever reads the story.
 #[expect(clippy::print_stdout, reason = "the sum of the story is for a person")]
 fn say(account: &Account) {
-    println!("power cut: {account}");
+    println!("the sum: {account}");
 }
