@@ -9,6 +9,7 @@
 //! * `session`: one connection from its first frame to its last.
 //! * `batch`: unpacking a batch far enough to keep it.
 //! * `live`: the sessions that are alive.
+//! * `streams`: how many streams a host may begin.
 //! * `register`: what a session asks and tells the registry.
 //! * `limit`: how much an agent may send.
 
@@ -35,6 +36,7 @@ mod limit;
 mod live;
 mod register;
 mod session;
+mod streams;
 mod tls;
 
 pub use limit::EventRate;

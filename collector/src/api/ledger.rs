@@ -211,7 +211,7 @@ impl Missing {
 
     /// A number of all of them together.
     pub(super) fn total(&self, of: fn(&HostTotals) -> u64) -> u64 {
-        self.0.values().map(of).sum()
+        self.0.values().map(of).fold(0, u64::saturating_add)
     }
 
     /// How many events a host misses.

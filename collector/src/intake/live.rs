@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, mpsc};
-use vong_proto::event::AgentId;
+use tokio::time::Instant;
+use vong_proto::event::{AgentId, StreamId};
 
+use super::streams::NewStreams;
 use crate::entry::HostId;
 
 /// What a session can be told from outside. One waiting order is enough: they all end it.
@@ -29,6 +31,7 @@ pub(super) enum Order {
 pub(super) struct Live {
     state: Arc<Mutex<State>>,
     turns: Arc<[AsyncMutex<()>; TURNS]>,
+    new_streams: Arc<Mutex<NewStreams>>,
 }
 
 #[derive(Default)]
@@ -67,6 +70,7 @@ impl Default for Live {
         Self {
             state: Arc::default(),
             turns: Arc::new(std::array::from_fn(|_| AsyncMutex::default())),
+            new_streams: Arc::new(Mutex::new(NewStreams::new(Instant::now()))),
         }
     }
 }
@@ -101,6 +105,12 @@ impl Live {
         self.turns[turn as usize].lock().await
     }
 
+    /// Whether a host may begin a stream.
+    pub(super) fn begins(&self, host: HostId, stream: StreamId) -> bool {
+        let mut streams = self.new_streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.begins(host, stream, Instant::now())
+    }
+
     /// Notes that a host was heard.
     pub(super) fn heard(&self, host: HostId, now_ms: i64) {
         self.lock().seen.insert(host, now_ms);
@@ -121,20 +131,33 @@ impl Live {
     }
 }
 
+impl State {
+    /// Whether a place's session has not left and has not been replaced.
+    fn is_current(&self, place: &Place) -> bool {
+        let session = self.sessions.get(&place.agent);
+        session.is_some_and(|session| session.number == place.number)
+    }
+}
+
 impl Place {
-    /// Others are about to be told that the host is there.
-    pub(super) fn announce(&self) {
-        if let Some(presence) = self.live.lock().hosts.get_mut(&self.host) {
+    /// Others are about to be told that the host is there; false when the session has been replaced and must tell
+    /// nobody: its successor may have left already, and nobody would say that the host is gone.
+    pub(super) fn announce(&self) -> bool {
+        let mut state = self.live.lock();
+        if !state.is_current(self) {
+            return false;
+        }
+        if let Some(presence) = state.hosts.get_mut(&self.host) {
             presence.announced = true;
         }
+        true
     }
 
     /// Leaves the live sessions; true when others must be told that the host is gone. A session that has been
     /// replaced leaves nothing behind: its successor will tell.
     pub(super) fn leave(&self) -> bool {
         let mut state = self.live.lock();
-        let is_current = |session: &Session| session.number == self.number;
-        if !state.sessions.get(&self.agent).is_some_and(is_current) {
+        if !state.is_current(self) {
             return false;
         }
         state.sessions.remove(&self.agent);
@@ -169,7 +192,7 @@ mod tests {
     fn a_new_connection_takes_over_and_the_old_ones_end_does_not_remove_it() {
         let live = Live::default();
         let (first, mut orders) = live.enter(AGENT, HOST);
-        first.announce();
+        assert!(first.announce());
         let (second, _orders) = live.enter(AGENT, HOST);
         assert_eq!(orders.try_recv(), Ok(Order::TakenOver));
         assert!(!first.leave());
@@ -188,9 +211,20 @@ mod tests {
         let live = Live::default();
         let (first, _orders) = live.enter(AGENT, HOST);
         let (second, _orders) = live.enter(OTHER, HOST);
-        second.announce();
+        assert!(second.announce());
         assert!(!second.leave());
         assert!(first.leave());
+    }
+
+    #[test]
+    fn a_replaced_session_tells_nobody_that_the_host_is_there() {
+        let live = Live::default();
+        let (first, _orders) = live.enter(AGENT, HOST);
+        let (second, _orders) = live.enter(AGENT, HOST);
+        assert!(!first.announce());
+        assert!(!second.leave(), "nobody was told of either");
+        assert!(!first.announce());
+        assert!(!first.leave());
     }
 
     #[test]

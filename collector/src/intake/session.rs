@@ -204,17 +204,25 @@ impl<'a> Session<'a> {
         hello: &Hello,
         version: u32,
     ) -> Result<End, SessionError> {
-        if !self.welcome(hello, version).await? {
-            return Ok(End::NewStream);
+        if let Some(end) = self.welcome(hello, version).await? {
+            return Ok(end);
         }
-        self.note_connected(place, hello).await?;
+        if !self.note_connected(place, hello).await? {
+            return Ok(End::TakenOver);
+        }
         info!(host = %self.identity.host, agent = %self.identity.agent, "agent connected");
         self.serve(reader, orders).await
     }
 
-    /// Answers the hello; false when the agent must begin a new stream and come back.
-    async fn welcome(&mut self, hello: &Hello, version: u32) -> Result<bool, SessionError> {
+    /// Answers the hello; an end when the agent must come back, with a new stream or later.
+    async fn welcome(&mut self, hello: &Hello, version: u32) -> Result<Option<End>, SessionError> {
         let marks = self.shared.intake.journal.marks(hello.stream).await?;
+        let unknown = marks.iter().all(|mark| mark.high_water == 0);
+        if unknown && !self.shared.live.begins(self.identity.host, hello.stream) {
+            let message =
+                "this PC has begun too many streams within an hour; it may begin the next one later";
+            return Ok(Some(End::Refused(refusal(RefusalCode::Limit, message))));
+        }
         let new_stream = is_behind(hello, &marks);
         if new_stream {
             self.shared.intake.metrics.streams_forked.inc();
@@ -232,14 +240,17 @@ impl<'a> Session<'a> {
             host: u64::try_from(self.identity.host.0).unwrap_or_default(),
         };
         send(&mut self.writer, CollectorFrame::Welcome(welcome)).await?;
-        Ok(!new_stream)
+        Ok(new_stream.then_some(End::NewStream))
     }
 
-    async fn note_connected(&self, place: &Place, hello: &Hello) -> Result<(), SessionError> {
+    /// Notes that the host is there; false when another session of this agent has taken over meanwhile.
+    async fn note_connected(&self, place: &Place, hello: &Hello) -> Result<bool, SessionError> {
         let intake = &self.shared.intake;
         let _turn = self.shared.live.turn(self.identity.host).await;
         // Said first: when the registry fails, the journal may have heard of it already.
-        place.announce();
+        if !place.announce() {
+            return Ok(false);
+        }
         let connected = Connected {
             host: self.identity.host,
             agent: self.identity.agent,
@@ -249,14 +260,9 @@ impl<'a> Session<'a> {
             offset_ms: self.offset_ms,
         };
         intake.journal.append_fact(Fact::Connected(connected)).await?;
-        Ok(register::connected(
-            &intake.registry,
-            self.identity.host,
-            hello,
-            self.offset_ms,
-            now_ms(),
-        )
-        .await?)
+        let host = self.identity.host;
+        register::connected(&intake.registry, host, hello, self.offset_ms, now_ms()).await?;
+        Ok(true)
     }
 
     /// Serves frames, orders and changes of the register until something ends the session.

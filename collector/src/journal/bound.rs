@@ -1,6 +1,6 @@
 //! How much the ledger may remember of one host: entries are erased in time, but gaps, marks and what was set aside
 //! stay, and an agent could fill the journal with them. Beyond the limits the oldest details are forgotten, and
-//! only their sums stay: "so many missing" remains exact.
+//! only their sums stay: "so many missing" remains exact, up to [`SUM_MAX`].
 
 use rusqlite::{Connection, Transaction, params};
 use vong_proto::event::StreamId;
@@ -17,6 +17,10 @@ const SET_ASIDE_MAX: i64 = 1_000;
 
 /// Streams of one host: each re-installation and each restored snapshot begins one.
 pub(super) const STREAMS_MAX: i64 = 64;
+
+/// No sum of a host grows beyond this; it stays there. Real ones never come near it, but an agent may claim any
+/// number: beyond 2^63 SQLite fails over the sums of every host. Whoever shows them as JSON keeps them exact.
+pub(super) const SUM_MAX: i64 = 1 << 53;
 
 /// So many are forgotten at once, so that not every further one has to look.
 const STEP: i64 = 100;
@@ -105,10 +109,11 @@ fn remember(
     set_aside: i64,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO forgotten (host, missing, opaque, set_aside) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (host) DO UPDATE SET missing = missing + excluded.missing,
-             opaque = opaque + excluded.opaque, set_aside = set_aside + excluded.set_aside",
-        params![host.0, missing, opaque, set_aside],
+        "INSERT INTO forgotten (host, missing, opaque, set_aside)
+         VALUES (?1, min(?2, ?5), min(?3, ?5), min(?4, ?5))
+         ON CONFLICT (host) DO UPDATE SET missing = min(missing + excluded.missing, ?5),
+             opaque = min(opaque + excluded.opaque, ?5), set_aside = min(set_aside + excluded.set_aside, ?5)",
+        params![host.0, missing, opaque, set_aside, SUM_MAX],
     )?;
     Ok(())
 }
@@ -121,9 +126,10 @@ fn count(transaction: &Transaction<'_>, statement: &str, host: HostId) -> rusqli
 
 /// What is known of a host in numbers only.
 pub(super) fn forgotten(connection: &Connection, host: HostId) -> rusqlite::Result<HostTotals> {
-    let mut statement =
-        connection.prepare_cached("SELECT missing, opaque, set_aside FROM forgotten WHERE host = ?1")?;
-    let mut rows = statement.query([host.0])?;
+    let mut statement = connection.prepare_cached(
+        "SELECT min(missing, ?2), min(opaque, ?2), min(set_aside, ?2) FROM forgotten WHERE host = ?1",
+    )?;
+    let mut rows = statement.query([host.0, SUM_MAX])?;
     let mut totals = HostTotals {
         host,
         missing: 0,
@@ -136,4 +142,50 @@ pub(super) fn forgotten(connection: &Connection, host: HostId) -> rusqlite::Resu
         totals.set_aside = number(row, 2)?;
     }
     Ok(totals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger;
+    use super::*;
+
+    const HOST: HostId = HostId(7);
+
+    fn a_ledger() -> Connection {
+        let connection = Connection::open_in_memory().expect("a database");
+        for migration in [
+            include_str!("migrations/0001.sql"),
+            include_str!("migrations/0002.sql"),
+        ] {
+            connection.execute_batch(migration).expect("migrated");
+        }
+        connection
+    }
+
+    fn missing_of_all(connection: &Connection) -> Vec<(HostId, u64)> {
+        let totals = ledger::totals(connection).expect("totals");
+        totals.iter().map(|of| (of.host, of.missing)).collect()
+    }
+
+    #[test]
+    fn whatever_one_agent_claims_the_sums_of_all_hosts_can_be_read() {
+        let mut connection = a_ledger();
+        let transaction = connection.transaction().expect("begun");
+        for _ in 0..3 {
+            remember(&transaction, HOST, 1 << 62, 0, 0).expect("remembered");
+        }
+        remember(&transaction, HostId(8), 5, 0, 0).expect("remembered");
+        transaction.commit().expect("committed");
+        assert_eq!(missing_of_all(&connection), [(HOST, 1 << 53), (HostId(8), 5)]);
+        assert_eq!(forgotten(&connection, HOST).expect("read").missing, 1 << 53);
+    }
+
+    #[test]
+    fn a_sum_that_has_overflown_already_can_be_read_again() {
+        let connection = a_ledger();
+        let overflown = "INSERT INTO forgotten (host, missing) VALUES (7, 9223372036854775807 + 1)";
+        connection.execute_batch(overflown).expect("written");
+        assert_eq!(missing_of_all(&connection), [(HOST, 1 << 53)]);
+        assert_eq!(forgotten(&connection, HOST).expect("read").missing, 1 << 53);
+    }
 }

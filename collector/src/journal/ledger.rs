@@ -155,14 +155,14 @@ fn gaps(connection: &Connection, stream: StreamId, lane: Lane) -> Result<Vec<Nam
 
 pub(super) fn totals(connection: &Connection) -> Result<Vec<HostTotals>, JournalError> {
     let mut statement = connection.prepare_cached(
-        "SELECT host, sum(missing), sum(opaque), sum(aside) FROM (
+        "SELECT host, min(sum(missing), ?1), min(sum(opaque), ?1), min(sum(aside), ?1) FROM (
              SELECT host, last + 1 - first AS missing, 0 AS opaque, 0 AS aside FROM gaps
              UNION ALL SELECT host, 0, opaque, 0 FROM marks WHERE opaque > 0
              UNION ALL SELECT host, 0, 0, 1 FROM set_aside
-             UNION ALL SELECT host, missing, opaque, set_aside FROM forgotten
+             UNION ALL SELECT host, min(missing, ?1), min(opaque, ?1), min(set_aside, ?1) FROM forgotten
          ) GROUP BY host ORDER BY host",
     )?;
-    let totals = statement.query_map([], |row| {
+    let totals = statement.query_map([bound::SUM_MAX], |row| {
         Ok(HostTotals {
             host: HostId(row.get(0)?),
             missing: number(row, 1)?,
