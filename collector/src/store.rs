@@ -23,6 +23,7 @@ pub use row::{EventRow, RawBytes, SampleRow};
 mod batch;
 mod migrate;
 mod part;
+mod patience;
 mod query;
 mod row;
 mod tempo;

@@ -12,8 +12,7 @@ use tracing::{debug, info, warn};
 use vong_proto::event::StreamId;
 use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
 use vong_proto::session::{
-    Ack, AgentFrame, Batch, CollectorFrame, GoAway, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
-    Welcome,
+    Ack, AgentFrame, Batch, CollectorFrame, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode, Welcome,
 };
 
 use super::batch::{self, Unpacked};
@@ -21,12 +20,13 @@ use super::door::Stranger;
 use super::limit::{self, Bucket};
 use super::live::{Order, Place};
 use super::{PATIENCE, Shared, register};
-use crate::clock::{jitter_ms, now_ms};
-use crate::entry::{Connected, Departure, Fact};
+use crate::clock::now_ms;
+use crate::entry::{Connected, Fact};
 use crate::fleet::{Identity, refusal};
 use crate::stop;
 
 mod error;
+mod goodbye;
 mod hello;
 
 pub(super) use error::SessionError;
@@ -40,12 +40,6 @@ const CREDIT_BYTES: u32 = 2_000_000;
 
 /// A frame must be taken off our hands within this time: an agent that never reads ends its own session.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// When the journal cannot keep anything, agents come back after about this long.
-const UNAVAILABLE_RETRY_MS: u32 = 15_000;
-
-/// On a restart all agents come back within this time, not all at once.
-const RESTART_SPREAD_MS: u32 = 10_000;
 
 type Reader = ReadHalf<TlsStream<TcpStream>>;
 type Writer = WriteHalf<TlsStream<TcpStream>>;
@@ -280,12 +274,16 @@ impl<'a> Session<'a> {
         let mut heard = Instant::now();
         // A fixed moment: what wakes the session in between must not put the heartbeat off.
         let mut beat_due = heard + silence;
+        // An agent that is slowed is not read, but everything else is heard: it may just be losing its rights.
+        let mut not_before = heard;
         loop {
             // Reading a frame must not be cut off in its middle, so the future lives until it is done.
             let mut reading = std::pin::pin!(frame::read_agent_frame(&mut reader, FRAME_BYTES_MAX));
             let frame = loop {
+                let slowed = Instant::now() < not_before;
                 tokio::select! {
-                    frame = &mut reading => break frame,
+                    frame = &mut reading, if !slowed => break frame,
+                    () = tokio::time::sleep_until(not_before), if slowed => {}
                     () = tokio::time::sleep_until(beat_due) => {
                         self.check_silence(heard, silence).await?;
                         beat_due = Instant::now() + silence;
@@ -303,7 +301,7 @@ impl<'a> Session<'a> {
                 Ok(frame) => {
                     let cost = limit::cost(&frame);
                     self.take(frame).await?;
-                    self.slow_down(cost).await;
+                    not_before = Instant::now() + self.slowed_for(cost);
                 }
                 Err(FrameError::Closed) => return Ok(End::Closed),
                 Err(error) => return Err(error.into()),
@@ -380,15 +378,15 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Lets an agent wait that sends more than it may; its frames lie in its connection meanwhile.
-    async fn slow_down(&mut self, cost: u64) {
+    /// How long an agent must wait that sends more than it may; its frames lie in its connection meanwhile.
+    fn slowed_for(&mut self, cost: u64) -> Duration {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let waiting = self.bucket.take(cost, now_ms);
         if !waiting.is_zero() {
             self.shared.intake.metrics.sessions_slowed.inc();
             debug!(host = %self.identity.host, ?waiting, "slowed: too much at once");
-            tokio::time::sleep(waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))).await;
         }
+        waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))
     }
 
     async fn answer_heartbeat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
@@ -431,57 +429,5 @@ impl<'a> Session<'a> {
             register::command_sent(&intake.registry, &id, now_ms()).await?;
         }
         Ok(None)
-    }
-
-    /// Says goodbye and notes that the host is gone, unless an agent of it is still or already here.
-    async fn finish(mut self, place: &Place, ended: Result<End, SessionError>) -> Result<(), SessionError> {
-        let reason = match &ended {
-            Ok(End::Closed) => Departure::Closed,
-            Ok(End::NewStream) => Departure::NewStream,
-            Ok(End::Stopping) => Departure::CollectorStopping,
-            Ok(End::Refused(_)) => Departure::Refused,
-            Err(SessionError::Silent) => Departure::Dead,
-            Ok(End::TakenOver) | Err(_) => Departure::Broken,
-        };
-        self.say_goodbye(&ended).await;
-        info!(host = %self.identity.host, reason = reason.code(), "agent disconnected");
-        let host = self.identity.host;
-        let _turn = self.shared.live.turn(host).await;
-        if place.leave() {
-            let fact = Fact::Disconnected { host, reason };
-            self.shared.intake.journal.append_fact(fact).await?;
-            register::disconnected(&self.shared.intake.registry, host, now_ms()).await?;
-        }
-        ended.map(|_| ())
-    }
-
-    async fn say_goodbye(&mut self, ended: &Result<End, SessionError>) {
-        let go_away = |retry_after_ms, reason: &str| {
-            CollectorFrame::GoAway(GoAway {
-                retry_after_ms,
-                reason: reason.to_owned(),
-            })
-        };
-        let last = match ended {
-            Ok(End::Stopping) => go_away(jitter_ms(RESTART_SPREAD_MS), "restart"),
-            Ok(End::TakenOver) => go_away(0, "taken_over"),
-            Ok(End::Refused(no)) => CollectorFrame::Refusal(no.clone()),
-            Err(SessionError::Journal(_) | SessionError::Registry(_)) => go_away(
-                UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),
-                "unavailable",
-            ),
-            Err(SessionError::Frame(FrameError::Malformed(malformed))) => {
-                CollectorFrame::Refusal(refusal(RefusalCode::Protocol, &malformed.to_string()))
-            }
-            Err(SessionError::Frame(FrameError::TooLong { announced, max })) => {
-                let message =
-                    format!("a frame of {announced} bytes was announced, at most {max} are allowed");
-                CollectorFrame::Refusal(refusal(RefusalCode::Limit, &message))
-            }
-            Ok(End::Closed | End::NewStream) | Err(_) => return,
-        };
-        if let Err(error) = send(&mut self.writer, last).await {
-            debug!(%error, "cannot say goodbye");
-        }
     }
 }

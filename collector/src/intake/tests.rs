@@ -35,6 +35,10 @@ struct Front {
 
 impl Front {
     async fn start() -> Front {
+        Self::start_with(EventRate::default()).await
+    }
+
+    async fn start_with(event_rate: EventRate) -> Front {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         let registry = Registry::open(&format!(
@@ -60,7 +64,7 @@ impl Front {
             registry: registry.clone(),
             journal: journal.clone(),
             metrics: Arc::default(),
-            event_rate: EventRate::default(),
+            event_rate,
             revision: revised,
             stop: stopped,
         };
@@ -392,6 +396,29 @@ async fn revocation_ends_a_live_session_and_bars_the_next() {
     assert_eq!(refusal_of(answer(&mut line).await).code, RefusalCode::Revoked);
     let (_, again) = front.greet(&pc, hello(1)).await;
     assert_eq!(refusal_of(again).code, RefusalCode::Revoked);
+}
+
+#[tokio::test]
+async fn revocation_ends_a_session_that_is_slowed() {
+    let front = Front::start_with(EventRate {
+        per_s: 0.001,
+        burst: 1.0,
+    })
+    .await;
+    let pc = front.enrolled().await;
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5)))
+        .await
+        .expect("sent");
+    assert!(matches!(answer(&mut line).await, CollectorFrame::Ack(_)));
+    let mut tx = front.registry.begin().await.expect("begun");
+    agent::revoke(&mut tx, pc.agent(), now_ms())
+        .await
+        .expect("revoked");
+    tx.commit().await.expect("committed");
+    front.revision.send(1).expect("heard");
+    let refused = tokio::time::timeout(PATIENCE, answer(&mut line)).await;
+    assert_eq!(refusal_of(refused.expect("at once")).code, RefusalCode::Revoked);
 }
 
 #[tokio::test]

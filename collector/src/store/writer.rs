@@ -19,6 +19,7 @@ use vong_proto::event::{Lane, StreamId};
 
 use super::batch::together;
 use super::part::Part;
+use super::patience::Patience;
 use super::row::{EventRow, Rows, SampleRow};
 use super::tempo::Tempo;
 use super::{Store, StoreError};
@@ -42,22 +43,17 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
 /// data, type mismatch, value out of range, too large, unknown enum element, violated constraint.
 const FAULTS_OF_ROWS: [u32; 15] = [6, 26, 27, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469, 691];
 
-/// ClickHouse's error codes that say that the rows are too many or too large for it, now or for ever: too many rows
-/// or bytes, no memory. The insert is one block, so that nothing of it is stored.
-const FAULTS_OF_SIZE: [u32; 5] = [158, 173, 241, 307, 396];
+/// ClickHouse's error codes that say that the rows are too many or too large for it. The insert is one block, so that
+/// nothing of it is stored.
+const FAULTS_OF_SIZE: [u32; 2] = [158, 396];
+/// …and those that say that it has no memory for them now, or for so many bytes.
+const SHORTAGES: [u32; 3] = [173, 241, 307];
 /// What proxies and servers say in the place of a code.
 const TOO_LARGE_WORDS: [&str; 3] = [
     "413 Payload Too Large",
     "413 Request Entity Too Large",
     "413 Content Too Large",
 ];
-/// So often rows are refused for their size before they go on in parts: memory may be free again in seconds.
-const SIZE_ATTEMPTS: u32 = 3;
-/// So often one row is, before it is set aside: minutes of want of memory must not cost events.
-const LONE_ATTEMPTS: u32 = 30;
-/// An attempt of which nobody knows how it ended may be stored this much later: longer than any patience here or
-/// there. Until then nothing is split.
-const UNKNOWN_FOR: Duration = Duration::from_secs(180);
 
 /// Why an insert was not accepted.
 enum Fault {
@@ -65,8 +61,8 @@ enum Fault {
     Repeat(Error),
     /// These rows will never be accepted.
     Refused(String),
-    /// These rows are too much, at least now.
-    TooMuch(String),
+    /// These rows are too much; or memory is short, which passes.
+    TooMuch { reason: String, passes: bool },
 }
 
 /// What became of rows.
@@ -105,11 +101,13 @@ impl Store {
             metrics,
             stop,
             passed,
+            patience: Patience::default(),
         };
+        writer.doubt_the_last_life().await?;
         let (mut tempo, mut last_end) = (Tempo::default(), Instant::now());
         while !*writer.stop.borrow() {
             let started = Instant::now();
-            let entries = writer.next_entries().await?;
+            let (entries, more) = writer.next_entries().await?;
             let Some(last) = entries.last() else {
                 writer.metrics.health.well(Stage::Store);
                 writer.wait_for_entries().await;
@@ -122,7 +120,9 @@ impl Store {
             let end = Instant::now();
             let rest = tempo.rest(rows.count(), end - last_end, end - started);
             last_end = end;
-            writer.rest_until(end + rest).await;
+            if !more {
+                writer.rest_until(end + rest).await;
+            }
         }
         Ok(())
     }
@@ -135,11 +135,33 @@ struct Writer {
     stop: watch::Receiver<bool>,
     /// Everything up to this journal position is stored.
     passed: u64,
+    /// What every insert begins with.
+    patience: Patience,
 }
 
 impl Writer {
-    /// The entries of the next insert: those of the recorded plan, or a new one's.
-    async fn next_entries(&self) -> Result<Vec<Entry>, StoreError> {
+    /// An insert that was under way when the collector ended may have had an attempt of which nobody knows how it
+    /// ended.
+    async fn doubt_the_last_life(&mut self) -> Result<(), StoreError> {
+        let plan = self.journal.planned_insert().await.map_err(StoreError::Journal)?;
+        if plan.is_some_and(|plan| plan.through > self.passed) {
+            self.patience.note_unknown(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The entries of the next insert, and whether more were there than it takes: then a rest would only let the
+    /// backlog grow.
+    async fn next_entries(&self) -> Result<(Vec<Entry>, bool), StoreError> {
+        // Looked at first: what comes while the entries are read is no backlog.
+        let durable = *self.journal.durable_position().borrow();
+        let entries = self.planned_or_new_entries().await?;
+        let more = entries.last().is_some_and(|last| last.pos < durable);
+        Ok((entries, more))
+    }
+
+    /// Those of the recorded plan, or a new one's.
+    async fn planned_or_new_entries(&self) -> Result<Vec<Entry>, StoreError> {
         let plan = self.journal.planned_insert().await.map_err(StoreError::Journal)?;
         if let Some(plan) = plan.filter(|plan| plan.through > self.passed) {
             return self.planned_entries(&plan).await;
@@ -248,8 +270,7 @@ impl Writer {
     /// Sends the same rows with the same token until they are accepted, or definitely refused.
     async fn store_part<R: TableRow>(&mut self, rows: &[R], token: &str) -> Result<Outcome, Stopped> {
         let mut pause = FIRST_PAUSE;
-        let mut unknown_until = None;
-        let mut too_much = 0;
+        let mut patience = self.patience.clone();
         loop {
             match insert(&self.store, rows, token).await {
                 Ok(()) => {
@@ -257,8 +278,7 @@ impl Writer {
                     return Ok(Outcome::Stored);
                 }
                 Err(Fault::Refused(reason)) => return Ok(refused::<R>(rows.len(), reason)),
-                Err(Fault::TooMuch(reason)) => {
-                    too_much += 1;
+                Err(Fault::TooMuch { reason, passes }) => {
                     warn!(
                         table = R::TABLE,
                         rows = rows.len(),
@@ -266,8 +286,7 @@ impl Writer {
                         "rows are too much for the store"
                     );
                     self.failed(&Error::BadResponse(reason.clone()));
-                    let settled = unknown_until.is_none_or(|moment| Instant::now() >= moment);
-                    if settled && too_much >= attempts(rows.len()) {
+                    if patience.is_over(rows.len(), passes, Instant::now()) {
                         match self.store.holds(&rows[0]).await {
                             Ok(true) => return Ok(Outcome::Stored),
                             Ok(false) => return Ok(refused::<R>(rows.len(), reason)),
@@ -276,7 +295,7 @@ impl Writer {
                     }
                 }
                 Err(Fault::Repeat(error)) => {
-                    unknown_until = Some(Instant::now() + UNKNOWN_FOR);
+                    patience.note_unknown(Instant::now());
                     warn!(table = R::TABLE, %error, pause_ms = pause.as_millis(), "an insert failed, sending it again");
                     self.failed(&error);
                 }
@@ -309,11 +328,6 @@ impl Writer {
             _ = self.stop.wait_for(|stop| *stop) => {}
         }
     }
-}
-
-/// How often rows must be refused for their size before that is believed.
-fn attempts(rows: usize) -> u32 {
-    if rows > 1 { SIZE_ATTEMPTS } else { LONE_ATTEMPTS }
 }
 
 fn refused<R: TableRow>(rows: usize, reason: String) -> Outcome {
@@ -357,13 +371,16 @@ async fn insert<R: TableRow>(store: &Store, rows: &[R], token: &str) -> Result<(
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
+        let too_much = |reason: &String, passes| Self::TooMuch {
+            reason: reason.clone(),
+            passes,
+        };
         match &error {
             Error::BadResponse(reason) => match code(reason) {
                 Some(code) if FAULTS_OF_ROWS.contains(&code) => Self::Refused(reason.clone()),
-                Some(code) if FAULTS_OF_SIZE.contains(&code) => Self::TooMuch(reason.clone()),
-                None if TOO_LARGE_WORDS.iter().any(|words| reason.contains(words)) => {
-                    Self::TooMuch(reason.clone())
-                }
+                Some(code) if FAULTS_OF_SIZE.contains(&code) => too_much(reason, false),
+                Some(code) if SHORTAGES.contains(&code) => too_much(reason, true),
+                None if TOO_LARGE_WORDS.iter().any(|words| reason.contains(words)) => too_much(reason, false),
                 _ => Self::Repeat(error),
             },
             _ => Self::Repeat(error),
@@ -406,6 +423,39 @@ fn set_aside(pos: u64, host: i64, stream: [u8; 16], lane: u8, seq: u64, reason: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::Fact;
+    use crate::store::StoreAddress;
+
+    #[tokio::test]
+    async fn an_insert_knows_whether_it_leaves_a_backlog_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::open(&folder.path().join("journal.db"), 1 << 30).expect("a journal");
+        let appends = (0..=MAX_ENTRIES).map(|_| {
+            let journal = journal.clone();
+            tokio::spawn(async move { journal.append_fact(Fact::Tick).await })
+        });
+        for append in appends.collect::<Vec<_>>() {
+            append.await.expect("no panic").expect("kept");
+        }
+        let nowhere = StoreAddress {
+            url: "http://127.0.0.1:1".to_owned(),
+            user: String::new(),
+            password: crate::engine::secret::Secret::new("none"),
+        };
+        let mut writer = Writer {
+            store: Store::new(&nowhere),
+            journal,
+            metrics: Arc::default(),
+            stop: watch::channel(false).1,
+            passed: 0,
+            patience: Patience::default(),
+        };
+        let (entries, more) = writer.next_entries().await.expect("read");
+        assert_eq!((entries.len(), more), (MAX_ENTRIES, true));
+        writer.passed = entries[MAX_ENTRIES - 1].pos;
+        let (entries, more) = writer.next_entries().await.expect("read");
+        assert_eq!((entries.len(), more), (1, false));
+    }
 
     #[test]
     fn only_faults_of_the_rows_are_refusals() {
@@ -414,12 +464,20 @@ mod tests {
             fault("Code: 27. DB::Exception: Cannot parse input"),
             Fault::Refused(_)
         ));
+        for shortage in ["Code: 173. DB::", "Code: 241. DB::", "Code: 307. DB::"] {
+            assert!(
+                matches!(fault(shortage), Fault::TooMuch { passes: true, .. }),
+                "{shortage}"
+            );
+        }
         for size in [
-            "Code: 241. DB::Exception: Memory limit",
             "Code: 396. DB::Exception: Too many rows or bytes",
             "<html><head><title>413 Request Entity Too Large</title></head></html>",
         ] {
-            assert!(matches!(fault(size), Fault::TooMuch(_)), "{size}");
+            assert!(
+                matches!(fault(size), Fault::TooMuch { passes: false, .. }),
+                "{size}"
+            );
         }
         for state in [
             "Code: 236. DB::Exception: Aborted",
