@@ -19,6 +19,8 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     setupFiles: ['./src/test-setup.ts'],
+    // It bounds a failure, not a success: pages wait for what they expect, and machines are busy.
+    testTimeout: 60_000,
     // Tests must not depend on where they run: the dashboard shows Vietnamese time everywhere.
     env: { TZ: 'America/New_York' },
   },

@@ -1,6 +1,9 @@
 /** Gives happy-dom what Mantine asks of a browser, and starts every test from a clean page. */
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach, vi } from 'vitest';
+
+// It bounds a failure, not a success: on a busy machine a page takes its time.
+configure({ asyncUtilTimeout: 20_000 });
 
 afterEach(() => {
   cleanup();
