@@ -24,6 +24,9 @@ use crate::stack::{Stack, WATCH};
 /// A full-size spool has room here, with its log and its ballast.
 const SMALL_DISK_MIB: u32 = 64;
 
+/// What `vong-agent enrol` answers when somebody has to approve the PC first.
+const EXIT_PENDING: i32 = 3;
+
 /// What lies under a PC's data folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
@@ -116,7 +119,7 @@ impl Pc {
         let mut command = self.command("enrol")?;
         let said = command.env("VONG_AGENT_TOKEN", token).output()?;
         ensure!(
-            said.status.success(),
+            matches!(said.status.code(), Some(0 | EXIT_PENDING)),
             "enrol: {}",
             String::from_utf8_lossy(&said.stderr)
         );

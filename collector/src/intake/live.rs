@@ -38,6 +38,8 @@ pub(super) struct Live {
 struct State {
     sessions: HashMap<AgentId, Session>,
     hosts: HashMap<HostId, Presence>,
+    /// For each agent with a living session, replaced ones included.
+    pens: HashMap<AgentId, Arc<AsyncMutex<u64>>>,
     last_number: u64,
     /// When each host was last heard, as far as the registry does not know it yet.
     seen: HashMap<HostId, i64>,
@@ -57,8 +59,35 @@ struct Presence {
     announced: bool,
 }
 
+/// The right to write what an agent sends into the journal: one session of the agent has it.
+///
+/// A replaced session may still find batches in its connection. Were they written after its successor has read
+/// where the lanes stand, and was the PC set back to a snapshot in between, then they would take the numbers that
+/// the PC gives to other events now, and those would be dropped as duplicates.
+#[derive(Clone)]
+pub(super) struct Pen {
+    owner: Arc<AsyncMutex<u64>>,
+    number: u64,
+}
+
+impl Pen {
+    /// Takes the pen, once what its holder is writing is written; false when a later session has it already.
+    pub(super) async fn take(&self) -> bool {
+        let mut owner = self.owner.lock().await;
+        *owner = self.number.max(*owner);
+        *owner == self.number
+    }
+
+    /// The right to write as long as the answer lives; none when another session has taken the pen.
+    pub(super) async fn write(&self) -> Option<AsyncMutexGuard<'_, u64>> {
+        let owner = self.owner.lock().await;
+        (*owner == self.number).then_some(owner)
+    }
+}
+
 /// A place among the live sessions, left on drop.
 pub(super) struct Place {
+    pen: Pen,
     live: Live,
     agent: AgentId,
     host: HostId,
@@ -87,8 +116,10 @@ impl Live {
             Some(before) => _ = before.orders.try_send(Order::TakenOver),
             None => state.hosts.entry(host).or_default().sessions += 1,
         }
+        let owner = Arc::clone(state.pens.entry(agent).or_default());
         (
             Place {
+                pen: Pen { owner, number },
                 live: self.clone(),
                 agent,
                 host,
@@ -140,6 +171,11 @@ impl State {
 }
 
 impl Place {
+    /// The agent's pen, not yet taken.
+    pub(super) fn pen(&self) -> Pen {
+        self.pen.clone()
+    }
+
     /// Others are about to be told that the host is there; false when the session has been replaced and must tell
     /// nobody: its successor may have left already, and nobody would say that the host is gone.
     pub(super) fn announce(&self) -> bool {
@@ -177,11 +213,18 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.leave();
+        let mut state = self.live.lock();
+        // One is the map's and one is this place's: no other session of the agent is alive.
+        if Arc::strong_count(&self.pen.owner) <= 2 {
+            state.pens.remove(&self.agent);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     const AGENT: AgentId = AgentId([1; 16]);
@@ -204,6 +247,30 @@ mod tests {
         );
         assert_eq!(live.count(), 0);
         assert!(!second.leave(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn who_takes_over_waits_for_what_is_being_written_and_is_the_last_to_write() {
+        let live = Live::default();
+        let (old, _orders) = live.enter(AGENT, HOST);
+        let (old, old_place) = (old.pen(), old);
+        assert!(old.take().await);
+        let writing = old.write().await.expect("its own");
+        let (new_place, _orders) = live.enter(AGENT, HOST);
+        let new = new_place.pen();
+        assert!(
+            new.take().now_or_never().is_none(),
+            "the old session is still writing"
+        );
+        drop(writing);
+        assert!(new.take().await);
+        assert!(old.write().await.is_none() && !old.take().await);
+        assert!(new.write().await.is_some());
+        drop((new_place, new));
+        assert!(!live.lock().pens.is_empty(), "the old session might still write");
+        drop(old);
+        drop(old_place);
+        assert!(live.lock().pens.is_empty());
     }
 
     #[test]

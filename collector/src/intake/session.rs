@@ -18,7 +18,7 @@ use vong_proto::session::{
 use super::batch::{self, Unpacked};
 use super::door::Stranger;
 use super::limit::{self, Bucket};
-use super::live::{Order, Place};
+use super::live::{Order, Pen, Place};
 use super::{PATIENCE, Shared, register};
 use crate::clock::now_ms;
 use crate::entry::{Connected, Fact};
@@ -159,6 +159,7 @@ struct Session<'a> {
     writer: Writer,
     identity: Identity,
     stream: StreamId,
+    pen: Pen,
     offset_ms: i64,
     bucket: Bucket,
     started: Instant,
@@ -179,6 +180,7 @@ impl<'a> Session<'a> {
             shared,
             writer,
             stream: hello.stream,
+            pen: place.pen(),
             offset_ms: now_ms() - hello.wall_ms,
             bucket: Bucket::new(shared.intake.event_rate, 0),
             started: Instant::now(),
@@ -198,6 +200,9 @@ impl<'a> Session<'a> {
         hello: &Hello,
         version: u32,
     ) -> Result<End, SessionError> {
+        if !self.pen.take().await {
+            return Ok(End::TakenOver);
+        }
         if let Some(end) = self.welcome(hello, version).await? {
             return Ok(end);
         }
@@ -348,7 +353,12 @@ impl<'a> Session<'a> {
             batch::unpack(&self.identity, self.stream, self.offset_ms, batch).map_err(FrameError::from)?;
         let Unpacked { incoming, results } = unpacked;
         let opaque = incoming.opaque.len() as u64;
+        // Without the pen this session has been told to end; its successor is sent whatever is not kept.
+        let Some(writing) = self.pen.write().await else {
+            return Ok(());
+        };
         let kept = self.shared.intake.journal.append(incoming).await?;
+        drop(writing);
         let metrics = &self.shared.intake.metrics;
         metrics.events_received.inc_by(kept.fresh);
         metrics.events_duplicate.inc_by(kept.duplicates);
