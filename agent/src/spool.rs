@@ -8,7 +8,7 @@
 //! * `room`: what must go when the spool is full.
 //! * `tempo`: when to commit.
 //! * `keeper`: the spool at work, without its thread.
-//! * `file`, `ballast`, `quarantine`: the rim.
+//! * `file`, `ballast`, `quarantine`: the rim; `fault`: what can be wrong with it.
 //! * `look`: how it looks from outside.
 
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ use crate::outbox::{OutboxDesk, Request};
 use crate::report::Report;
 
 mod ballast;
+#[cfg(any(test, fuzzing))]
+pub mod examine;
+mod fault;
 mod file;
 mod keeper;
 mod lane;
@@ -31,7 +34,7 @@ mod quarantine;
 mod room;
 mod tempo;
 
-pub use file::SpoolError;
+pub use fault::SpoolError;
 pub use look::{Contents, Unseen, look};
 pub use room::LIMIT_BYTES_MIN;
 

@@ -31,6 +31,8 @@ use secret::Secret;
 pub use ffi::LoadError;
 
 mod config;
+#[cfg(any(test, fuzzing))]
+pub mod examine;
 mod execute;
 mod ffi;
 mod frames;

@@ -132,6 +132,7 @@ impl Shared {
         let (shared, acceptor) = (Arc::clone(self), acceptor.clone());
         tokio::spawn(async move {
             if let Err(error) = shared.converse(stream, peer, &acceptor, stranger).await {
+                shared.intake.metrics.sessions_broken.inc();
                 debug!(%peer, %error, "connection ended");
             }
             drop(permit);

@@ -27,11 +27,13 @@ mod bound;
 mod codec;
 mod fault;
 mod ledger;
+mod owner;
 mod progress;
 mod reader;
 mod writer;
 
 pub use ledger::{HostLedger, HostTotals, LaneLedger, NamedGap, StreamLedger};
+pub use owner::Owner;
 
 /// So many appends may wait for the writer thread. A full queue makes sessions wait, which stops their
 /// acknowledgements, which stops their agents: nothing is dropped.
@@ -73,6 +75,12 @@ pub enum JournalError {
         bytes: u64,
         /// The limit.
         limit: u64,
+    },
+    /// The stream was first brought by another agent.
+    #[error("the stream belongs to another agent, of host {owner}")]
+    Foreign {
+        /// Whose it is.
+        owner: HostId,
     },
     /// SQLite refuses, as with a full or failing disk.
     #[error("the journal cannot be written or read: {0}")]
@@ -382,6 +390,14 @@ impl Journal {
     /// When the file cannot be read.
     pub async fn marks(&self, stream: StreamId) -> Result<[Mark; 4], JournalError> {
         self.look(move |c| reader::marks(c, stream)).await
+    }
+
+    /// Whose a stream is; nobody's before its first batch.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn owner(&self, stream: StreamId) -> Result<Option<Owner>, JournalError> {
+        self.look(move |c| owner::of(c, stream)).await
     }
 
     /// What is known to be missing of one host.

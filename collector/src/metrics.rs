@@ -42,10 +42,14 @@ pub struct Metrics {
     pub enrolments: Counter,
     /// Conversations ended by a refusal.
     pub sessions_refused: Counter,
+    /// Conversations that broke off, or in which the peer fell silent.
+    pub sessions_broken: Counter,
     /// Times an agent was made to wait because it sent too many events.
     pub sessions_slowed: Counter,
     /// Agents told to begin a new stream because they were behind the collector.
     pub streams_forked: Counter,
+    /// Agents that brought the stream of another PC: copied disks, or lies.
+    pub streams_claimed: Counter,
     /// Numbers that came with two contents: cloned agents.
     pub stream_conflicts: Counter,
     /// Events that were new.
@@ -91,7 +95,7 @@ impl Metrics {
         text
     }
 
-    fn table(&self) -> [(&'static str, &'static str, &Counter); 21] {
+    fn table(&self) -> [(&'static str, &'static str, &Counter); 23] {
         [
             (
                 "connections_accepted",
@@ -114,16 +118,14 @@ impl Metrics {
                 "conversations ended by a refusal",
                 &self.sessions_refused,
             ),
-            (
-                "sessions_slowed",
-                "times an agent was made to wait",
-                &self.sessions_slowed,
-            ),
+            ("sessions_broken", "talks broken off", &self.sessions_broken),
+            ("sessions_slowed", "times an agent waited", &self.sessions_slowed),
             (
                 "streams_forked",
                 "agents told to begin a new stream",
                 &self.streams_forked,
             ),
+            ("streams_claimed", "another PC's streams", &self.streams_claimed),
             (
                 "stream_conflicts",
                 "numbers that came with two contents",

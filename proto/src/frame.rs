@@ -17,6 +17,10 @@ pub const FRAME_BYTES_MAX: usize = 1_200_000;
 /// The largest frame accepted from a peer without a certificate.
 pub const ENROL_FRAME_BYTES_MAX: usize = 16 * 1024;
 
+/// The largest first frame of an agent: a hello or a renewal, of a PC with a thousand network adapters. Whoever has
+/// not said hello may hold several connections, and each may keep a frame's memory busy.
+pub const FIRST_FRAME_BYTES_MAX: usize = 64 * 1024;
+
 /// A batch holds at most this many bytes of events before compression, but always at least one event.
 pub const BATCH_RAW_BYTES_MAX: usize = 1_000_000;
 

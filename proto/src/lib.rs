@@ -9,6 +9,8 @@
 //! `PROTOCOL.md` beside this crate is the specification in prose.
 
 pub mod event;
+#[cfg(any(test, fuzzing))]
+pub mod examine;
 pub mod frame;
 pub mod policy;
 pub mod session;

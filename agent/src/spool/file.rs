@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use vong_proto::event::{Lane as LaneName, StreamId, Unsupported};
 
+use super::fault::{SpoolError, misfit};
 use super::lane::{Lane, charge};
 use crate::clock;
 use crate::report::StateChange;
@@ -19,6 +20,24 @@ use crate::state;
 
 /// One file for each step; a file that has been released is never changed.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// What every spool of the newest version can answer.
+const TABLES: [&str; 5] = [
+    "SELECT stream, born_ms FROM meta",
+    "SELECT lane, position, kind, bytes FROM events",
+    "SELECT lane, first, last, reason, counts FROM gaps",
+    "SELECT sensor, key, value FROM sensor_state",
+    "SELECT sensor, what, why, boot FROM unsupported",
+];
+
+/// Where a lane can stand; one that stands elsewhere is not found. Collectors take no number beyond 2^48.
+const SOUND_LANE: &str = "SELECT base, next, acked, bytes, last_hash FROM lanes
+     WHERE lane = ?1 AND base BETWEEN 0 AND acked AND acked < next AND next < 1 << 48 AND bytes BETWEEN 0 AND 1 << 48
+     AND NOT EXISTS (SELECT 1 FROM events WHERE events.lane = ?1 AND position >= next)
+     AND NOT EXISTS (SELECT 1 FROM gaps WHERE gaps.lane = ?1 AND (first < 1 OR last < first OR last >= next))";
+
+/// The longest name of a kind that collectors take; ours are short words.
+const KIND_BYTES_MAX: usize = 255;
 
 /// A reader of the sensors' memory never holds the file for long; a back-up program might.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,50 +51,6 @@ const LOG_BYTES: i64 = 4 * 1024 * 1024;
 /// Free pages are given back to the disk when they are more than this many (16 MiB), so many at a time.
 const FREE_PAGES_KEPT: u64 = 4_096;
 const FREE_PAGES_STEP: u64 = 1_024;
-
-/// Why the spool cannot do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// The disk is full, and nothing could be dropped that would help.
-    #[error("the disk is full")]
-    DiskFull(#[source] rusqlite::Error),
-    /// The file is damaged, or no spool at all.
-    #[error("the spool file is damaged")]
-    Damaged(#[source] rusqlite::Error),
-    /// The file was made by a newer agent.
-    #[error("the spool file has version {found}, this agent knows {known}; install the newer agent again")]
-    Newer {
-        /// The file's version.
-        found: usize,
-        /// The newest this build knows.
-        known: usize,
-    },
-    /// SQLite failed otherwise.
-    #[error("the spool file cannot be used")]
-    Sqlite(#[source] rusqlite::Error),
-    /// The file system failed.
-    #[error("cannot use {path}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The thread could not be started.
-    #[error("cannot start the spool's thread")]
-    Thread(#[source] std::io::Error),
-}
-
-impl From<rusqlite::Error> for SpoolError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::DiskFull(error),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error),
-            _ => Self::Sqlite(error),
-        }
-    }
-}
 
 /// The open file.
 #[derive(Debug)]
@@ -137,13 +112,16 @@ impl SpoolFile {
         }
         for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
             let tx = self.begin()?;
-            tx.execute_batch(sql)?;
+            tx.execute_batch(sql).map_err(misfit)?;
             if step == 0 {
                 let row = params![clock::random_id(), clock::wall_ms()];
                 tx.execute("INSERT INTO meta (stream, born_ms) VALUES (?1, ?2)", row)?;
             }
             tx.pragma_update(None, "user_version", step + 1)?;
             tx.commit()?;
+        }
+        for select in TABLES {
+            self.connection.prepare(select).map_err(misfit)?;
         }
         Ok(found == 0)
     }
@@ -158,9 +136,7 @@ impl SpoolFile {
 
     pub(super) fn lanes(&self) -> Result<[Lane; 4], SpoolError> {
         let mut lanes = [Lane::new(), Lane::new(), Lane::new(), Lane::new()];
-        let mut select = self
-            .connection
-            .prepare("SELECT base, next, acked, bytes, last_hash FROM lanes WHERE lane = ?1")?;
+        let mut select = self.connection.prepare(SOUND_LANE).map_err(misfit)?;
         for name in LaneName::ALL {
             lanes[name.index()] = select.query_row([name.index()], |row| {
                 Ok(Lane {
@@ -281,8 +257,17 @@ fn dropped_from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Dropped> {
         first: row.get(0)?,
         last: row.get(1)?,
         reason: row.get(2)?,
-        counts: serde_json::from_str(&counts).unwrap_or_default(),
+        counts: counts_from(&counts),
     })
+}
+
+/// How many of each kind; unknown when the disk has made of it what no collector takes.
+fn counts_from(json: &str) -> BTreeMap<String, u64> {
+    let counts: BTreeMap<String, u64> = serde_json::from_str(json).unwrap_or_default();
+    match counts.keys().all(|kind| kind.len() <= KIND_BYTES_MAX) {
+        true => counts,
+        false => BTreeMap::new(),
+    }
 }
 
 pub(super) fn insert_event(

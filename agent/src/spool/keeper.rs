@@ -17,7 +17,8 @@ use vong_proto::session::{Batch, Gap, LaneState};
 use vong_proto::wire;
 
 use super::ballast::Ballast;
-use super::file::{self, Dropped, SpoolError, SpoolFile};
+use super::fault::SpoolError;
+use super::file::{self, Dropped, SpoolFile};
 use super::lane::{Lane, Resumption};
 use super::room::{Excess, Room};
 use super::tempo::Tempo;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file::SpoolError;
+use super::fault::SpoolError;
 
 /// SQLite's own files beside the database; they belong to the damaged one.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const STRANGERS_MAX: usize = 4_096;
 
 /// So many of them from one address: a whole office, or province, may stand behind one.
-const OF_ONE_ADDRESS_MAX: usize = 1_024;
+pub(super) const OF_ONE_ADDRESS_MAX: usize = 1_024;
 
 /// So many handshakes may be under way; further ones wait, so that a storm of reconnecting agents cannot
 /// starve those that are already in.

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 use vong_proto::event::StreamId;
-use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
+use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FIRST_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
 use vong_proto::session::{
-    Ack, AgentFrame, Batch, CollectorFrame, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode, Welcome,
+    Ack, AgentFrame, Batch, CollectorFrame, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
 };
 
 use super::batch::{self, Unpacked};
@@ -28,9 +28,10 @@ use crate::stop;
 mod error;
 mod goodbye;
 mod hello;
+mod welcome;
 
 pub(super) use error::SessionError;
-use hello::{choose_version, common_version, is_behind};
+use hello::{choose_version, common_version, fault};
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
 const HEARTBEAT_S: u32 = 30;
@@ -65,8 +66,13 @@ pub(super) async fn converse(
         Ok(identity) => identity,
         Err(no) => return refuse(shared, &mut writer, peer, no).await,
     };
+    let said = match first_frame(&mut reader, FIRST_FRAME_BYTES_MAX).await? {
+        Ok(said) => said,
+        Err(no) => return refuse(shared, &mut writer, peer, no).await,
+    };
+    // Only now: a certificate alone would let one agent hold any number of connections.
     drop(stranger);
-    match first_frame(&mut reader, FRAME_BYTES_MAX).await? {
+    match said {
         AgentFrame::Renew { csr_der } => renew(shared, &mut writer, peer, &identity, &csr_der).await,
         AgentFrame::Hello(_) if identity.expired => {
             let message = "the certificate has expired; renew it first";
@@ -90,16 +96,17 @@ async fn enrol(
     peer: SocketAddr,
 ) -> Result<(), SessionError> {
     let answer = match first_frame(reader, ENROL_FRAME_BYTES_MAX).await? {
-        AgentFrame::Enrol(request) => {
+        Ok(AgentFrame::Enrol(request)) => {
             if let Err(no) = common_version(request.version_min, request.version_max) {
                 return refuse(shared, writer, peer, no).await;
             }
             shared.intake.fleet.enrol(&request, peer.ip(), now_ms()).await
         }
-        _ => Err(refusal(
+        Ok(_) => Err(refusal(
             RefusalCode::Protocol,
             "without a certificate one can only enrol",
         )),
+        Err(no) => Err(no),
     };
     match answer {
         Ok(answer) => {
@@ -134,9 +141,13 @@ async fn refuse(
     send(writer, CollectorFrame::Refusal(no)).await
 }
 
-async fn first_frame(reader: &mut Reader, max: usize) -> Result<AgentFrame, SessionError> {
+/// The first frame, or why it cannot be one.
+async fn first_frame(reader: &mut Reader, max: usize) -> Result<Result<AgentFrame, Refusal>, SessionError> {
     let frame = timeout(PATIENCE, frame::read_agent_frame(reader, max)).await;
-    Ok(frame.map_err(|_| SessionError::Silent)??)
+    match frame.map_err(|_| SessionError::Silent)? {
+        Ok(frame) => Ok(Ok(frame)),
+        Err(error) => Ok(Err(fault(&error).ok_or(error)?)),
+    }
 }
 
 async fn send(writer: &mut Writer, frame: CollectorFrame) -> Result<(), SessionError> {
@@ -211,35 +222,6 @@ impl<'a> Session<'a> {
         }
         info!(host = %self.identity.host, agent = %self.identity.agent, "agent connected");
         self.serve(reader, orders).await
-    }
-
-    /// Answers the hello; an end when the agent must come back, with a new stream or later.
-    async fn welcome(&mut self, hello: &Hello, version: u32) -> Result<Option<End>, SessionError> {
-        let marks = self.shared.intake.journal.marks(hello.stream).await?;
-        let unknown = marks.iter().all(|mark| mark.high_water == 0);
-        if unknown && !self.shared.live.begins(self.identity.host, hello.stream) {
-            let message =
-                "this PC has begun too many streams within an hour; it may begin the next one later";
-            return Ok(Some(End::Refused(refusal(RefusalCode::Limit, message))));
-        }
-        let new_stream = is_behind(hello, &marks);
-        if new_stream {
-            self.shared.intake.metrics.streams_forked.inc();
-            warn!(host = %self.identity.host, stream = %hello.stream,
-                  "the agent is behind this collector: a restored snapshot or a clone; it begins a new stream");
-        }
-        let welcome = Welcome {
-            version,
-            high_water: marks.each_ref().map(|mark| mark.high_water),
-            last_hash: marks.map(|mark| mark.last_hash),
-            credit_bytes: CREDIT_BYTES,
-            wall_ms: now_ms(),
-            heartbeat_s: HEARTBEAT_S,
-            new_stream,
-            host: u64::try_from(self.identity.host.0).unwrap_or_default(),
-        };
-        send(&mut self.writer, CollectorFrame::Welcome(welcome)).await?;
-        Ok(new_stream.then_some(End::NewStream))
     }
 
     /// Notes that the host is there; false when another session of this agent has taken over meanwhile.
@@ -357,8 +339,9 @@ impl<'a> Session<'a> {
         let Some(writing) = self.pen.write().await else {
             return Ok(());
         };
-        let kept = self.shared.intake.journal.append(incoming).await?;
+        let kept = self.shared.intake.journal.append(incoming).await;
         drop(writing);
+        let kept = kept.inspect_err(|error| self.note_claim(error))?;
         let metrics = &self.shared.intake.metrics;
         metrics.events_received.inc_by(kept.fresh);
         metrics.events_duplicate.inc_by(kept.duplicates);

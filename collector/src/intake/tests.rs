@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use vong_proto::event::{AgentId, Body, BootId, Event, Header, Lane, Presence, StopReason, StreamId};
@@ -465,6 +465,59 @@ async fn a_batch_that_lies_ends_the_session_and_keeps_nothing() {
 }
 
 #[tokio::test]
+async fn a_first_frame_is_short_and_one_that_is_not_is_refused_with_a_reason() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let mut line = front.connect(Some(&pc)).await.expect("connected");
+    line.write_all(&1_000_000u32.to_be_bytes()).await.expect("sent");
+    line.flush().await.expect("flushed");
+    assert_eq!(refusal_of(answer(&mut line).await).code, RefusalCode::Limit);
+}
+
+#[tokio::test]
+async fn the_stream_of_another_pc_is_nobody_elses_business() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5)))
+        .await
+        .expect("sent");
+    answer(&mut line).await;
+    let secret = front.token(1, i64::MAX).await;
+    let other = front.enrol(&secret, "another machine").await.expect("enrolled");
+
+    let (_, welcome) = front.greet(&other, hello(9)).await;
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
+    assert_eq!((welcome.high_water, welcome.new_stream), ([0; 4], true));
+
+    drop(line);
+    let (_line, welcome) = front.greet(&pc, hello(6)).await;
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
+    assert_eq!((welcome.high_water[1], welcome.new_stream), (5, false));
+}
+
+#[tokio::test]
+async fn of_two_pcs_that_bring_one_stream_the_first_keeps_it() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let secret = front.token(1, i64::MAX).await;
+    let other = front.enrol(&secret, "another machine").await.expect("enrolled");
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    let (mut other_line, _) = front.greet(&other, hello(1)).await;
+    for line in [&mut line, &mut other_line] {
+        frame::write_agent_frame(line, AgentFrame::Batch(batch(1, 5)))
+            .await
+            .expect("sent");
+    }
+    assert!(matches!(answer(&mut line).await, CollectorFrame::Ack(_)));
+    assert!(matches!(answer(&mut other_line).await, CollectorFrame::GoAway(_)));
+}
+
+#[tokio::test]
 async fn an_agent_behind_the_collector_is_told_to_begin_anew() {
     let front = Front::start().await;
     let pc = front.enrolled().await;
@@ -565,5 +618,22 @@ async fn connections_that_say_nothing_keep_nobody_out() {
     assert!(
         enrolled.is_ok(),
         "handshakes wait for connections that say nothing"
+    );
+}
+
+#[tokio::test]
+async fn who_shows_a_certificate_and_says_nothing_is_still_at_the_door() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let _identified = front.connect(Some(&pc)).await.expect("connected");
+    let mut silent = Vec::new();
+    for _ in 1..door::OF_ONE_ADDRESS_MAX {
+        silent.push(TcpStream::connect(front.address).await.expect("connected"));
+    }
+    let mut one_too_many = TcpStream::connect(front.address).await.expect("connected");
+    let closed = tokio::time::timeout(PATIENCE / 2, one_too_many.read(&mut [0])).await;
+    assert!(
+        matches!(closed, Ok(Ok(0) | Err(_))),
+        "a certificate alone frees no place: {closed:?}"
     );
 }

@@ -95,13 +95,15 @@ fn forget_stream(transaction: &Transaction<'_>, host: HostId, stream: StreamId) 
         "DELETE FROM gaps WHERE stream = ?1",
         "DELETE FROM marks WHERE stream = ?1",
         "DELETE FROM set_aside WHERE stream = ?1",
+        "DELETE FROM streams WHERE stream = ?1",
     ] {
         transaction.execute(statement, [stream.0])?;
     }
     remember(transaction, host, missing, opaque, aside)
 }
 
-fn remember(
+/// Adds to what is known of a host in numbers only.
+pub(super) fn remember(
     transaction: &Transaction<'_>,
     host: HostId,
     missing: i64,

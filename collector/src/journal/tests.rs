@@ -174,6 +174,84 @@ async fn another_content_under_the_same_number_is_evidence_of_a_clone() {
 }
 
 #[tokio::test]
+async fn a_stream_is_the_agents_that_first_brought_it_and_nobody_elses() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::Events, 1, 2)).await.expect("kept");
+    drop(journal);
+    let journal = folder.open();
+    let (copy, other) = (AgentId([3; 16]), HostId(8));
+    for lane in [Lane::Events, Lane::Urgent] {
+        let claim = Incoming {
+            host: other,
+            agent: copy,
+            ..batch(lane, 1, 9)
+        };
+        let refused = journal.append(claim).await.expect_err("another's");
+        assert!(
+            matches!(refused, JournalError::Foreign { owner: HOST }),
+            "{refused}"
+        );
+    }
+    let again = Incoming {
+        agent: copy,
+        ..batch(Lane::Events, 3, 3)
+    };
+    journal
+        .append(again)
+        .await
+        .expect_err("a new agent of the same PC has another spool, or a copy");
+
+    let goes_on = journal.append(batch(Lane::Events, 3, 4)).await.expect("kept");
+    assert_eq!((goes_on.through, goes_on.fresh), (4, 2));
+    assert_eq!(journal.ledger(other).await.expect("ledger").streams, []);
+}
+
+#[tokio::test]
+async fn a_stream_from_before_owners_were_known_is_its_hosts() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    journal.append(batch(Lane::Events, 1, 2)).await.expect("kept");
+    drop(journal);
+    let path = folder.0.path().join("journal.db");
+    let file = Connection::open(path).expect("a file");
+    file.execute("UPDATE streams SET agent = NULL", [])
+        .expect("forgotten");
+    drop(file);
+
+    let journal = folder.open();
+    let claim = Incoming {
+        host: HostId(8),
+        ..batch(Lane::Events, 3, 3)
+    };
+    journal.append(claim).await.expect_err("another PC's");
+    journal.append(batch(Lane::Events, 3, 3)).await.expect("kept");
+    let owner = journal.owner(STREAM).await.expect("read").expect("bound");
+    assert!(!owner.is(HOST, AgentId([3; 16])), "now its agent is known");
+}
+
+#[tokio::test]
+async fn whatever_an_agent_says_it_misses_the_sums_of_all_can_be_read() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("journal.db");
+    drop(folder.open());
+    let mut file = Connection::open(&path).expect("a file");
+    let tx = file.transaction().expect("begun");
+    for _ in 0..3 {
+        bound::remember(&tx, HOST, i64::MAX / 2, 0, 0).expect("noted");
+    }
+    tx.commit().expect("committed");
+
+    let journal = folder.open();
+    journal
+        .append(batch(Lane::Events, 1 << 48, 1 << 48))
+        .await
+        .expect("kept");
+    let totals = journal.ledger_totals().await.expect("totals");
+    assert!(totals[0].missing >= 1 << 53, "{totals:?}");
+}
+
+#[tokio::test]
 async fn a_plan_stands_until_the_store_has_passed_it() {
     let folder = Folder::new();
     let journal = folder.open();

@@ -11,12 +11,13 @@ use vong_proto::event::Lane;
 use super::admit::{Admission, admit};
 use super::ledger::NamedGap;
 use super::reader::{bytes_in_use, number, to_sql};
-use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, fault, progress};
+use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, fault, owner, progress};
 use crate::entry::Fact;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// So many requests share a commit at most: it bounds how long the first of them waits.
@@ -231,8 +232,8 @@ impl Work<'_> {
     fn serve(&self, request: Request, answers: &mut Vec<Answer>) -> Result<(), JournalError> {
         match request {
             Request::Events(incoming, reply) => {
-                if let Err(full) = self.check_room(incoming.lane) {
-                    let _ = reply.send(Err(full));
+                if let Err(no) = self.admit(&incoming) {
+                    let _ = reply.send(Err(no));
                     return Ok(());
                 }
                 self.finish(|t| append(t, self.now_ms, *incoming), reply, answers)
@@ -267,6 +268,13 @@ impl Work<'_> {
             let _ = reply.send(committed.and(done));
         }));
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Whether there is room for a batch, and it is for its agent to bring.
+    fn admit(&self, incoming: &Incoming) -> Result<(), JournalError> {
+        self.check_room(incoming.lane)?;
+        self.transaction
+            .map_or(Ok(()), |transaction| owner::check(transaction, incoming))
     }
 
     /// The last tenth belongs to lane 0.
@@ -306,6 +314,7 @@ fn append(transaction: &Transaction<'_>, now_ms: i64, incoming: Incoming) -> rus
     if admission.high_water > mark.high_water {
         insert_gaps(transaction, now_ms, &incoming, &admission)?;
         advance_mark(transaction, now_ms, &incoming, &admission)?;
+        owner::bind(transaction, &incoming)?;
         if mark.high_water == 0 {
             bound::streams(transaction, incoming.host)?;
         }

@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
-use vong_proto::frame::FrameError;
-use vong_proto::session::{CollectorFrame, GoAway, RefusalCode};
+use vong_proto::session::{CollectorFrame, GoAway, Refusal};
 
+use super::hello::fault;
 use super::{End, Session, SessionError, send};
 use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Departure, Fact, HostId};
-use crate::fleet::refusal;
 use crate::intake::live::Place;
 use crate::intake::register;
 
@@ -65,6 +64,14 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// What the agent did wrong is told to it and to whoever reads the log, and counted.
+    fn told_its_fault(&self, no: Refusal) -> CollectorFrame {
+        self.shared.intake.metrics.sessions_refused.inc();
+        let reason = no.message.escape_debug();
+        warn!(host = %self.identity.host, code = ?no.code, %reason, "session ended: the agent does not keep to the protocol");
+        CollectorFrame::Refusal(no)
+    }
+
     async fn say_goodbye(&mut self, ended: &Result<End, SessionError>) {
         let go_away = |retry_after_ms, reason: &str| {
             CollectorFrame::GoAway(GoAway {
@@ -80,14 +87,10 @@ impl Session<'_> {
                 UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),
                 "unavailable",
             ),
-            Err(SessionError::Frame(FrameError::Malformed(malformed))) => {
-                CollectorFrame::Refusal(refusal(RefusalCode::Protocol, &malformed.to_string()))
-            }
-            Err(SessionError::Frame(FrameError::TooLong { announced, max })) => {
-                let message =
-                    format!("a frame of {announced} bytes was announced, at most {max} are allowed");
-                CollectorFrame::Refusal(refusal(RefusalCode::Limit, &message))
-            }
+            Err(SessionError::Frame(error)) => match fault(error) {
+                Some(no) => self.told_its_fault(no),
+                None => return,
+            },
             Ok(End::Closed | End::NewStream) | Err(_) => return,
         };
         if let Err(error) = send(&mut self.writer, last).await {
