@@ -14,6 +14,7 @@ use vong_tests::api::Api;
 use vong_tests::pc::{Disk, Pc};
 use vong_tests::poll::{self, PATIENCE};
 use vong_tests::power::Power;
+use vong_tests::proxy::Line;
 use vong_tests::stack::Stack;
 use vong_tests::world::{Writer, Written};
 
@@ -96,8 +97,8 @@ pub(crate) fn cut_at_the_pc(medium: Medium) -> anyhow::Result<Account> {
         pc.power.as_ref().context("its disk is forgetful")?.lie()?;
     }
 
-    let collector = stack.collector.as_ref().context("the collector runs")?;
-    collector.freeze()?;
+    // Not a collector that hangs: the buffers of its connection would still take a batch.
+    pc.line.set(Line::Cut);
     let written = write_some(&pc)?;
     poll::until_every(ASK_INTERVAL, "the spool to hold everything", PATIENCE, || {
         Ok((spool_holds(&pc, &written)? == written.len()).then_some(()))
@@ -105,7 +106,7 @@ pub(crate) fn cut_at_the_pc(medium: Medium) -> anyhow::Result<Account> {
     pc.kill()?;
     pc.power.as_ref().context("its disk is forgetful")?.cut()?;
     remove(&written)?;
-    collector.signal(Signal::CONT);
+    pc.line.set(Line::Whole);
 
     reconnect(&mut pc, &stack)?;
     draw_up(&stack, &mut pc, &written)
