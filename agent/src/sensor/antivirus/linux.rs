@@ -316,7 +316,19 @@ mod tests {
         fn with(argument: &str) -> Self {
             let mut command = Command::new("sh");
             command.args(["-s", "--", argument]).stdin(Stdio::piped());
-            Self(command.spawn().expect("a shell"))
+            let idle = Self(command.spawn().expect("a shell"));
+            idle.wait_until_it_shows(argument);
+            idle
+        }
+
+        /// The kernel lets the parent go on a moment before the child's arguments can be read.
+        fn wait_until_it_shows(&self, argument: &str) {
+            let path = format!("/proc/{}/cmdline", self.0.id());
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !fs::read_to_string(&path).is_ok_and(|shown| shown.contains(argument)) {
+                assert!(Instant::now() < deadline, "a shell shows its arguments");
+                std::thread::yield_now();
+            }
         }
 
         fn as_clamd(&self) -> Running<'static> {
