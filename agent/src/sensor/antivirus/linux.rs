@@ -327,7 +327,7 @@ mod tests {
             let deadline = Instant::now() + Duration::from_secs(20);
             while !fs::read_to_string(&path).is_ok_and(|shown| shown.contains(argument)) {
                 assert!(Instant::now() < deadline, "a shell shows its arguments");
-                std::thread::yield_now();
+                thread::yield_now();
             }
         }
 
