@@ -136,6 +136,7 @@ def spool() -> dict[str, bytes]:
         "without_lanes": ["DELETE FROM lanes"],
         "without_a_table": ["DROP TABLE gaps"],
         "without_unsupported": ["DROP TABLE unsupported"],
+        "with_another_column": ["ALTER TABLE sensor_state RENAME COLUMN value TO valuf"],
         "with_a_short_stream": ["UPDATE meta SET stream = x'00'"],
         "with_a_stream_of_text": ["UPDATE meta SET stream = 'sixteen letters!'"],
         "negative": ["UPDATE lanes SET next = -1 WHERE lane = 0"],
@@ -161,7 +162,10 @@ def spool() -> dict[str, bytes]:
     made["empty"] = logged(b"")
     made["a_header_alone"] = logged(whole[:100])
     made["half"] = logged(whole[: len(whole) // 2])
+    made["cut_within_a_page"] = logged(whole[:-300])
     made["a_page_of_zeros"] = logged(whole[:1024] + bytes(512) + whole[1536:])
+    # The schema format number: 4 bytes at 44, of which SQLite knows 1 to 4.
+    made["of_another_format"] = logged(whole[:44] + struct.pack(">I", 9) + whole[48:])
     made["no_database"] = logged(b"this was a database once, before the disk failed. " * 20)
     made["a_log_of_nonsense"] = logged(whole, b"\x37\x7f\x06\x82" + bytes(range(256)) * 4)
     return made

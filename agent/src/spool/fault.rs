@@ -48,7 +48,7 @@ impl From<rusqlite::Error> for SpoolError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {
                 Self::Damaged(error)
             }
-            None if is_misread(&error) => Self::Damaged(error),
+            _ if is_misread(&error) || is_cut_short(&error) => Self::Damaged(error),
             _ => Self::Sqlite(error),
         }
     }
@@ -66,10 +66,24 @@ fn is_misread(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Tables are there that should not be, or are not there that should: no word of ours is wrong, the file is.
-pub(super) fn misfit(error: rusqlite::Error) -> SpoolError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::Unknown) => SpoolError::Damaged(error),
-        _ => error.into(),
+/// Whether the file ends before a page that it says it has. Other faults in reading are the disk's.
+fn is_cut_short(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
+}
+
+impl SpoolError {
+    /// While a file is opened, a statement of ours fails only over what the file says of itself, its format or its
+    /// tables: no word of ours is wrong, the file is.
+    pub(super) fn while_opening(self) -> Self {
+        match self {
+            Self::Sqlite(error) if is_about_a_statement(&error) => Self::Damaged(error),
+            other => other,
+        }
     }
+}
+
+fn is_about_a_statement(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::Unknown)
+        || matches!(error, rusqlite::Error::SqlInputError { .. })
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use vong_proto::event::{Lane as LaneName, StreamId, Unsupported};
 
-use super::fault::{SpoolError, misfit};
+use super::fault::SpoolError;
 use super::lane::{Lane, charge};
 use crate::clock;
 use crate::report::StateChange;
@@ -22,7 +22,8 @@ use crate::state;
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
 
 /// What every spool of the newest version can answer.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
+    "SELECT lane, base, next, acked, bytes, last_hash FROM lanes",
     "SELECT stream, born_ms FROM meta",
     "SELECT lane, position, kind, bytes FROM events",
     "SELECT lane, first, last, reason, counts FROM gaps",
@@ -89,6 +90,10 @@ pub(super) struct Kept {
 impl SpoolFile {
     /// Opens the file, making or migrating it as needed; says whether it is new.
     pub(super) fn open(path: &Path) -> Result<(Self, bool), SpoolError> {
+        Self::try_open(path).map_err(SpoolError::while_opening)
+    }
+
+    fn try_open(path: &Path) -> Result<(Self, bool), SpoolError> {
         make_private(path)?;
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -112,7 +117,7 @@ impl SpoolFile {
         }
         for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
             let tx = self.begin()?;
-            tx.execute_batch(sql).map_err(misfit)?;
+            tx.execute_batch(sql)?;
             if step == 0 {
                 let row = params![clock::random_id(), clock::wall_ms()];
                 tx.execute("INSERT INTO meta (stream, born_ms) VALUES (?1, ?2)", row)?;
@@ -121,7 +126,7 @@ impl SpoolFile {
             tx.commit()?;
         }
         for select in TABLES {
-            self.connection.prepare(select).map_err(misfit)?;
+            self.connection.prepare(select)?;
         }
         Ok(found == 0)
     }
@@ -136,7 +141,7 @@ impl SpoolFile {
 
     pub(super) fn lanes(&self) -> Result<[Lane; 4], SpoolError> {
         let mut lanes = [Lane::new(), Lane::new(), Lane::new(), Lane::new()];
-        let mut select = self.connection.prepare(SOUND_LANE).map_err(misfit)?;
+        let mut select = self.connection.prepare(SOUND_LANE)?;
         for name in LaneName::ALL {
             lanes[name.index()] = select.query_row([name.index()], |row| {
                 Ok(Lane {
