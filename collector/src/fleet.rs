@@ -167,6 +167,11 @@ impl Fleet {
         asked: &Asked<'_>,
         public_key: &SubjectPublicKeyInfo,
     ) -> Result<EnrolAnswer, NotSigned> {
+        let hash = token::secret_hash(&asked.request.token);
+        // Asked first, for reading: guesses of strangers must not queue for the registry's writer.
+        if !registry::token::is_of_use(&self.registry, &hash, asked.now_ms).await? {
+            return Err(NotSigned::Token);
+        }
         let known = host::by_fingerprint(&self.registry, &asked.request.fingerprint).await?;
         let above = match &known {
             Some(known) => unit::chain(&self.registry, known.unit_id).await?,
@@ -174,7 +179,6 @@ impl Fleet {
         };
         let above: Vec<i64> = above.iter().map(|unit| unit.id).collect();
         let mut tx = self.registry.begin().await?;
-        let hash = token::secret_hash(&asked.request.token);
         let token = registry::token::consume(&mut tx, &hash, asked.now_ms).await?;
         let token = token.ok_or(NotSigned::Token)?;
         // Agents that were heard before the collector started have not had the time to come back.

@@ -3,7 +3,7 @@
 Usage: hostile_agent.py PORT FOLDER ACTION [ARGUMENT ...]
 
 FOLDER holds agent.key, agent.crt and ca.crt; `enrol` puts them there, and names the PC after it.
-ACTION: enrol TOKEN | no-token SECONDS | malformed | announce | long-hello | bomb | crowd | claim STREAM
+ACTION: enrol TOKEN | no-token | malformed | announce | long-hello | bomb | crowd | claim STREAM
         | numbers | flood | deaf | slow
 It prints one JSON object: what the collector answered to each thing that was said.
 """
@@ -30,6 +30,7 @@ HOSTNAME = "PC-GIẢ-MẠO"
 PATIENCE_SECONDS = 10
 # The collector gives up on a peer that takes nothing after half a minute.
 DEAF_SECONDS = 50
+ATTEMPTS_OF_A_SIDE = 10
 FRAMES = ("welcome", "ack", "heartbeat", "policy", "command", "go_away", "refusal", "enrolled", "renewed")
 EVENTS_LANE = 2
 
@@ -211,14 +212,14 @@ def enrol(port: int, folder: Path, token: str) -> dict:
     return {"answer": answer["kind"]}
 
 
-def no_token(port: int, folder: Path, seconds: str) -> dict:
-    """Enrols with tokens that nobody gave, from several sides at once."""
+def no_token(port: int, folder: Path) -> dict:
+    """Enrols with tokens that nobody gave, from eight sides at once."""
     with tempfile.TemporaryDirectory() as own:
         csr = signing_request(Path(own))
-    end, answers = time.monotonic() + float(seconds), []
+    answers: list[int | None] = []
 
     def attempt() -> None:
-        while time.monotonic() < end:
+        for _ in range(ATTEMPTS_OF_A_SIDE):
             try:
                 line = Line(port, stranger())
                 line.say(enrol_request(os.urandom(32).hex(), csr, os.urandom(8).hex()))

@@ -206,3 +206,12 @@ async fn who_waits_for_approval_is_let_in_by_a_person_and_hides_nobody() {
     tx.commit().await.expect("committed");
     assert_eq!(house.who(&waiting).await, Ok(second));
 }
+
+#[tokio::test]
+async fn who_guesses_tokens_does_not_queue_for_the_registrys_writer() {
+    let house = House::new().await;
+    let writing = house.sqlite.registry.begin().await.expect("the only writer");
+    let guess = house.enrol("a guess", 0).await.expect_err("refused");
+    assert_eq!(guess.code, RefusalCode::Token);
+    writing.rollback().await.expect("undone");
+}

@@ -93,6 +93,20 @@ pub async fn insert(tx: &mut Transaction, new: &NewToken, now_ms: i64) -> Result
     Ok(id)
 }
 
+/// Whether a token can be used at this moment; only [`consume`] uses it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_of_use(registry: &Registry, secret_hash: &str, now_ms: i64) -> Result<bool> {
+    let found =
+        sqlx::query("SELECT 1 FROM tokens WHERE secret_hash = $1 AND uses_left > 0 AND expires_ms > $2")
+            .bind(secret_hash.to_owned())
+            .bind(now_ms)
+            .fetch_optional(registry.readers())
+            .await?;
+    Ok(found.is_some())
+}
+
 /// Uses a token once; `None` when it is wrong, used up or expired. Two PCs never share a last use.
 ///
 /// # Errors
