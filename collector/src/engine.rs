@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::serve::ListenerExt;
 use rustix::fs::{FlockOperation, flock};
@@ -47,6 +47,11 @@ pub mod supervisor;
 pub const USER: &str = "vong";
 /// Running requests get this long to end when the engine is told to stop; what is not done then is cancelled.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// The engine of a collector that was killed needs up to twice [`STOP_PATIENCE`] until it lets go of its data. The
+/// next one waits longer than that.
+const LOCK_PATIENCE_S: u64 = 3 * STOP_PATIENCE.as_secs();
+/// The lock is tried so often.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What `vong-collector engine` is told on its command line; the secret is the first line of standard input.
 #[derive(Debug, Clone, clap::Args)]
@@ -60,6 +65,9 @@ pub struct EngineOptions {
     /// The loopback address to serve; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Seconds to wait for another engine to let go of the data
+    #[arg(long, default_value_t = LOCK_PATIENCE_S)]
+    pub wait_s: u64,
 }
 
 /// Why the engine did not start or did not go on.
@@ -107,7 +115,8 @@ pub enum EngineError {
 
 /// Serves the engine until it is told to stop: by SIGTERM, or by the end of standard input. It blocks.
 ///
-/// Once it can be used, it prints one line to standard output: the URL.
+/// Once it can be used, it prints one line to standard output: the URL. Whoever has reported the outcome ends the
+/// process with [`end_process`].
 pub fn run(options: &EngineOptions) -> Result<(), EngineError> {
     if !options.listen.ip().is_loopback() {
         return Err(EngineError::NotLoopback(options.listen));
@@ -116,7 +125,8 @@ pub fn run(options: &EngineOptions) -> Result<(), EngineError> {
     let _ = rustix::process::setsid();
     let (secret, collector_is_gone) = read_standard_input()?;
     let api = Api::load(&options.library)?;
-    let _lock = lock(&options.data)?;
+    // Never let go of: the library has its files open until the process has ended.
+    std::mem::forget(lock(&options.data, Duration::from_secs(options.wait_s))?);
     let storage = open_storage(api, &options.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -131,6 +141,12 @@ pub fn run(options: &EngineOptions) -> Result<(), EngineError> {
     ));
     runtime.shutdown_timeout(Duration::ZERO);
     outcome
+}
+
+/// Ends this process at once. Requests that were given up may still run inside the library, and would crash if its
+/// global state were taken down under them, as an ordinary end of a process does; what they were doing stays undone.
+pub fn end_process(is_well: bool) -> ! {
+    ffi::end_process(if is_well { 0 } else { 1 })
 }
 
 /// Takes the secret from the first line, then watches for the end of the rest on a thread of its own.
@@ -157,8 +173,9 @@ fn read_standard_input() -> Result<(Secret, watch::Receiver<bool>), EngineError>
     Ok((Secret::new(text), has_ended))
 }
 
-/// Makes the data folder and takes its lock, which the system releases however this process ends.
-fn lock(data: &Path) -> Result<File, EngineError> {
+/// Makes the data folder and takes its lock, which the system releases however this process ends. An engine that is
+/// about to end is waited for.
+fn lock(data: &Path, patience: Duration) -> Result<File, EngineError> {
     let folder_error = |source| EngineError::DataFolder {
         path: data.to_owned(),
         source,
@@ -169,8 +186,13 @@ fn lock(data: &Path) -> Result<File, EngineError> {
         .create(data)
         .map_err(folder_error)?;
     let lock = File::create(data.join("engine.lock")).map_err(folder_error)?;
-    flock(&lock, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| EngineError::Locked(data.to_owned()))?;
+    let deadline = Instant::now() + patience;
+    while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() >= deadline {
+            return Err(EngineError::Locked(data.to_owned()));
+        }
+        std::thread::sleep(LOCK_INTERVAL);
+    }
     Ok(lock)
 }
 

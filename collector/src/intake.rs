@@ -13,10 +13,12 @@
 //! * `register`: what a session asks and tells the registry.
 //! * `limit`: how much an agent may send.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -48,6 +50,10 @@ const CONNECTIONS_MAX: usize = 19_000;
 
 /// A handshake, and then each first frame, must come within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So much of what is said to an agent may wait in the system's memory, bytes; it doubles that for itself. Agents are
+/// told little, and one that takes nothing is found out the sooner.
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Hosts' "last heard" reach the registry this often.
 const HEARD_INTERVAL: Duration = Duration::from_secs(15);
@@ -130,10 +136,17 @@ impl Shared {
             return;
         };
         let (shared, acceptor) = (Arc::clone(self), acceptor.clone());
+        let put_out = stranger.put_out();
         tokio::spawn(async move {
-            if let Err(error) = shared.converse(stream, peer, &acceptor, stranger).await {
-                shared.intake.metrics.sessions_broken.inc();
-                debug!(%peer, %error, "connection ended");
+            tokio::select! {
+                outcome = shared.converse(stream, peer, &acceptor, stranger) => if let Err(error) = outcome {
+                    shared.intake.metrics.sessions_broken.inc();
+                    debug!(%peer, %error, "connection ended");
+                },
+                () = put_out.notified() => {
+                    shared.intake.metrics.connections_refused.inc();
+                    debug!(%peer, "connection ended: it had not said who it is, and others wait");
+                }
             }
             drop(permit);
         });
@@ -147,11 +160,11 @@ impl Shared {
         stranger: Stranger,
     ) -> Result<(), session::SessionError> {
         stream.set_nodelay(true)?;
+        sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES).map_err(io::Error::from)?;
         let handshake = async {
             // Whoever says nothing takes nobody's turn.
             stream.peek(&mut [0]).await?;
-            let _turn = stranger.turn().await;
-            acceptor.accept(stream).await
+            stranger.in_turn(acceptor.accept(stream)).await
         };
         let tls = match tokio::time::timeout(PATIENCE, handshake).await {
             Ok(Ok(tls)) => tls,
@@ -189,7 +202,7 @@ async fn report_heard(shared: Arc<Shared>) {
 }
 
 /// Out of descriptors, most likely: accepting at once again would spin.
-async fn pause_accepting(error: &std::io::Error) {
+async fn pause_accepting(error: &io::Error) {
     warn!(%error, "cannot accept connections; trying again in a moment");
     tokio::time::sleep(Duration::from_millis(200)).await;
 }

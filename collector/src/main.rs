@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // The engine has no configuration of its own: its parent tells it everything.
     if let Command::Engine(options) = &arguments.command {
-        return report(engine::run(options).context("the engine stopped"));
+        serve_engine(options);
     }
     let config = match Config::load(arguments.config.as_deref(), std::env::vars()) {
         Ok(config) => config,
@@ -101,8 +101,16 @@ fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
             show(&config);
             Ok(())
         }
-        Command::Engine(options) => Ok(engine::run(&options)?),
+        Command::Engine(options) => serve_engine(&options),
     }
+}
+
+fn serve_engine(options: &engine::EngineOptions) -> ! {
+    let outcome = engine::run(options).context("the engine stopped");
+    if let Err(error) = &outcome {
+        complain(error);
+    }
+    engine::end_process(outcome.is_ok())
 }
 
 fn start_log(log: &LogConfig) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod support;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clickhouse::error::Error;
 use clickhouse::{Client, Compression, Row};
@@ -287,6 +288,48 @@ async fn the_engine_ends_with_its_standard_input() {
 }
 
 #[tokio::test]
+async fn an_engine_waits_for_the_one_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = support::config(&folder);
+    std::fs::create_dir(&config.data).unwrap();
+    let before = std::fs::File::create(config.data.join("engine.lock")).unwrap();
+    before.lock().unwrap();
+    let mut start = std::pin::pin!(supervisor::start(config));
+    let early = tokio::time::timeout(Duration::from_secs(2), &mut start).await;
+    assert!(early.is_err(), "{early:?} while another one has the data");
+    drop(before);
+    let engine = tokio::time::timeout(DEADLINE, start).await.expect("in time");
+    engine.expect("it starts").stop().await;
+}
+
+#[tokio::test]
+async fn an_engine_whose_data_another_one_keeps_says_so() {
+    let engine = RunningEngine::start().await;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vong-collector"))
+        .args(["engine", "--wait-s", "0", "--library"])
+        .arg(support::library())
+        .arg("--data")
+        .arg(support::config(&engine.folder).data)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut alive = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut alive, b"secret\n").unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let ended = tokio::time::timeout(DEADLINE, ended)
+        .await
+        .expect("in time")
+        .unwrap()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        !ended.status.success() && said.contains("in use by another engine"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_start_that_fails_says_why() {
     let engine = RunningEngine::start().await;
     let right = support::config(&engine.folder);
@@ -305,7 +348,6 @@ async fn a_start_that_fails_says_why() {
         ..right.clone()
     };
     for (config, expected) in [
-        (right.clone(), "in use by another engine"),
         (with_library("/no/such/libchdb.so".into()), "/no/such/libchdb.so"),
         (with_library(text), "text.so"),
         (with_library(other), "chdb_connect, chdb_close_conn"),

@@ -12,9 +12,6 @@ use vong_tests::stack::Stack;
 /// Late enough to be felt by every exchange, and short beside the limits of a handshake.
 const LATE: Duration = Duration::from_millis(150);
 
-/// A service that does not start so often in a row is given up.
-const STARTS_MAX: u32 = 5;
-
 /// Something that goes wrong for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -158,7 +155,7 @@ impl Fault {
                 // An agent may give up on a full disk; whoever manages services starts it again.
                 pcs[pc].revive()?;
             }
-            Self::CollectorKilled | Self::CollectorStopped => start_as_a_service(stack)?,
+            Self::CollectorKilled | Self::CollectorStopped => drop(stack.start_collector()?),
             Self::CollectorHangs => stack.collector.as_ref().context("it runs")?.signal(Signal::CONT),
             Self::SnapshotRestored(pc) => {
                 if let Remains::Snapshot(snapshot) = remains {
@@ -175,16 +172,6 @@ impl Fault {
         }
         Ok(())
     }
-}
-
-/// Starts the collector again and again, as the system's service manager would: the engine of a killed one may still
-/// hold its files.
-fn start_as_a_service(stack: &mut Stack) -> anyhow::Result<()> {
-    let started = (1..STARTS_MAX).find_map(|_| stack.start_collector().ok());
-    if started.is_none() {
-        stack.start_collector()?;
-    }
-    Ok(())
 }
 
 /// The one child of the collector: the engine.

@@ -137,7 +137,7 @@ impl Front {
             .expect("enrolled")
     }
 
-    async fn connect(&self, pc: Option<&Pc>) -> std::io::Result<TlsStream<TcpStream>> {
+    async fn connect(&self, pc: Option<&Pc>) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.certificate().clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::ring::default_provider());

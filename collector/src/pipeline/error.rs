@@ -32,7 +32,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// The embedded engine does not start.
-    #[error("cannot start the embedded engine with {}; fetch it with packaging/dev/fetch-engine, or set store.url", .library.display())]
+    #[error("cannot start the embedded engine with {}; its reason follows, and store.url can name a ClickHouse server instead", .library.display())]
     Engine {
         /// The library.
         library: PathBuf,
