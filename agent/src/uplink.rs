@@ -6,6 +6,7 @@
 //!
 //! * `credentials`, `tls`, `enrol`: who we are, whom we trust, and how that began.
 //! * `session`: one connection from hello to goodbye.
+//! * `rotation`: following the collector to a new authority.
 //! * `schedule`, `pulse`, `retry`, `renewal`: pure decisions: whose turn it is, who is still alive, when to try
 //!   again, when to ask for the next certificate.
 //! * `orders`: the collector's commands.
@@ -36,6 +37,7 @@ mod orders;
 mod pulse;
 mod renewal;
 mod retry;
+mod rotation;
 mod schedule;
 mod session;
 mod tls;

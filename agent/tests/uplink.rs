@@ -13,8 +13,10 @@ use vong_agent::paths::DataFolder;
 use vong_agent::uplink::enrol::{EnrolError, Enrolment, Token, enrol};
 use vong_proto::event::{Body, Event, Lane, Presence, StopReason};
 use vong_proto::session::{
-    AgentFrame, CollectorFrame, Command, CommandKind, Heartbeat, PolicyDocument, Refusal, RefusalCode,
+    AgentFrame, CollectorFrame, Command, CommandKind, Credentials, Heartbeat, PolicyDocument, Refusal,
+    RefusalCode, Welcome,
 };
+use vong_proto::wire;
 
 #[path = "uplink/collector.rs"]
 mod collector;
@@ -153,6 +155,56 @@ async fn a_wrong_clock_is_said_and_does_not_silence_the_agent() {
     let stopping = tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)));
     line.until(|event| is_presence(event, true)).await;
     stopping.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test]
+async fn an_agent_follows_its_collector_to_a_new_authority() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(folder.path());
+    let (mut collector, next) = (
+        Collector::valid(2020, 2040).await,
+        Collector::valid(2020, 2040).await,
+    );
+    collector.trust(&next);
+    enrolled(&collector, &config.data).await;
+    let agent = Agent::start(&config).expect("started");
+
+    let both = vec![next.authority(), collector.authority()];
+    let (mut line, hello) = collector
+        .welcome_with(|welcome| Welcome {
+            ca_der: both.clone(),
+            renew_within_s: Some(0),
+            ..welcome
+        })
+        .await;
+    assert_eq!(
+        hello.authorities,
+        wire::authorities_hash([collector.authority().as_slice()])
+    );
+    let csr_der = renewal_asked(&mut line)
+        .await
+        .expect("a renewal is asked for at once");
+    let signed = next.sign(csr_der, Life::LONG);
+    line.write(CollectorFrame::Renewed(Credentials {
+        certificate_der: signed.certificate_der.clone(),
+        ca_der: both.clone(),
+    }))
+    .await;
+
+    let mut again = collector.accept().await.expect("comes back with it");
+    assert_eq!(again.certificate(), signed.certificate_der);
+    let AgentFrame::Hello(hello) = again.read().await else {
+        panic!("a hello comes first")
+    };
+    assert_eq!(
+        hello.authorities,
+        wire::authorities_hash(both.iter().map(Vec::as_slice))
+    );
+    drop(again);
+    tokio::task::spawn_blocking(move || agent.stop(Some(StopReason::ServiceStop)))
+        .await
+        .expect("no panic")
+        .expect("a clean end");
 }
 
 #[tokio::test]

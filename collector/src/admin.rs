@@ -17,6 +17,7 @@ use crate::fleet::AuthorityError;
 use crate::registry::{self, Registry, Transaction, audit};
 use crate::store::StoreError;
 
+mod ca;
 mod command;
 mod events;
 mod find;
@@ -39,6 +40,8 @@ pub enum Command {
     User(user::User),
     /// Tokens that admit PCs to a unit
     Token(token::Token),
+    /// The authority behind every certificate, and its replacement
+    Ca(ca::Ca),
     /// The PCs
     Host(host::Host),
     /// What sensors are told to do
@@ -160,6 +163,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), AdminError> {
         Command::Unit(unit) => unit.run(config).await,
         Command::User(user) => user.run(config).await,
         Command::Token(token) => token.run(config).await,
+        Command::Ca(ca) => ca.run(config).await,
         Command::Host(host) => host.run(config).await,
         Command::Policy(policy) => policy.run(config).await,
         Command::Command(command) => command.run(config).await,

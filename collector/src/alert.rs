@@ -29,7 +29,7 @@ mod group;
 mod letter;
 mod state;
 
-use group::Place;
+use group::{Place, Standing};
 pub use letter::Letters;
 
 /// So many findings are taken up in one transaction: enough for a storm, short enough for the registry's
@@ -198,7 +198,7 @@ impl Alerts {
             let lines = state::finding_closed(&mut known, row, now_ms);
             return written(tx, &known, &lines).await.map(Some);
         }
-        if !group::concerns(row, self.is_always_on(row).await?) {
+        if !group::concerns(row, self.standing(row).await?) {
             return Ok(None);
         }
         let tells = group::tells(row);
@@ -228,9 +228,12 @@ impl Alerts {
         written(tx, &alert, &lines).await.map(Some)
     }
 
-    async fn is_always_on(&self, row: &FindingRow) -> registry::Result<bool> {
+    async fn standing(&self, row: &FindingRow) -> registry::Result<Standing> {
         let host = host::by_id(&self.registry, row.finding.host).await?;
-        Ok(host.is_some_and(|host| host.always_on))
+        Ok(host.map_or_else(Standing::default, |host| Standing {
+            always_on: host.always_on,
+            cloned: host.cloned_ms.is_some(),
+        }))
     }
 
     /// Writes the mails that are due.

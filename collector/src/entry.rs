@@ -43,6 +43,8 @@ pub enum Fact {
         /// Why.
         reason: Departure,
     },
+    /// It was found out that two machines use one agent's key.
+    Cloned(Cloned),
     /// Time passes: `received_ms` is now.
     Tick,
     /// The collector has started: what happened before, unheard, nobody may be blamed for.
@@ -108,6 +110,8 @@ pub struct Events {
     pub events: Vec<Event>,
     /// What the agent declared missing.
     pub gaps: Vec<Gap>,
+    /// Whether it was known on arrival that two machines use the agent's key.
+    pub cloned: bool,
 }
 
 /// Who has connected.
@@ -125,6 +129,40 @@ pub struct Connected {
     pub agent_version: String,
     /// Measured clock difference, collector minus agent, in milliseconds.
     pub offset_ms: i64,
+}
+
+/// Two machines that use one agent's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cloned {
+    /// The host that the agent speaks for.
+    pub host: HostId,
+    /// The agent.
+    pub agent: AgentId,
+    /// How it was found out.
+    pub how: CloneSign,
+    /// The machine that was there before, as far as it is known, and the one that came.
+    pub machines: Vec<Machine>,
+}
+
+/// What shows that two machines use one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloneSign {
+    /// One key with two fingerprints.
+    TwoFingerprints,
+    /// Connections that keep taking over from each other, both alive.
+    TakeOvers,
+    /// One range of numbers with two contents.
+    TwoContents,
+}
+
+/// A machine, as it presents itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// The address that it came from.
+    pub address: String,
 }
 
 #[cfg(test)]

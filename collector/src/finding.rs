@@ -42,6 +42,8 @@ pub enum Category {
     Presence,
     /// Events of a host are missing.
     Ledger,
+    /// It is in doubt who reports.
+    Identity,
 }
 
 /// What rules decide.

@@ -7,6 +7,7 @@
 
 mod admission;
 pub mod authority;
+pub mod machine;
 pub mod token;
 
 use std::net::IpAddr;
@@ -23,9 +24,10 @@ pub use authority::{Authority, AuthorityError};
 use self::admission::{Admission, admission};
 use crate::clock::now_ms;
 use crate::entry::HostId;
+use crate::registry::agent::Presented;
 use crate::registry::host::{HostKind, HostStatus, NewHost};
 use crate::registry::token::Token;
-use crate::registry::{self, Registry, Transaction, agent, audit, host, unit};
+use crate::registry::{self, Registry, Transaction, agent, audit, finding, host, unit};
 
 /// An expired certificate that was not revoked may be used for one thing, renewing, for this long: a PC that
 /// lay in a cupboard comes back without anybody's help.
@@ -45,6 +47,12 @@ pub struct Identity {
     pub certificate: String,
     /// Only renewing is allowed.
     pub expired: bool,
+    /// SHA-256 of the authority that signed the certificate; empty for the first one.
+    pub authority: String,
+    /// How the agent came last.
+    pub presented: Presented,
+    /// Two machines use the agent's key: what they say is kept apart and marked, until each has enrolled again.
+    pub cloned: bool,
 }
 
 /// Enrolment, identification and renewal, over registry and authority.
@@ -112,10 +120,18 @@ impl Fleet {
                 return Err(refusal(RefusalCode::UnknownHost, "this host is retired"));
             }
         }
+        if self.authority.has_retired(&status.authority) {
+            return Err(refusal(
+                RefusalCode::Revoked,
+                "this certificate is of an authority that has been replaced; enrol this PC again with a new token: \
+                 vong-agent enrol --force",
+            ));
+        }
         if now_ms > status.not_after_ms + RENEW_AFTER_EXPIRY_MS {
             return Err(refusal(
                 RefusalCode::Expired,
-                "this certificate expired too long ago; enrol again",
+                "this certificate expired more than 400 days ago; enrol this PC again with a new token: \
+                 vong-agent enrol --force",
             ));
         }
         Ok(Identity {
@@ -123,16 +139,21 @@ impl Fleet {
             host: status.host,
             certificate: certificate.to_owned(),
             expired: now_ms > status.not_after_ms,
+            authority: status.authority,
+            presented: status.presented,
+            cloned: status.cloned,
         })
     }
 
-    /// Whether a connected agent must go: its certificate was revoked, or its host retired. The registry being
-    /// out of reach is no reason to go.
-    pub async fn recheck(&self, identity: &Identity, now_ms: i64) -> Option<Refusal> {
+    /// What is known of a connected agent now; a refusal when it must go, because its certificate was revoked or its
+    /// host retired. The registry being out of reach is no reason to go.
+    ///
+    /// # Errors
+    /// A refusal to send to the peer.
+    pub async fn recheck(&self, identity: &Identity, now_ms: i64) -> Result<Identity, Refusal> {
         match self.status(&identity.certificate, now_ms).await {
-            Ok(_) => None,
-            Err(no) if no.code == RefusalCode::Unavailable => None,
-            Err(no) => Some(no),
+            Err(no) if no.code == RefusalCode::Unavailable => Ok(identity.clone()),
+            known => known,
         }
     }
 
@@ -245,6 +266,7 @@ impl Fleet {
             agent,
             not_before_ms: signed.not_before_ms,
             not_after_ms: signed.not_after_ms,
+            authority: signed.authority,
         };
         agent::add_certificate(tx, &certificate).await?;
         Ok(Credentials {
@@ -334,6 +356,8 @@ async fn begin_again(
 ) -> registry::Result<HostId> {
     agent::revoke_all_of(tx, host, asked.now_ms).await?;
     host::renew_fingerprint(tx, host, &asked.request.fingerprint).await?;
+    // What was held back while two machines spoke for it is now the business of alerts.
+    finding::look_again(tx, host).await?;
     info!(%host, from = %asked.from, "enrolled again; its former agents have lost their rights");
     note(tx, asked, token, "host.enrolled_again", host, Value::Null).await?;
     Ok(host)

@@ -123,6 +123,8 @@ pub struct Incoming {
     pub opaque: Vec<u64>,
     /// What the agent declares missing.
     pub gaps: Vec<Gap>,
+    /// Whether it is known that two machines use the agent's key.
+    pub cloned: bool,
 }
 
 /// What became of a batch.

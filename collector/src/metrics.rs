@@ -52,6 +52,8 @@ pub struct Metrics {
     pub streams_claimed: Counter,
     /// Numbers that came with two contents: cloned agents.
     pub stream_conflicts: Counter,
+    /// Agents of which it was found out that two machines use their key.
+    pub agents_cloned: Counter,
     /// Events that were new.
     pub events_received: Counter,
     /// Events that had come before and were trimmed.
@@ -95,7 +97,7 @@ impl Metrics {
         text
     }
 
-    fn table(&self) -> [(&'static str, &'static str, &Counter); 23] {
+    fn table(&self) -> [(&'static str, &'static str, &Counter); 24] {
         [
             (
                 "connections_accepted",
@@ -130,6 +132,11 @@ impl Metrics {
                 "stream_conflicts",
                 "numbers that came with two contents",
                 &self.stream_conflicts,
+            ),
+            (
+                "agents_cloned",
+                "agents whose key two machines use",
+                &self.agents_cloned,
             ),
             ("events_received", "events that were new", &self.events_received),
             ("events_duplicate", "events come again", &self.events_duplicate),

@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod alert;
 pub mod alert_list;
+pub mod approval;
 pub mod audit;
 pub mod command;
 pub mod delivery;

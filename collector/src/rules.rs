@@ -11,6 +11,7 @@
 //! * [`probes`] — a service that matters cannot be reached: `probe.unreachable`
 //! * [`gaps`] — events of a PC are gone for good: `ledger.gap`
 //! * [`silence`] — a PC went away without a goodbye: `host.silent`
+//! * [`clones`] — two machines use one agent's key: `agent.cloned`
 //! * [`known`] — no findings; what hosts say of themselves, for their pages
 
 use serde_json::Value;
@@ -24,6 +25,7 @@ use crate::registry::host_state::{HostState, Noun};
 use crate::registry::rule_state::RuleState;
 
 mod antivirus;
+mod clones;
 mod files;
 mod gaps;
 mod known;
@@ -106,6 +108,7 @@ pub enum HostNews {
 pub struct Rules {
     judged: u64,
     antivirus: antivirus::Antivirus,
+    clones: clones::Clones,
     files: files::Files,
     gaps: gaps::Gaps,
     probes: probes::Probes,
@@ -128,6 +131,7 @@ impl Rules {
     fn restore_one(&mut self, state: &RuleState) -> Result<(), MemoryError> {
         match state.rule.as_str() {
             antivirus::FAMILY => self.antivirus.restore(state),
+            clones::FAMILY => self.clones.restore(state),
             files::FAMILY => self.files.restore(state),
             gaps::FAMILY => self.gaps.restore(state),
             probes::FAMILY => self.probes.restore(state),
@@ -148,6 +152,8 @@ impl Rules {
             Fact::Events(events) => self.judge_events(entry, events, &mut judgement),
             Fact::Connected(connected) => {
                 self.silence.connected(connected.host, moment, &mut judgement);
+                self.clones
+                    .connected(connected.host, connected.agent, moment, &mut judgement);
                 self.antivirus.connected(connected.host, moment);
                 self.probes.connected(connected.host, moment);
             }
@@ -156,6 +162,7 @@ impl Rules {
                 self.antivirus.disconnected(*host);
                 self.probes.disconnected(*host);
             }
+            Fact::Cloned(cloned) => self.clones.seen(cloned, moment, &mut judgement),
             Fact::Tick => {
                 self.silence.tick(moment, &mut judgement);
                 self.antivirus.tick(moment, &mut judgement);
@@ -169,6 +176,7 @@ impl Rules {
             }
         }
         self.antivirus.remember(&mut judgement.memory);
+        self.clones.remember(&mut judgement.memory);
         self.files.remember(&mut judgement.memory);
         self.gaps.remember(&mut judgement.memory);
         self.probes.remember(&mut judgement.memory);
@@ -203,6 +211,20 @@ impl Rules {
                 _ => {}
             }
             known::note(host, &event.body, moment, judgement);
+        }
+        if events.cloned {
+            mark_cloned(&mut judgement.findings);
+        }
+    }
+}
+
+/// What a cloned agent reports may be of another machine than it seems: each finding says so.
+fn mark_cloned(findings: &mut [FindingChange]) {
+    for change in findings {
+        if let FindingChange::Opened(finding) = change
+            && let Some(facts) = finding.evidence.as_object_mut()
+        {
+            facts.insert("cloned".to_owned(), Value::Bool(true));
         }
     }
 }

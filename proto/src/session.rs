@@ -85,6 +85,8 @@ pub struct Hello {
     pub policy_hash: String,
     /// Whether the agent may see everything.
     pub privileged: bool,
+    /// SHA-256 over the authorities that the agent trusts, in the order of its file; empty when it does not say.
+    pub authorities: Vec<u8>,
 }
 
 /// Where a lane of a spool stands.
@@ -130,6 +132,10 @@ pub struct Welcome {
     pub new_stream: bool,
     /// The host this agent speaks for.
     pub host: u64,
+    /// The authorities to trust from now on, DER; none when the agent has them already.
+    pub ca_der: Vec<Vec<u8>>,
+    /// The certificate is to be renewed within this time, in seconds, at a random moment.
+    pub renew_within_s: Option<u32>,
 }
 
 /// Numbers that were dropped, and what stood behind them.

@@ -28,6 +28,9 @@ mod pb {
 /// Length of an [`event_hash`].
 pub const EVENT_HASH_BYTES: usize = 16;
 
+/// Length of [`authorities_hash`].
+pub const AUTHORITIES_HASH_BYTES: usize = 32;
+
 /// An event is at most this long when encoded. The spool cuts nothing: it reports a longer one as a blind spot.
 pub const EVENT_BYTES_MAX: usize = 128 * 1024;
 
@@ -135,6 +138,15 @@ pub fn event_hash(encoded: &[u8]) -> [u8; EVENT_HASH_BYTES] {
     let mut half = [0; EVENT_HASH_BYTES];
     half.copy_from_slice(&digest[..EVENT_HASH_BYTES]);
     half
+}
+
+/// Names a bundle of authorities, each as DER: an agent that says the same name has the same ones in the same order.
+pub fn authorities_hash<'a>(authorities: impl IntoIterator<Item = &'a [u8]>) -> [u8; AUTHORITIES_HASH_BYTES] {
+    let mut hash = Sha256::new();
+    for der in authorities {
+        hash.update(Sha256::digest(der));
+    }
+    hash.finalize().into()
 }
 
 /// Packs encoded events into the payload of a batch: `(raw_bytes, events)`.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use vong_proto::session;
+use vong_proto::{session, wire};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::paths::{self, DataFolder, Readers};
@@ -64,6 +64,11 @@ impl Credentials {
         })
     }
 
+    /// The name of what is trusted, as a hello says it.
+    pub(super) fn authorities_hash(&self) -> Vec<u8> {
+        wire::authorities_hash(self.authorities.iter().map(|authority| authority.as_ref())).to_vec()
+    }
+
     /// From when until when the certificate is valid, milliseconds since 1970.
     pub(super) fn validity_ms(&self) -> Option<(i64, i64)> {
         let (_, parsed) = X509Certificate::from_der(&self.certificate).ok()?;
@@ -73,6 +78,16 @@ impl Credentials {
             validity.not_after.timestamp() * 1_000,
         ))
     }
+}
+
+/// Trusts these authorities from now on, and no others.
+pub(super) fn trust(data: &DataFolder, authorities: &[Vec<u8>]) -> Result<(), CredentialsError> {
+    let is_certificate = |der: &Vec<u8>| X509Certificate::from_der(der).is_ok();
+    if authorities.is_empty() || !authorities.iter().all(is_certificate) {
+        return Err(CredentialsError::Answer("it names no authority".to_owned()));
+    }
+    let bundle: String = authorities.iter().map(|der| pem("CERTIFICATE", der)).collect();
+    write(&data.authorities(), &bundle, Readers::Everybody)
 }
 
 /// A signing request of the key in the data folder, which is made if there is none.
@@ -94,11 +109,7 @@ pub(super) fn install(data: &DataFolder, given: &session::Credentials) -> Result
             "the certificate is for another key".to_owned(),
         ));
     }
-    if given.ca_der.is_empty() {
-        return Err(CredentialsError::Answer("it names no authority".to_owned()));
-    }
-    let bundle: String = given.ca_der.iter().map(|der| pem("CERTIFICATE", der)).collect();
-    write(&data.authorities(), &bundle, Readers::Everybody)?;
+    trust(data, &given.ca_der)?;
     let certificate = pem("CERTIFICATE", &given.certificate_der);
     write(&data.certificate(), &certificate, Readers::Everybody)
 }

@@ -8,6 +8,8 @@ const RETRY_MS: i64 = 24 * 3_600 * 1_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Renewal {
     due_ms: Option<i64>,
+    /// When the collector wants it, if that is earlier.
+    hastened_ms: Option<i64>,
     asked_ms: Option<i64>,
 }
 
@@ -18,14 +20,25 @@ impl Renewal {
         if due_ms != self.due_ms {
             *self = Self {
                 due_ms,
-                asked_ms: None,
+                ..Self::default()
             };
         }
     }
 
+    /// The collector wants the certificate to be renewed at this moment; an earlier wish stands.
+    pub(super) fn hasten(&mut self, at_ms: i64) {
+        self.hastened_ms = Some(self.hastened_ms.map_or(at_ms, |known| known.min(at_ms)));
+    }
+
+    /// Whether the collector wants the certificate to be renewed before its time.
+    pub(super) fn is_hastened(&self) -> bool {
+        self.hastened_ms.is_some()
+    }
+
     /// Whether to ask now; the answer "yes" counts as having asked.
     pub(super) fn ask(&mut self, now_ms: i64) -> bool {
-        let is_due = self.due_ms.is_some_and(|due_ms| now_ms >= due_ms)
+        let moments = [self.due_ms, self.hastened_ms];
+        let is_due = moments.into_iter().flatten().any(|due_ms| now_ms >= due_ms)
             && self.asked_ms.is_none_or(|asked_ms| now_ms - asked_ms >= RETRY_MS);
         if is_due {
             self.asked_ms = Some(now_ms);
@@ -61,6 +74,20 @@ mod tests {
         renewal.follow(Some((60 * DAY_MS, 150 * DAY_MS)));
         assert!(!renewal.ask(120 * DAY_MS - 1));
         assert!(renewal.ask(120 * DAY_MS));
+    }
+
+    #[test]
+    fn a_collector_that_changes_its_authority_is_not_kept_waiting() {
+        let mut renewal = Renewal::default();
+        renewal.follow(Some((0, 90 * DAY_MS)));
+        renewal.hasten(2 * DAY_MS);
+        // The next connection draws another moment; the first one stands.
+        renewal.follow(Some((0, 90 * DAY_MS)));
+        renewal.hasten(3 * DAY_MS);
+        assert!(!renewal.ask(2 * DAY_MS - 1));
+        assert!(renewal.ask(2 * DAY_MS));
+        renewal.follow(Some((2 * DAY_MS, 92 * DAY_MS)));
+        assert!(!renewal.is_hastened() && !renewal.ask(3 * DAY_MS));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::pulse::{Pulse, Silence};
 use super::retry::End;
 use super::schedule::{Schedule, Window};
 use super::tls::{self, ConnectError};
-use super::{ANSWER_LIMIT, Worker, fingerprint};
+use super::{ANSWER_LIMIT, Worker, fingerprint, rotation};
 use crate::clock;
 use crate::outbox::Resumed;
 use crate::report::{NewEvent, Report, SpoolStopped};
@@ -89,12 +89,13 @@ pub(super) struct Session<'a> {
 pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>, SessionError> {
     let credentials = Credentials::load(&worker.uplink.data)?;
     note_certificate(worker, &credentials);
+    let authorities = credentials.authorities_hash();
     let config = tls::for_session(credentials, worker.clock.clone())?;
     let mut connection = tls::connect(&worker.uplink.address, config).await?;
     if worker.renew_first {
         return Ok(Err(renew_expired(worker, &mut connection).await?));
     }
-    let hello = hello(worker).await?;
+    let hello = hello(worker, authorities).await?;
     let answer = ask(&mut connection, AgentFrame::Hello(Box::new(hello))).await?;
     let welcome = match answer {
         CollectorFrame::Welcome(welcome) => welcome,
@@ -102,6 +103,7 @@ pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>
         CollectorFrame::Refusal(refusal) => return Ok(Err(refused(worker, &refusal))),
         _ => return Err(SessionError::Unexpected("no answer to a hello")),
     };
+    rotation::follow(worker, &welcome)?;
     if begins_new_stream(worker, &welcome).await? {
         return Ok(Err(End::Again));
     }
@@ -117,7 +119,7 @@ fn note_certificate(worker: &mut Worker, credentials: &Credentials) {
         .note(|status| status.certificate_end_ms = validity_ms.map(|(_, end_ms)| end_ms));
 }
 
-async fn hello(worker: &Worker) -> Result<Hello, SessionError> {
+async fn hello(worker: &Worker, authorities: Vec<u8>) -> Result<Hello, SessionError> {
     let standing = worker.uplink.outbox.standing().await?;
     let policy = worker.uplink.policies.in_force();
     Ok(Hello {
@@ -134,6 +136,7 @@ async fn hello(worker: &Worker) -> Result<Hello, SessionError> {
         policy_version: policy.version,
         policy_hash: policy.hash.clone(),
         privileged: vong_os::host::is_privileged(),
+        authorities,
     })
 }
 
@@ -379,9 +382,12 @@ impl<'a> Session<'a> {
             CollectorFrame::Command(command) => self.take_command(&command),
             CollectorFrame::Renewed(given) => {
                 credentials::install(&self.worker.uplink.data, &given)?;
+                let hastened = self.worker.renewal.is_hastened();
                 let renewed = Credentials::load(&self.worker.uplink.data)?;
                 note_certificate(self.worker, &renewed);
                 info!("the certificate was renewed");
+                // Only a connection with it shows that the former one is needed no more.
+                return Ok(hastened.then_some(End::Again));
             }
             CollectorFrame::GoAway(go_away) => return Ok(Some(sent_away(self.worker, &go_away))),
             CollectorFrame::Refusal(refusal) => return Ok(Some(refused(self.worker, &refusal))),

@@ -54,6 +54,18 @@ pub enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// The collector's certificate is of an authority that this PC does not know.
+    #[error(
+        "the collector at {address} is certified by an authority that this PC does not trust; if its authority was \
+         replaced while this PC was away, enrol this PC again: vong-agent enrol --force, with a new token"
+    )]
+    UnknownAuthority {
+        /// Where.
+        address: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The configuration of TLS is impossible.
     #[error("cannot set up TLS")]
     Setup(#[source] rustls::Error),
@@ -132,10 +144,18 @@ pub(super) async fn connect(
     let connector = TlsConnector::from(Arc::new(config));
     limited(HANDSHAKE_LIMIT, connector.connect(name, tcp))
         .await
-        .map_err(|source| ConnectError::Handshake {
-            address: address.to_owned(),
-            source,
-        })
+        .map_err(|source| no_handshake(address.to_owned(), source))
+}
+
+fn no_handshake(address: String, source: io::Error) -> ConnectError {
+    let cause = source.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        // Another authority may bear the same name as a known one; then it is the signature that does not fit.
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => ConnectError::UnknownAuthority { address, source },
+        _ => ConnectError::Handshake { address, source },
+    }
 }
 
 async fn limited<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -244,4 +264,23 @@ fn begin_of_life(certificate: &CertificateDer<'_>) -> Option<UnixTime> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let seconds = u64::try_from(parsed.validity().not_before.timestamp()).ok()?;
     Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_is_not_known_is_told_with_its_remedy() {
+        let told = |error: rustls::Error| {
+            let source = io::Error::new(io::ErrorKind::InvalidData, error);
+            no_handshake("soc.example:7443".to_owned(), source).to_string()
+        };
+        for error in [CertificateError::UnknownIssuer, CertificateError::BadSignature] {
+            let text = told(rustls::Error::InvalidCertificate(error));
+            assert!(text.contains("vong-agent enrol --force"), "{text}");
+        }
+        let text = told(rustls::Error::HandshakeNotComplete);
+        assert!(!text.contains("enrol"), "{text}");
+    }
 }

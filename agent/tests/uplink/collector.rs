@@ -9,7 +9,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa, KeyPair,
 };
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -31,6 +31,8 @@ use super::PATIENCE;
 pub(crate) struct Collector {
     authority: CertifiedIssuer<'static, KeyPair>,
     listener: TcpListener,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
     acceptor: TlsAcceptor,
 }
 
@@ -54,6 +56,29 @@ impl Life {
     };
 }
 
+fn acceptor(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    trusted: &[&CertificateDer<'static>],
+) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    for authority in trusted {
+        roots.add((*authority).clone()).expect("a root");
+    }
+    let agents = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .allow_unauthenticated()
+        .build()
+        .expect("a verifier");
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .with_client_cert_verifier(agents)
+        .with_single_cert(chain.to_vec(), key.clone_key())
+        .expect("a configuration");
+    TlsAcceptor::from(Arc::new(config))
+}
+
 /// A connection of an agent.
 pub(crate) struct Line(TlsStream<TcpStream>);
 
@@ -71,24 +96,27 @@ impl Collector {
         let certificate = params.signed_by(&key, &authority).expect("signed");
         let chain = vec![certificate.der().clone(), authority.der().clone()];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.der().clone()).expect("a root");
-        let agents = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .allow_unauthenticated()
-            .build()
-            .expect("a verifier");
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3")
-            .with_client_cert_verifier(agents)
-            .with_single_cert(chain, key)
-            .expect("a configuration");
         Self {
+            acceptor: acceptor(&chain, &key, &[authority.der()]),
             authority,
             listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            chain,
+            key,
         }
+    }
+
+    /// From now on also agents of another's authority are let in.
+    pub(crate) fn trust(&mut self, other: &Self) {
+        self.acceptor = acceptor(
+            &self.chain,
+            &self.key,
+            &[self.authority.der(), other.authority.der()],
+        );
+    }
+
+    /// The certificate of its authority.
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        self.authority.der().to_vec()
     }
 
     /// The fingerprint of its authority.
@@ -158,6 +186,16 @@ impl Collector {
 
     /// The next agent's connection and hello, answered with these marks.
     pub(crate) async fn welcome(&self, high_water: [u64; 4], new_stream: bool) -> (Line, Hello) {
+        self.welcome_with(|welcome| Welcome {
+            high_water,
+            new_stream,
+            ..welcome
+        })
+        .await
+    }
+
+    /// The next agent's connection and hello, answered with a plain welcome, changed.
+    pub(crate) async fn welcome_with(&self, change: impl FnOnce(Welcome) -> Welcome) -> (Line, Hello) {
         let mut line = self.accept().await.expect("a handshake");
         let hello = match line.read().await {
             AgentFrame::Hello(hello) => Some(hello),
@@ -166,15 +204,17 @@ impl Collector {
         let hello = hello.expect("a hello comes first");
         let welcome = Welcome {
             version: 1,
-            high_water,
+            high_water: [0; 4],
             credit_bytes: 1_000_000,
             wall_ms: hello.wall_ms,
             heartbeat_s: 30,
-            new_stream,
+            new_stream: false,
             last_hash: Default::default(),
             host: 1,
+            ca_der: Vec::new(),
+            renew_within_s: None,
         };
-        line.write(CollectorFrame::Welcome(welcome)).await;
+        line.write(CollectorFrame::Welcome(change(welcome))).await;
         (line, *hello)
     }
 }

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{AdminError, audited, find, open, print};
+use super::{ACTOR, AdminError, audited, find, open, print};
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::registry::approval::{self, Decision};
 use crate::registry::host::{self, HostEdit, HostKind, HostStatus};
 use crate::registry::host_list::{self, HostFilter, HostSort, ListedHost};
 use crate::registry::{Page, Registry, agent};
@@ -104,11 +105,11 @@ impl Host {
                 host
             }
             HostCommand::Approve { host } => {
-                decide(&registry, &host, HostStatus::Active, "host.approved").await?;
+                decide(&registry, &host, Decision::Approve).await?;
                 host
             }
             HostCommand::Reject { host } => {
-                decide(&registry, &host, HostStatus::Retired, "host.rejected").await?;
+                decide(&registry, &host, Decision::Reject).await?;
                 host
             }
             HostCommand::Retire { host } => {
@@ -125,17 +126,15 @@ impl Host {
 }
 
 /// Lets a PC that waits for approval in, or turns it away.
-async fn decide(registry: &Registry, text: &str, status: HostStatus, action: &str) -> Result<(), AdminError> {
+async fn decide(registry: &Registry, text: &str, decision: Decision) -> Result<(), AdminError> {
     let host = find::host(registry, text).await?;
-    if host.status != HostStatus::Pending {
-        let message = format!("host {} does not wait for approval", host.id);
-        return Err(AdminError::Refused(message));
+    match approval::decide(registry, host.id, decision, ACTOR, now_ms()).await? {
+        true => Ok(()),
+        false => Err(AdminError::Refused(format!(
+            "host {} does not wait for approval",
+            host.id
+        ))),
     }
-    let edit = HostEdit {
-        status: Some(status),
-        ..HostEdit::default()
-    };
-    change(registry, text, action, edit, status == HostStatus::Retired).await
 }
 
 async fn change(
@@ -206,6 +205,8 @@ fn fields(listed: &ListedHost) -> Value {
         "place": host.place,
         "always_on": host.always_on,
         "connected": host.connected,
+        "cloned_ms": host.cloned_ms,
+        "cloned_how": host.cloned_how,
         "last_seen_ms": host.last_seen_ms,
         "clock_offset_ms": host.clock_offset_ms,
         "agent_version": host.agent_version,

@@ -3,6 +3,8 @@
 //! Findings of one category on one host belong together. An alert that ended a moment ago is taken up
 //! again, so that a fault which comes and goes is one story and not twenty.
 
+use vong_proto::event::Severity;
+
 use crate::finding::Category;
 use crate::registry::alert::{Alert, AlertState};
 use crate::registry::finding::FindingRow;
@@ -35,10 +37,22 @@ fn ended_within(alert: &Alert, now_ms: i64) -> bool {
         .is_some_and(|resolved_ms| now_ms - resolved_ms <= REOPEN_WITHIN_MS)
 }
 
+/// What must be known of a host to judge a finding about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    /// Whether its silence is a fault.
+    pub(super) always_on: bool,
+    /// Whether two machines use its agent's key.
+    pub(super) cloned: bool,
+}
+
 /// Whether a finding is an alert's business. The silence of a PC that people switch off is not: every
-/// evening would raise thousands. It stays a finding, and the list of hosts shows who is silent.
-pub(super) fn concerns(row: &FindingRow, host_is_always_on: bool) -> bool {
-    row.finding.category != Category::Presence || host_is_always_on
+/// evening would raise thousands. It stays a finding, and the list of hosts shows who is silent. While two machines
+/// speak for a host, only what is urgent is: the rest is held back until it is clear whom it is about.
+pub(super) fn concerns(row: &FindingRow, host: Standing) -> bool {
+    let finding = &row.finding;
+    let is_held = host.cloned && finding.category != Category::Identity && finding.severity < Severity::High;
+    !is_held && (finding.category != Category::Presence || host.always_on)
 }
 
 /// Whether somebody is to be told of a finding. What is already over is history, and pages nobody; what

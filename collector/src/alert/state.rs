@@ -214,6 +214,9 @@ fn title_params(evidence: &Value) -> Value {
         "target",
         "error",
         "last_seen_ms",
+        "machine",
+        "other_machine",
+        "cloned",
     ] {
         if let Some(value) = evidence.get(name).filter(|value| !value.is_null()) {
             params.insert(name.to_owned(), value.clone());

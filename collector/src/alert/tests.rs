@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use vong_proto::event::Severity;
 
-use super::group::{Place, REOPEN_WITHIN_MS, concerns, place, tells};
+use super::group::{Place, REOPEN_WITHIN_MS, Standing, concerns, place, tells};
 use super::state::{BETWEEN_MAILS_MS, LATE_WAIT_MS, REPEAT_AFTER_MS, first_wait_ms};
 use super::*;
 use crate::entry::HostId;
@@ -215,10 +215,36 @@ fn what_goes_on_is_news_however_late_we_hear_of_it() {
 #[test]
 fn silence_is_an_alert_only_of_what_is_always_on() {
     let mut silent = row(Severity::Low);
-    assert!(concerns(&silent, false));
+    let (workstation, server) = (
+        Standing::default(),
+        Standing {
+            always_on: true,
+            ..Standing::default()
+        },
+    );
+    assert!(concerns(&silent, workstation));
     silent.finding.category = Category::Presence;
-    assert!(!concerns(&silent, false));
-    assert!(concerns(&silent, true));
+    assert!(!concerns(&silent, workstation));
+    assert!(concerns(&silent, server));
+}
+
+#[test]
+fn while_two_machines_speak_for_a_host_only_what_is_urgent_is_raised() {
+    let cloned = Standing {
+        always_on: true,
+        cloned: true,
+    };
+    for (severity, is_raised) in [
+        (Severity::Low, false),
+        (Severity::Medium, false),
+        (Severity::High, true),
+        (Severity::Critical, true),
+    ] {
+        assert_eq!(concerns(&row(severity), cloned), is_raised, "{severity:?}");
+    }
+    let mut identity = row(Severity::Medium);
+    identity.finding.category = Category::Identity;
+    assert!(concerns(&identity, cloned), "the reason itself");
 }
 
 #[derive(Clone, Debug)]

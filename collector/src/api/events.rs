@@ -86,6 +86,8 @@ pub(super) struct EventRow {
     lane: u8,
     /// Its number in that lane of its stream.
     seq: u64,
+    /// Whether two machines used the key of its agent: it may be of another one than it seems.
+    cloned: bool,
     /// Its stream.
     stream: String,
     /// What happened, in one line.

@@ -55,6 +55,8 @@ pub(super) enum Right {
     OrderCommands,
     /// Changing policies.
     ChangePolicy,
+    /// Deciding which hosts belong here.
+    ManageHosts,
 }
 
 impl Viewer {
@@ -71,7 +73,7 @@ impl Viewer {
 fn allows(role: Role, right: Right) -> bool {
     match role {
         Role::Administrator => true,
-        Role::Analyst | Role::UnitStaff => right != Right::ChangePolicy,
+        Role::Analyst | Role::UnitStaff => !matches!(right, Right::ChangePolicy | Right::ManageHosts),
         Role::Auditor => false,
     }
 }

@@ -2,25 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorCode};
 use super::extract::{Asked, Key};
-use super::guard::Viewer;
+use super::guard::{Right, Viewer};
 use super::ledger::Missing;
 use super::overview::SEEN_MS;
 use super::page::{Count, Page, PageQuery};
 use super::units::{UnitRef, subtree};
-use super::word::{HostKind, HostStatus, Protection, Severity, count, said, searched};
+use super::word::{CloneSign, HostKind, HostStatus, Protection, Severity, count, said, searched};
 use super::{Api, trail};
 use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::registry::host_list::{self, ListedHost};
-use crate::registry::{host_state, unit};
+use crate::registry::{approval, host_state, unit};
 
 mod report;
 
@@ -33,6 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list_hosts))
         .routes(routes!(count_hosts))
         .routes(routes!(host))
+        .routes(routes!(approve_host))
+        .routes(routes!(reject_host))
 }
 
 /// Whether a host is there.
@@ -174,6 +177,18 @@ pub(super) struct HostDetail {
     probes: Vec<ProbeReport>,
     /// What its agent cannot see.
     unsupported: Vec<UnsupportedReport>,
+    /// That two machines use its agent's key; `null` when that is not known.
+    clone: Option<CloneReport>,
+}
+
+/// Two machines use a host's agent's key. Both are quarantined until each has enrolled again: what they report is kept
+/// and marked, and only what is urgent is raised.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CloneReport {
+    /// Since when that is known.
+    since_ms: i64,
+    /// How it was found out.
+    how: CloneSign,
 }
 
 /// Who is called about a host: the contact of its unit, or of the nearest unit above that has one.
@@ -266,6 +281,47 @@ async fn host(
     let states = host_state::of_host(&api.registry, listed.host.id).await?;
     let contact = contact_of(&api, listed.host.unit_id).await?;
     Ok(Json(HostDetail::of(listed, &missing, states, contact)))
+}
+
+/// Lets a host in that waits for approval.
+#[utoipa::path(
+    post, path = "/api/v1/hosts/{id}/approve", tag = "hosts", params(("id" = i64, Path)),
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+)]
+async fn approve_host(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+) -> Result<StatusCode, ApiError> {
+    decide(&api, &viewer, id, approval::Decision::Approve).await
+}
+
+/// Turns a host away that waits for approval; its certificates are revoked.
+#[utoipa::path(
+    post, path = "/api/v1/hosts/{id}/reject", tag = "hosts", params(("id" = i64, Path)),
+    responses((status = NO_CONTENT), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+)]
+async fn reject_host(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+) -> Result<StatusCode, ApiError> {
+    decide(&api, &viewer, id, approval::Decision::Reject).await
+}
+
+async fn decide(
+    api: &Api,
+    viewer: &Viewer,
+    id: i64,
+    decision: approval::Decision,
+) -> Result<StatusCode, ApiError> {
+    let host = visible_host(api, viewer, id).await?.host.id;
+    viewer.require(Right::ManageHosts)?;
+    let by = &viewer.user.name;
+    match approval::decide(&api.registry, host, decision, by, now_ms()).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::new(ErrorCode::Conflict)),
+    }
 }
 
 /// A host that the viewer may see, or nothing that exists.

@@ -12,9 +12,9 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use vong_proto::event;
 
-use crate::finding;
 use crate::registry::fold::storable;
 use crate::registry::{alert, host, unit, user};
+use crate::{entry, finding};
 
 /// Named values that fill a text or describe a thing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -193,6 +193,8 @@ pub(super) enum Category {
     Presence,
     /// Events of a host are missing.
     Ledger,
+    /// It is in doubt who reports.
+    Identity,
 }
 
 /// Where an alert stands in its life.
@@ -318,6 +320,28 @@ impl From<Severity> for event::Severity {
     }
 }
 
+/// What shows that two machines use one agent's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CloneSign {
+    /// One key with two fingerprints.
+    TwoFingerprints,
+    /// Connections that keep taking over from each other, both alive.
+    TakeOvers,
+    /// One range of numbers with two contents.
+    TwoContents,
+}
+
+impl From<entry::CloneSign> for CloneSign {
+    fn from(sign: entry::CloneSign) -> Self {
+        match sign {
+            entry::CloneSign::TwoFingerprints => Self::TwoFingerprints,
+            entry::CloneSign::TakeOvers => Self::TakeOvers,
+            entry::CloneSign::TwoContents => Self::TwoContents,
+        }
+    }
+}
+
 impl From<finding::Category> for Category {
     fn from(category: finding::Category) -> Self {
         match category {
@@ -326,6 +350,7 @@ impl From<finding::Category> for Category {
             finding::Category::Network => Self::Network,
             finding::Category::Presence => Self::Presence,
             finding::Category::Ledger => Self::Ledger,
+            finding::Category::Identity => Self::Identity,
         }
     }
 }
@@ -338,6 +363,7 @@ impl From<Category> for finding::Category {
             Category::Network => Self::Network,
             Category::Presence => Self::Presence,
             Category::Ledger => Self::Ledger,
+            Category::Identity => Self::Identity,
         }
     }
 }

@@ -31,6 +31,9 @@ impl Words for English {
             unit_phone: "The unit's telephone",
             link: "See the details",
             ended_at: "Ended",
+            note: "Note",
+            cloned: "from a cloned agent: it may be about the other machine",
+            cloned_title: "(from a cloned agent)",
             not_watched: "no longer watched",
             footer: "sent automatically; times are Vietnam time (UTC+7).",
         }
@@ -55,6 +58,7 @@ impl Words for English {
             "probe.unreachable" => format!("cannot reach “{}”", params.name("/probe")),
             "host.silent" => "has stopped reporting".to_owned(),
             "ledger.gap" => missing(params),
+            "agent.cloned" => "two machines use one agent’s identity".to_owned(),
             _ => "something unusual was seen".to_owned(),
         }
     }
@@ -66,6 +70,7 @@ impl Words for English {
             "antivirus.stale" => "its malware definitions have been updated".to_owned(),
             "probe.unreachable" => format!("can reach “{}” again", params.name("/probe")),
             "host.silent" => "is reporting again".to_owned(),
+            "agent.cloned" => "its agent has been enrolled again".to_owned(),
             _ => format!("over: {}", self.title(code, params)),
         }
     }
@@ -128,6 +133,16 @@ impl Words for English {
                 sentence(&missing(evidence)),
                 facts([("Reason", lost(evidence.code("/reason")))]),
             ),
+            "agent.cloned" => (
+                "Two machines use one agent’s identity".to_owned(),
+                facts([
+                    ("First machine", machine(evidence, "/machine", "/address")),
+                    (
+                        "Second machine",
+                        machine(evidence, "/other_machine", "/other_address"),
+                    ),
+                ]),
+            ),
             _ => ("Something unusual".to_owned(), Vec::new()),
         }
     }
@@ -169,6 +184,11 @@ impl Words for English {
                 "Ask the PC's user whether it was without network for days.",
                 "If the reason is not clear, {call}.",
             ],
+            "agent.cloned" => [
+                "Find out whether this PC’s disk or virtual machine was copied to another one.",
+                "If so, {call}: the agent must be enrolled again on each of them.",
+                "If nobody copied it: unplug the network cable, leave the PC on and {call} at once.",
+            ],
             _ => ["Leave the PC on.", "{Call} for advice.", ""],
         }
     }
@@ -190,6 +210,9 @@ impl Words for English {
             match code {
                 "antivirus.off" | "file.critical_changed" => {
                     "If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure."
+                }
+                "agent.cloned" => {
+                    "Issue new tokens and have the agent enrolled again on each machine; if nobody copied the PC, follow the incident procedure."
                 }
                 _ => "Help the unit to mend it, and follow the alert to its end.",
             },
@@ -214,6 +237,15 @@ impl Words for English {
 
     fn more(&self, count: i64) -> String {
         format!("… and {count} more, see the details.")
+    }
+}
+
+/// A machine by name and address.
+fn machine(evidence: &Params<'_>, name: &str, address: &str) -> String {
+    let (name, address) = (evidence.name(name), evidence.name(address));
+    match address.is_empty() {
+        true => name,
+        false => format!("{name} ({address})"),
     }
 }
 

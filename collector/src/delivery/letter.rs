@@ -117,6 +117,11 @@ pub(super) struct Labels {
     pub(super) unit_phone: &'static str,
     pub(super) link: &'static str,
     pub(super) ended_at: &'static str,
+    /// What is said of a report that may be about another machine, and how.
+    pub(super) note: &'static str,
+    pub(super) cloned: &'static str,
+    /// The same behind a title.
+    pub(super) cloned_title: &'static str,
     /// Behind the time at which something ended because nobody watches it any more.
     pub(super) not_watched: &'static str,
     pub(super) footer: &'static str,
@@ -240,6 +245,9 @@ fn title(row: &Delivery, words: &dyn Words) -> String {
             words.unwatched(code, &params)
         }
         (MailKind::Resolved, None) => words.over(code, &params),
+        _ if content.title_params["cloned"] == true => {
+            format!("{} {}", words.title(code, &params), words.labels().cloned_title)
+        }
         _ => words.title(code, &params),
     }
 }
@@ -304,6 +312,12 @@ fn host_facts(content: &Content, words: &dyn Words) -> Vec<Fact> {
 
 fn seen(finding: &SeenFinding, words: &dyn Words, labels: &Labels) -> Seen {
     let (what, mut facts) = words.seen(&finding.rule, &Params(&finding.evidence));
+    if finding.evidence["cloned"] == true {
+        facts.push(Fact {
+            name: labels.note,
+            value: labels.cloned.to_owned(),
+        });
+    }
     if let Some(closed_ms) = finding.closed_ms {
         facts.push(Fact {
             name: labels.ended_at,

@@ -193,6 +193,12 @@ fn each_rule_has_its_own_words_in_both_languages() {
         "1200 of its events are missing for good",
     );
     check(
+        "agent.cloned",
+        json!({"machine": "KT-01", "address": "10.1.2.3", "other_machine": "KT-09", "other_address": "10.1.2.9"}),
+        "hai máy dùng chung một định danh giám sát",
+        "two machines use one agent’s identity",
+    );
+    check(
         "file.critical_changed",
         json!({"more": 150}),
         "nhiều tệp quan trọng bị thay đổi",
@@ -295,11 +301,41 @@ fn what_is_over_is_not_stated_as_present() {
         "đã liên lạc lại với hệ thống giám sát",
         "is reporting again",
     );
+    check(
+        "agent.cloned",
+        json!({}),
+        "phần mềm giám sát đã được đăng ký lại",
+        "its agent has been enrolled again",
+    );
     let mut row = row(MailKind::Resolved, content("antivirus.off", json!({})));
     row.content.verdict = Some(Verdict::Benign);
     assert_eq!(
         written(&row).subject,
         "[Đã đóng: không gây hại] Máy KT-01: đã đóng cảnh báo về việc phần mềm diệt vi-rút đang tắt – UBND xã Đông Hà"
+    );
+}
+
+#[test]
+fn what_a_cloned_agent_says_is_told_as_such() {
+    let mut evidence = file_evidence("/a");
+    evidence["cloned"] = json!(true);
+    let mut row = row(
+        MailKind::Opened,
+        content("file.critical_changed", evidence.clone()),
+    );
+    row.content.title_params = evidence;
+    let letter = written(&row);
+    assert!(
+        letter
+            .headline
+            .contains("(định danh dùng chung, có thể là máy khác)"),
+        "{}",
+        letter.headline
+    );
+    let note = letter.seen[0].facts.last().expect("a note");
+    assert_eq!(
+        (note.name, note.value.contains("có thể là của máy kia")),
+        ("Lưu ý", true)
     );
 }
 

@@ -31,6 +31,9 @@ impl Words for Vietnamese {
             unit_phone: "Điện thoại của đơn vị",
             link: "Xem chi tiết trên hệ thống",
             ended_at: "Kết thúc lúc",
+            note: "Lưu ý",
+            cloned: "hai máy đang dùng chung định danh này; thông tin có thể là của máy kia",
+            cloned_title: "(định danh dùng chung, có thể là máy khác)",
             not_watched: "không còn giám sát",
             footer: "Thư được gửi tự động; giờ ghi trong thư là giờ Việt Nam.",
         }
@@ -55,6 +58,7 @@ impl Words for Vietnamese {
             "probe.unreachable" => format!("không kết nối được tới “{}”", params.name("/probe")),
             "host.silent" => "mất liên lạc với hệ thống giám sát".to_owned(),
             "ledger.gap" => missing(params),
+            "agent.cloned" => "hai máy dùng chung một định danh giám sát".to_owned(),
             _ => "có dấu hiệu bất thường".to_owned(),
         }
     }
@@ -66,6 +70,7 @@ impl Words for Vietnamese {
             "antivirus.stale" => "mẫu nhận diện mã độc đã được cập nhật".to_owned(),
             "probe.unreachable" => format!("đã kết nối lại được tới “{}”", params.name("/probe")),
             "host.silent" => "đã liên lạc lại với hệ thống giám sát".to_owned(),
+            "agent.cloned" => "phần mềm giám sát đã được đăng ký lại".to_owned(),
             _ => format!("đã hết: {}", self.title(code, params)),
         }
     }
@@ -128,6 +133,16 @@ impl Words for Vietnamese {
                 sentence(&missing(evidence)),
                 facts([("Nguyên nhân", lost(evidence.code("/reason")))]),
             ),
+            "agent.cloned" => (
+                "Hai máy dùng chung một định danh giám sát".to_owned(),
+                facts([
+                    ("Máy thứ nhất", machine(evidence, "/machine", "/address")),
+                    (
+                        "Máy thứ hai",
+                        machine(evidence, "/other_machine", "/other_address"),
+                    ),
+                ]),
+            ),
             _ => ("Dấu hiệu bất thường".to_owned(), Vec::new()),
         }
     }
@@ -169,6 +184,11 @@ impl Words for Vietnamese {
                 "Hỏi người dùng máy có mất kết nối mạng nhiều ngày không.",
                 "Nếu không rõ nguyên nhân, {call}.",
             ],
+            "agent.cloned" => [
+                "Kiểm tra xem ổ đĩa hoặc máy ảo của máy này có được sao chép sang máy khác không.",
+                "Nếu có: {call} để đăng ký lại phần mềm giám sát trên từng máy.",
+                "Nếu không ai sao chép: rút dây mạng, để máy vẫn bật và {call} ngay.",
+            ],
             _ => ["Không tắt máy.", "{Call} để được hướng dẫn.", ""],
         }
     }
@@ -190,6 +210,9 @@ impl Words for Vietnamese {
             match code {
                 "antivirus.off" | "file.critical_changed" => {
                     "Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố."
+                }
+                "agent.cloned" => {
+                    "Cấp mã đăng ký mới và cho đăng ký lại phần mềm giám sát trên từng máy; nếu không ai sao chép máy, xử lý theo quy trình ứng cứu sự cố."
                 }
                 _ => "Hướng dẫn đơn vị khắc phục; theo dõi đến khi cảnh báo kết thúc.",
             },
@@ -214,6 +237,15 @@ impl Words for Vietnamese {
 
     fn more(&self, count: i64) -> String {
         format!("… và {} dấu hiệu khác, xem trên hệ thống.", grouped(count))
+    }
+}
+
+/// A machine by name and address.
+fn machine(evidence: &Params<'_>, name: &str, address: &str) -> String {
+    let (name, address) = (evidence.name(name), evidence.name(address));
+    match address.is_empty() {
+        true => name,
+        false => format!("{name} ({address})"),
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::entry::HostId;
 use crate::registry::host::{Host, HostStatus};
 
-/// An agent that was heard this long ago may be about to come back: agents try again within two minutes, and a
+/// An agent that was heard this long ago, and has not said goodbye, may be about to come back: agents try again within two minutes, and a
 /// dead connection is noticed after one. Whoever enrols a PC anew is asked to wait so long.
 pub(super) const HEARD_LATELY_MS: i64 = 3 * 60_000;
 
@@ -67,7 +67,7 @@ pub(super) fn admission(
         Some(Doubt::Retired)
     } else if !above.contains(&token_unit) {
         Some(Doubt::OtherUnit)
-    } else if host.connected {
+    } else if host.connected && host.cloned_ms.is_none() {
         Some(Doubt::Connected)
     } else {
         None
@@ -75,8 +75,10 @@ pub(super) fn admission(
     if let Some(doubt) = doubt {
         return Admission::Apart { like: host.id, doubt };
     }
+    // Who said goodbye is not about to come back; and who shares a key with another machine is to enrol again.
+    let is_free = host.said_goodbye || host.cloned_ms.is_some();
     match heard_ms {
-        Some(heard_ms) if now_ms - heard_ms < HEARD_LATELY_MS => Admission::TooSoon,
+        Some(heard_ms) if !is_free && now_ms - heard_ms < HEARD_LATELY_MS => Admission::TooSoon,
         _ => Admission::Again(host.id),
     }
 }

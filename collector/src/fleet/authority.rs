@@ -1,19 +1,25 @@
-//! The collector's own certificate authority.
+//! The collector's own certificate authority, and the one that takes its place in time.
 //!
-//! It is made on the first start and lives in `ca/` below the data folder: `ca.key` (mode 0600, never leaves
-//! the server) and `ca.crt`. Agents trust this authority and nothing else.
+//! It is made on the first start and lives in `ca/` below the data folder; its key never leaves the server. Agents
+//! trust it and nothing else. To replace it, a next one is added: from then on it signs agents' certificates, and
+//! agents are told to trust it too, while the old one still vouches for the collector. Once every agent has come
+//! over, the old one is retired.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SerialNumber, SubjectPublicKeyInfo,
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SerialNumber, SubjectPublicKeyInfo,
 };
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 use vong_proto::event::AgentId;
 use vong_proto::session::COLLECTOR_NAME;
+use vong_proto::wire;
+
+use super::certificate_fingerprint;
+
+mod files;
 
 /// An agent's certificate is good for this long; agents renew at two thirds.
 pub const AGENT_VALIDITY: Duration = Duration::days(90);
@@ -21,14 +27,8 @@ pub const AGENT_VALIDITY: Duration = Duration::days(90);
 /// The collector's own certificate is made anew at each start and is good for this long.
 const COLLECTOR_VALIDITY: Duration = Duration::days(398);
 
-/// The authority itself.
-const AUTHORITY_VALIDITY: Duration = Duration::days(3_650);
-
 /// Certificates begin in the past by this much: PCs' clocks are seldom right.
 const BACKDATED: Duration = Duration::days(1);
-
-const KEY: &str = "ca.key";
-const CERTIFICATE: &str = "ca.crt";
 
 /// Why the authority cannot work.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,12 @@ pub enum AuthorityError {
     /// Signing failed.
     #[error("cannot sign a certificate")]
     Sign(#[from] rcgen::Error),
+    /// There is a next authority already.
+    #[error("the authority is being replaced already; retire the old one first: vong-collector ca retire")]
+    Rotating,
+    /// There is no next authority.
+    #[error("there is no next authority; make one first: vong-collector ca rotate")]
+    NotRotating,
 }
 
 /// A certificate that was just signed.
@@ -66,12 +72,33 @@ pub struct Signed {
     pub not_before_ms: i64,
     /// Valid until, milliseconds since 1970.
     pub not_after_ms: i64,
+    /// SHA-256 of the authority that signed it, hexadecimal.
+    pub authority: String,
 }
 
-/// The authority: its certificate, and the key that signs.
-pub struct Authority {
+/// A certificate and the key that signs for it.
+struct Signer {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
+}
+
+impl Signer {
+    fn new(certificate: CertificateDer<'static>, key: KeyPair) -> Result<Self, rcgen::Error> {
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
+        Ok(Self { certificate, issuer })
+    }
+
+    fn fingerprint(&self) -> String {
+        certificate_fingerprint(&self.certificate)
+    }
+}
+
+/// The authorities: the one that vouches for the collector, and perhaps the one that will.
+pub struct Authority {
+    serving: Signer,
+    next: Option<Signer>,
+    renew_within_s: u32,
+    retired: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
@@ -80,35 +107,111 @@ impl Authority {
     /// # Errors
     /// When its files cannot be used, or only one of the two is there.
     pub fn open(folder: &Path) -> Result<Authority, AuthorityError> {
-        let (key_path, certificate_path) = (folder.join(KEY), folder.join(CERTIFICATE));
-        if !key_path.exists() && !certificate_path.exists() {
-            make(folder)?;
-        }
-        let damaged = |path: &Path, problem: String| AuthorityError::Damaged {
-            path: path.to_owned(),
-            problem,
+        let found = files::open(folder)?;
+        let renew_within_s = found
+            .next
+            .as_ref()
+            .map_or(0, |(_, rotation)| rotation.renew_within_s);
+        let mut authority = Authority {
+            serving: found.serving,
+            next: found.next.map(|(signer, _)| signer),
+            renew_within_s,
+            retired: Vec::new(),
         };
-        let key = KeyPair::from_pem(&read(&key_path)?).map_err(|e| damaged(&key_path, e.to_string()))?;
-        let certificate = CertificateDer::from_pem_slice(read(&certificate_path)?.as_bytes())
-            .map_err(|e| damaged(&certificate_path, e.to_string()))?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(|e| damaged(&certificate_path, e.to_string()))?;
-        Ok(Authority { certificate, issuer })
+        // A retirement that was cut off at its beginning has kept one that is trusted still.
+        let is_retired = |one: &CertificateDer<'_>| !authority.trusted().any(|trusted| trusted == one);
+        let retired = found.retired.into_iter().filter(is_retired).collect();
+        authority.retired = retired;
+        Ok(authority)
     }
 
-    /// SHA-256 of the authority's certificate, hexadecimal: what tokens carry.
+    /// Adds the next authority; a collector takes it up when it starts. Agents are to have it sign their
+    /// certificates within this time.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Rotating`] when there is one, and when files cannot be used.
+    pub fn rotate(folder: &Path, renew_within_s: u32) -> Result<Authority, AuthorityError> {
+        if Self::open(folder)?.next.is_some() {
+            return Err(AuthorityError::Rotating);
+        }
+        files::add_next(folder, files::Rotation { renew_within_s })?;
+        Self::open(folder)
+    }
+
+    /// Lets the next authority take the place of the old one, which is trusted no more; a collector does so when
+    /// it starts.
+    ///
+    /// # Errors
+    /// [`AuthorityError::NotRotating`] when there is no next one, and when files cannot be used.
+    pub fn retire(folder: &Path) -> Result<Authority, AuthorityError> {
+        if Self::open(folder)?.next.is_none() {
+            return Err(AuthorityError::NotRotating);
+        }
+        files::retire_serving(folder)?;
+        Self::open(folder)
+    }
+
+    /// SHA-256 of the certificate that vouches for the collector, hexadecimal: what tokens carry.
     pub fn fingerprint(&self) -> String {
-        super::certificate_fingerprint(&self.certificate)
+        self.serving.fingerprint()
     }
 
-    /// The authority's certificate.
+    /// SHA-256 of the authority that signs agents' certificates, hexadecimal.
+    pub fn signing_fingerprint(&self) -> String {
+        self.signer().fingerprint()
+    }
+
+    /// Whether there is a next authority.
+    pub fn is_rotating(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// The certificate that vouches for the collector.
     pub fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
+        &self.serving.certificate
     }
 
-    /// The authorities that agents shall trust, DER.
+    /// Every authority that ever signed an agent's certificate: retired ones too, so that their agents can be
+    /// told why they are refused.
+    pub fn known(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.trusted().chain(&self.retired)
+    }
+
+    /// Whether certificates of this authority, named by its SHA-256, have lost their worth. Before there were
+    /// several, nobody wrote down which it was: that was the first one.
+    pub fn has_retired(&self, authority: &str) -> bool {
+        match authority.is_empty() {
+            true => !self.retired.is_empty(),
+            false => !self
+                .trusted()
+                .any(|one| certificate_fingerprint(one) == authority),
+        }
+    }
+
+    /// Within which time an agent that shows a certificate of this authority is to renew it; `None` when it need
+    /// not.
+    pub fn renew_within_s(&self, authority: &str) -> Option<u32> {
+        let next = self.next.as_ref()?;
+        (next.fingerprint() != authority).then_some(self.renew_within_s)
+    }
+
+    /// The authorities that agents shall trust, DER, the one that signs first.
     pub fn bundle(&self) -> Vec<Vec<u8>> {
-        vec![self.certificate.to_vec()]
+        self.trusted().map(|one| one.to_vec()).collect()
+    }
+
+    /// The name of the bundle, as agents say it.
+    pub fn bundle_hash(&self) -> Vec<u8> {
+        wire::authorities_hash(self.trusted().map(|one| one.as_ref())).to_vec()
+    }
+
+    fn trusted(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        let signers = self.next.iter().chain(std::iter::once(&self.serving));
+        signers.map(|signer| &signer.certificate)
+    }
+
+    fn signer(&self) -> &Signer {
+        self.next.as_ref().unwrap_or(&self.serving)
     }
 
     /// Signs the certificate of an agent.
@@ -127,12 +230,13 @@ impl Authority {
         params.not_after = now + AGENT_VALIDITY;
         let serial = random_serial();
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        let certificate = params.signed_by(public_key, &self.issuer)?;
+        let certificate = params.signed_by(public_key, &self.signer().issuer)?;
         Ok(Signed {
             der: certificate.der().to_vec(),
             serial: hex::encode(serial),
             not_before_ms: milliseconds(params.not_before),
             not_after_ms: milliseconds(params.not_after),
+            authority: self.signing_fingerprint(),
         })
     }
 
@@ -150,8 +254,8 @@ impl Authority {
         params.subject_alt_names = CertificateParams::new(vec![COLLECTOR_NAME.to_owned()])?.subject_alt_names;
         params.not_before = now - BACKDATED;
         params.not_after = now + COLLECTOR_VALIDITY;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let chain = vec![certificate.der().clone(), self.certificate.clone()];
+        let certificate = params.signed_by(&key, &self.serving.issuer)?;
+        let chain = vec![certificate.der().clone(), self.serving.certificate.clone()];
         Ok((chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
     }
 }
@@ -188,60 +292,6 @@ fn random_serial() -> [u8; 16] {
     getrandom::fill(&mut serial).expect("the operating system's random source works");
     serial[0] = serial[0] & 0x7f | 0x40;
     serial
-}
-
-fn make(folder: &Path) -> Result<(), AuthorityError> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Vong collector authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = OffsetDateTime::now_utc() - BACKDATED;
-    params.not_after = OffsetDateTime::now_utc() + AUTHORITY_VALIDITY;
-    let certificate = params.self_signed(&key)?;
-    // Made aside and renamed as a whole: a crash in between leaves no key without its certificate.
-    let new = folder.with_extension("new");
-    let _ = std::fs::remove_dir_all(&new);
-    std::fs::create_dir_all(&new).map_err(|source| file(&new, source))?;
-    write(&new.join(CERTIFICATE), certificate.pem().as_bytes(), 0o644)?;
-    write(&new.join(KEY), key.serialize_pem().as_bytes(), 0o600)?;
-    sync_folder(&new)?;
-    let _ = std::fs::remove_dir(folder);
-    std::fs::rename(&new, folder).map_err(|source| file(folder, source))?;
-    folder.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes durable which names a folder holds: an authority that a power cut took would strand every PC.
-fn sync_folder(folder: &Path) -> Result<(), AuthorityError> {
-    let synced = std::fs::File::open(folder).and_then(|open| open.sync_all());
-    synced.map_err(|source| file(folder, source))
-}
-
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let mut open = std::fs::OpenOptions::new();
-    open.write(true).create_new(true).mode(mode);
-    let written = open.open(path).and_then(|mut new| {
-        new.write_all(bytes)?;
-        new.sync_all()
-    });
-    written.map_err(|source| file(path, source))
-}
-
-fn read(path: &Path) -> Result<String, AuthorityError> {
-    std::fs::read_to_string(path).map_err(|source| file(path, source))
-}
-
-fn file(path: &Path, source: std::io::Error) -> AuthorityError {
-    AuthorityError::File {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 /// Certificates know whole seconds.
@@ -319,5 +369,56 @@ mod tests {
             signed.not_after_ms
         );
         assert_eq!(signed.not_after_ms - now_ms, 90 * 24 * 3_600_000);
+    }
+
+    #[test]
+    fn an_authority_is_replaced_in_two_steps_and_the_old_key_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ca = folder.path().join("ca");
+        let old = Authority::open(&ca).expect("made").fingerprint();
+        assert!(matches!(Authority::retire(&ca), Err(AuthorityError::NotRotating)));
+
+        let rotating = Authority::rotate(&ca, 60).expect("rotated");
+        let new = rotating.signing_fingerprint();
+        assert_eq!(
+            rotating.fingerprint(),
+            old,
+            "the collector is still vouched for by the old one"
+        );
+        assert_ne!(new, old);
+        assert_eq!(rotating.bundle().len(), 2);
+        assert_eq!(
+            (rotating.renew_within_s(&old), rotating.renew_within_s(&new)),
+            (Some(60), None)
+        );
+        assert!(!rotating.has_retired(&old) && !rotating.has_retired(""));
+        assert!(matches!(
+            Authority::rotate(&ca, 60),
+            Err(AuthorityError::Rotating)
+        ));
+
+        let after = Authority::retire(&ca).expect("retired");
+        assert_eq!(
+            (after.fingerprint(), after.signing_fingerprint()),
+            (new.clone(), new.clone())
+        );
+        assert!(after.has_retired(&old) && after.has_retired("") && !after.has_retired(&new));
+        assert_eq!((after.bundle().len(), after.known().count()), (1, 2));
+        let keys = std::fs::read_dir(&ca).expect("a folder").filter(|entry| {
+            let name = entry.as_ref().expect("an entry").file_name();
+            name.to_string_lossy().ends_with(".key")
+        });
+        assert_eq!(keys.count(), 1);
+    }
+
+    #[test]
+    fn a_retirement_that_was_cut_off_is_completed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ca = folder.path().join("ca");
+        Authority::open(&ca).expect("made");
+        let new = Authority::rotate(&ca, 60).expect("rotated").signing_fingerprint();
+        std::fs::rename(ca.join("next.key"), ca.join("ca.key")).expect("moved");
+        let after = Authority::open(&ca).expect("completed");
+        assert_eq!((after.fingerprint(), after.is_rotating()), (new, false));
     }
 }

@@ -96,9 +96,9 @@ impl House {
         tx.commit().await.expect("committed");
     }
 
-    async fn disconnect(&self, host: HostId) {
+    async fn disconnect(&self, host: HostId, said_goodbye: bool) {
         let mut tx = self.sqlite.registry.begin().await.expect("begun");
-        host::set_disconnected(&mut tx, host, now_ms())
+        host::set_disconnected(&mut tx, host, said_goodbye, now_ms())
             .await
             .expect("disconnected");
         tx.commit().await.expect("committed");
@@ -155,7 +155,7 @@ async fn an_agent_that_may_be_about_to_come_back_keeps_its_place_and_the_token_i
     let owner = house.enrolled(house.commune, 0).await;
     let host = house.who(&owner).await.expect("known");
     house.connect(host).await;
-    house.disconnect(host).await;
+    house.disconnect(host, false).await;
     let secret = house.token(house.commune).await;
     let refusal = house.enrol(&secret, 0).await.expect_err("too soon");
     assert_eq!(refusal.code, RefusalCode::Unavailable);
@@ -166,6 +166,60 @@ async fn an_agent_that_may_be_about_to_come_back_keeps_its_place_and_the_token_i
         house.who(&again.credentials).await,
         Ok(host),
         "its history goes on"
+    );
+}
+
+#[tokio::test]
+async fn who_said_goodbye_is_enrolled_again_at_once() {
+    let house = House::new().await;
+    let owner = house.enrolled(house.commune, 0).await;
+    let host = house.who(&owner).await.expect("known");
+    house.connect(host).await;
+    house.disconnect(host, true).await;
+    let again = house.enrolled(house.commune, 0).await;
+    assert_eq!(house.who(&again).await, Ok(host));
+}
+
+#[tokio::test]
+async fn two_machines_with_one_key_are_both_out_once_one_of_them_has_enrolled_again() {
+    let house = House::new().await;
+    let shared = house.enrolled(house.commune, 0).await;
+    let identity = house
+        .fleet
+        .identify(&shared.certificate_der, now_ms())
+        .await
+        .expect("known");
+    house.connect(identity.host).await;
+    let mut tx = house.sqlite.registry.begin().await.expect("begun");
+    let how = crate::entry::CloneSign::TakeOvers;
+    for is_news in [true, false] {
+        let noted = agent::note_cloned(&mut tx, identity.agent, how, now_ms()).await;
+        assert_eq!(noted.expect("noted"), is_news);
+    }
+    tx.commit().await.expect("committed");
+    let known = house
+        .fleet
+        .recheck(&identity, now_ms())
+        .await
+        .expect("still heard");
+    assert!(known.cloned);
+
+    let first = house.enrolled(house.commune, 0).await;
+    assert_eq!(
+        house.who(&first).await,
+        Ok(identity.host),
+        "although the other one is connected"
+    );
+    assert_eq!(house.who(&shared).await, Err(RefusalCode::Revoked));
+    let host = host::by_id(&house.sqlite.registry, identity.host)
+        .await
+        .expect("read");
+    assert_eq!(host.expect("there").cloned_ms, None, "the host is itself again");
+    let second = house.enrolled(house.commune, 0).await;
+    assert_eq!(
+        house.who(&second).await,
+        Err(RefusalCode::Pending),
+        "a person decides who it is"
     );
 }
 

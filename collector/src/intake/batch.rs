@@ -56,6 +56,7 @@ pub(super) fn unpack(
         packed,
         opaque,
         gaps: batch.gaps,
+        cloned: identity.cloned,
     };
     Ok(Unpacked { incoming, results })
 }

@@ -3,14 +3,21 @@
 use vong_proto::event::CommandResult;
 use vong_proto::session::{Command, CommandKind, Hello, PolicyDocument, PolicyStatus};
 
-use crate::entry::HostId;
-use crate::registry::host::{PolicyState, Presented};
-use crate::registry::{Registry, Result, command, host, policy};
+use serde_json::json;
 
-/// An agent has said hello.
+use crate::entry::{Cloned, HostId};
+use crate::fleet::Identity;
+use crate::registry::host::{PolicyState, Presented};
+use crate::registry::{Registry, Result, agent, audit, command, host, policy};
+
+/// Who acts in the audit trail when a conversation shows something.
+const ACTOR: &str = "intake";
+
+/// An agent has said hello; `has_changed` when it comes otherwise than before.
 pub(super) async fn connected(
     registry: &Registry,
-    id: HostId,
+    identity: &Identity,
+    has_changed: bool,
     hello: &Hello,
     offset_ms: i64,
     now_ms: i64,
@@ -24,14 +31,34 @@ pub(super) async fn connected(
         clock_offset_ms: offset_ms,
     };
     let mut tx = registry.begin().await?;
-    host::set_connected(&mut tx, id, &presented, now_ms).await?;
+    host::set_connected(&mut tx, identity.host, &presented, now_ms).await?;
+    if has_changed {
+        agent::present(&mut tx, identity.agent, &identity.presented).await?;
+    }
     Ok(tx.commit().await?)
 }
 
 /// A host's connection has ended.
-pub(super) async fn disconnected(registry: &Registry, id: HostId, now_ms: i64) -> Result<()> {
+pub(super) async fn disconnected(
+    registry: &Registry,
+    id: HostId,
+    said_goodbye: bool,
+    now_ms: i64,
+) -> Result<()> {
     let mut tx = registry.begin().await?;
-    host::set_disconnected(&mut tx, id, now_ms).await?;
+    host::set_disconnected(&mut tx, id, said_goodbye, now_ms).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Two machines use one agent's key.
+pub(super) async fn cloned(registry: &Registry, cloned: &Cloned, now_ms: i64) -> Result<()> {
+    let mut tx = registry.begin().await?;
+    if agent::note_cloned(&mut tx, cloned.agent, cloned.how, now_ms).await? {
+        let object = format!("host/{}", cloned.host);
+        let detail =
+            json!({ "agent": cloned.agent.to_string(), "how": cloned.how, "machines": cloned.machines });
+        audit::record(&mut tx, now_ms, ACTOR, "agent.quarantined", &object, &detail).await?;
+    }
     Ok(tx.commit().await?)
 }
 

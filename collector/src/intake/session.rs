@@ -18,19 +18,22 @@ use vong_proto::session::{
 use super::batch::{self, Unpacked};
 use super::door::Stranger;
 use super::limit::{self, Bucket};
-use super::live::{Order, Pen, Place};
+use super::live::{Guest, Pen, Place, TakenOver};
 use super::{PATIENCE, Shared, register};
 use crate::clock::now_ms;
-use crate::entry::{Connected, Fact};
+use crate::entry::{Connected, Fact, Machine};
 use crate::fleet::{Identity, refusal};
 use crate::stop;
 
+mod clones;
 mod error;
 mod goodbye;
 mod hello;
 mod welcome;
 
+use clones::Recognised;
 pub(super) use error::SessionError;
+use goodbye::End;
 use hello::{choose_version, common_version, fault};
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
@@ -79,7 +82,7 @@ pub(super) async fn converse(
             refuse(shared, &mut writer, peer, refusal(RefusalCode::Expired, message)).await
         }
         AgentFrame::Hello(hello) => match choose_version(&hello) {
-            Ok(version) => Session::run(shared, reader, writer, identity, *hello, version).await,
+            Ok(version) => Session::run(shared, reader, writer, identity, *hello, version, peer).await,
             Err(no) => refuse(shared, &mut writer, peer, no).await,
         },
         _ => {
@@ -155,13 +158,20 @@ async fn send(writer: &mut Writer, frame: CollectorFrame) -> Result<(), SessionE
     Ok(written.map_err(|_| SessionError::Silent)??)
 }
 
-/// Why a session ends without anything having broken.
-enum End {
-    Closed,
-    NewStream,
-    TakenOver,
-    Stopping,
-    Refused(Refusal),
+fn guest(identity: &Identity, hello: &Hello, machine: &Machine) -> Guest {
+    Guest {
+        agent: identity.agent,
+        host: identity.host,
+        stream: hello.stream,
+        cloned: identity.cloned,
+        fingerprint: hello.fingerprint.clone(),
+        machine: machine.clone(),
+    }
+}
+
+/// The end of a session that finds itself replaced: the order that says by whom has been given.
+async fn replaced(orders: &mut mpsc::Receiver<TakenOver>) -> End {
+    orders.recv().await.map_or(End::Closed, End::TakenOver)
 }
 
 /// The session of an enrolled agent.
@@ -175,18 +185,26 @@ struct Session<'a> {
     bucket: Bucket,
     started: Instant,
     policy_hash: String,
+    machine: Machine,
 }
 
 impl<'a> Session<'a> {
     async fn run(
         shared: &'a Shared,
-        reader: Reader,
+        mut reader: Reader,
         writer: Writer,
-        identity: Identity,
+        mut identity: Identity,
         hello: Hello,
         version: u32,
+        peer: SocketAddr,
     ) -> Result<(), SessionError> {
-        let (place, orders) = shared.live.enter(identity.agent, identity.host);
+        let machine = Machine {
+            name: hello.hostname.clone(),
+            address: peer.ip().to_string(),
+        };
+        let recognised = clones::recognise(shared, &mut identity, &hello, &machine).await?;
+        let guest = guest(&identity, &hello, &machine);
+        let (place, orders) = shared.live.enter(guest, recognised.is_forked);
         let mut session = Session {
             shared,
             writer,
@@ -197,35 +215,44 @@ impl<'a> Session<'a> {
             started: Instant::now(),
             policy_hash: hello.policy_hash.clone(),
             identity,
+            machine,
         };
-        let ended = session.hold(&place, reader, orders, &hello, version).await;
-        session.finish(&place, ended).await
+        let ended = session
+            .hold(&place, &mut reader, orders, &hello, version, &recognised)
+            .await;
+        session.finish(&place, &mut reader, ended).await
     }
 
     /// From the answer to the hello until something ends the session, in whatever way.
     async fn hold(
         &mut self,
         place: &Place,
-        reader: Reader,
-        orders: mpsc::Receiver<Order>,
+        reader: &mut Reader,
+        mut orders: mpsc::Receiver<TakenOver>,
         hello: &Hello,
         version: u32,
+        recognised: &Recognised,
     ) -> Result<End, SessionError> {
         if !self.pen.take().await {
-            return Ok(End::TakenOver);
+            return Ok(replaced(&mut orders).await);
         }
-        if let Some(end) = self.welcome(hello, version).await? {
+        if let Some(end) = self.welcome(hello, version, recognised.is_second).await? {
             return Ok(end);
         }
-        if !self.note_connected(place, hello).await? {
-            return Ok(End::TakenOver);
+        if !self.note_connected(place, hello, recognised.has_changed).await? {
+            return Ok(replaced(&mut orders).await);
         }
         info!(host = %self.identity.host, agent = %self.identity.agent, "agent connected");
         self.serve(reader, orders).await
     }
 
     /// Notes that the host is there; false when another session of this agent has taken over meanwhile.
-    async fn note_connected(&self, place: &Place, hello: &Hello) -> Result<bool, SessionError> {
+    async fn note_connected(
+        &self,
+        place: &Place,
+        hello: &Hello,
+        has_changed: bool,
+    ) -> Result<bool, SessionError> {
         let intake = &self.shared.intake;
         let _turn = self.shared.live.turn(self.identity.host).await;
         // Said first: when the registry fails, the journal may have heard of it already.
@@ -241,16 +268,24 @@ impl<'a> Session<'a> {
             offset_ms: self.offset_ms,
         };
         intake.journal.append_fact(Fact::Connected(connected)).await?;
-        let host = self.identity.host;
-        register::connected(&intake.registry, host, hello, self.offset_ms, now_ms()).await?;
+        let (identity, offset_ms) = (&self.identity, self.offset_ms);
+        register::connected(
+            &intake.registry,
+            identity,
+            has_changed,
+            hello,
+            offset_ms,
+            now_ms(),
+        )
+        .await?;
         Ok(true)
     }
 
     /// Serves frames, orders and changes of the register until something ends the session.
     async fn serve(
         &mut self,
-        mut reader: Reader,
-        mut orders: mpsc::Receiver<Order>,
+        reader: &mut Reader,
+        mut orders: mpsc::Receiver<TakenOver>,
     ) -> Result<End, SessionError> {
         let mut revision = self.shared.intake.revision.clone();
         let mut stop = self.shared.intake.stop.clone();
@@ -265,7 +300,7 @@ impl<'a> Session<'a> {
         let mut not_before = heard;
         loop {
             // Reading a frame must not be cut off in its middle, so the future lives until it is done.
-            let mut reading = std::pin::pin!(frame::read_agent_frame(&mut reader, FRAME_BYTES_MAX));
+            let mut reading = std::pin::pin!(frame::read_agent_frame(&mut *reader, FRAME_BYTES_MAX));
             let frame = loop {
                 let slowed = Instant::now() < not_before;
                 tokio::select! {
@@ -275,7 +310,7 @@ impl<'a> Session<'a> {
                         self.check_silence(heard, silence).await?;
                         beat_due = Instant::now() + silence;
                     }
-                    Some(Order::TakenOver) = orders.recv() => return Ok(End::TakenOver),
+                    Some(by) = orders.recv() => return Ok(End::TakenOver(by)),
                     Ok(()) = revision.changed() => if let Some(no) = self.refresh().await? {
                         return Ok(End::Refused(no));
                     },
@@ -407,8 +442,9 @@ impl<'a> Session<'a> {
     async fn refresh(&mut self) -> Result<Option<Refusal>, SessionError> {
         let intake = &self.shared.intake;
         let host = self.identity.host;
-        if let Some(no) = intake.fleet.recheck(&self.identity, now_ms()).await {
-            return Ok(Some(no));
+        match intake.fleet.recheck(&self.identity, now_ms()).await {
+            Ok(known) => self.identity.cloned |= known.cloned,
+            Err(no) => return Ok(Some(no)),
         }
         let policy = register::policy_of(&intake.registry, host).await?;
         if policy.hash != self.policy_hash {

@@ -20,6 +20,8 @@ use crate::journal::LIMIT_BYTES_DEFAULT;
 use crate::registry::unit::{UnitDraft, UnitKind};
 use crate::registry::{agent, token as tokens, unit};
 
+mod identity;
+
 /// A collector's front half: intake, journal, registry.
 struct Front {
     address: SocketAddr,
@@ -170,6 +172,7 @@ impl Front {
             agent: id,
             not_before_ms: signed.not_before_ms,
             not_after_ms: signed.not_after_ms,
+            authority: signed.authority,
         };
         let mut tx = self.registry.begin().await.expect("begun");
         agent::insert(&mut tx, id, identified.host, now_ms())
@@ -271,6 +274,7 @@ fn hello(next: u64) -> Hello {
         policy_version: 0,
         policy_hash: String::new(),
         privileged: true,
+        authorities: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
-//! TLS of the intake: 1.3 only, our own authority only, and client certificates that may have expired.
+//! TLS of the intake: 1.3 only, our own authorities only, and client certificates that may have expired.
 //!
-//! A PC without a certificate may come to enrol, and one with an expired certificate may come to renew it, so
-//! neither is turned away here. What each may do is decided by the session, which asks the register.
+//! A PC without a certificate may come to enrol, one with an expired certificate may come to renew it, and one whose
+//! authority has been retired is told so in words: none is turned away here. What each may do is decided by the session, which asks the register.
 
 use std::sync::Arc;
 
@@ -36,7 +36,9 @@ pub fn server_config(authority: &Authority, now_ms: i64) -> Result<ServerConfig,
     let provider = Arc::new(ring::default_provider());
     let (chain, key) = authority.collector_chain(now_ms)?;
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone()).map_err(setup)?;
+    for known in authority.known() {
+        roots.add(known.clone()).map_err(setup)?;
+    }
     let strict = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .allow_unauthenticated()
         .build()

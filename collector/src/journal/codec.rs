@@ -6,7 +6,7 @@ use vong_proto::session::Batch;
 use vong_proto::wire;
 
 use super::JournalError;
-use crate::entry::{Connected, Departure, Fact, HostId};
+use crate::entry::{Cloned, Connected, Departure, Fact, HostId};
 
 /// Facts that are not events.
 #[derive(Serialize, Deserialize)]
@@ -14,6 +14,7 @@ use crate::entry::{Connected, Departure, Fact, HostId};
 enum Plain {
     Connected(Connected),
     Disconnected { host: HostId, reason: Departure },
+    Cloned(Cloned),
     Tick,
     Started,
 }
@@ -30,6 +31,7 @@ pub(super) fn encode(fact: &Fact) -> Option<Vec<u8>> {
             host: *host,
             reason: *reason,
         },
+        Fact::Cloned(cloned) => Plain::Cloned(cloned.clone()),
         Fact::Tick => Plain::Tick,
         Fact::Started => Plain::Started,
     };
@@ -42,6 +44,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Fact, JournalError> {
     Ok(match plain {
         Plain::Connected(connected) => Fact::Connected(connected),
         Plain::Disconnected { host, reason } => Fact::Disconnected { host, reason },
+        Plain::Cloned(cloned) => Fact::Cloned(cloned),
         Plain::Tick => Fact::Tick,
         Plain::Started => Fact::Started,
     })

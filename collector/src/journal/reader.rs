@@ -26,7 +26,8 @@ pub(super) fn entries(
     max_bytes: usize,
 ) -> Result<Vec<Entry>, JournalError> {
     let mut statement = connection.prepare_cached(
-        "SELECT pos, received_ms, kind, payload, host, agent, stream, lane, first, last, skip, raw_bytes, offset_ms, gaps
+        "SELECT pos, received_ms, kind, payload, host, agent, stream, lane, first, last, skip, raw_bytes, offset_ms, gaps,
+                cloned
          FROM entries WHERE pos > ?1 ORDER BY pos LIMIT ?2",
     )?;
     let mut rows = statement.query(params![to_sql(after), to_sql(max_entries as u64)])?;
@@ -81,6 +82,7 @@ fn events(row: &Row<'_>, packed: Vec<u8>) -> Result<Events, JournalError> {
         offset_ms: row.get(12)?,
         events: codec::events(&batch, number(row, 10)?)?,
         gaps: gaps(batch.lane, &row.get::<_, String>(13)?)?,
+        cloned: row.get(14)?,
     })
 }
 

@@ -46,6 +46,7 @@ fn batch(lane: Lane, first: u64, last: u64) -> Incoming {
         last_hash,
         opaque: Vec::new(),
         gaps: Vec::new(),
+        cloned: false,
     }
 }
 
@@ -76,6 +77,25 @@ impl Folder {
 }
 
 #[tokio::test]
+async fn what_came_from_a_cloned_agent_stays_marked() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    for (first, cloned) in [(1, false), (2, true)] {
+        let incoming = Incoming {
+            cloned,
+            ..batch(Lane::Events, first, first)
+        };
+        journal.append(incoming).await.expect("kept");
+    }
+    let entries = journal.read(0, 10, 1 << 20).await.expect("read");
+    let marked = entries.iter().map(|entry| match &entry.fact {
+        Fact::Events(events) => events.cloned,
+        _ => panic!("only events were kept"),
+    });
+    assert_eq!(marked.collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
 async fn what_is_sent_twice_is_read_once_and_survives_reopening() {
     let folder = Folder::new();
     let journal = folder.open();
@@ -87,7 +107,7 @@ async fn what_is_sent_twice_is_read_once_and_survives_reopening() {
             through: 5,
             fresh: 2,
             duplicates: 2,
-            conflict: false
+            conflict: false,
         }
     );
     let id = journal.id().to_owned();

@@ -14,10 +14,11 @@ use super::reader::{bytes_in_use, number, to_sql};
 use super::{Appended, Incoming, JournalError, Mark, Reply, Request, bound, codec, fault, owner, progress};
 use crate::entry::Fact;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
 
 /// So many requests share a commit at most: it bounds how long the first of them waits.
@@ -411,8 +412,8 @@ fn insert_entry(
     transaction
         .prepare_cached(
             "INSERT INTO entries (received_ms, kind, host, agent, stream, lane, first, last, skip, raw_bytes,
-                                  offset_ms, gaps, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                  offset_ms, gaps, payload, cloned)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             now_ms,
@@ -427,7 +428,8 @@ fn insert_entry(
             incoming.raw_bytes,
             incoming.offset_ms,
             json(&gaps),
-            incoming.packed
+            incoming.packed,
+            incoming.cloned
         ])?;
     Ok(())
 }

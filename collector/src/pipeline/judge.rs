@@ -218,6 +218,7 @@ fn judged(rules: &mut Rules, entries: &[Entry]) -> Results {
         match &entry.fact {
             Fact::Connected(connected) => _ = results.moved.insert(connected.host),
             Fact::Disconnected { host, .. } => _ = results.moved.insert(*host),
+            Fact::Cloned(cloned) => _ = results.moved.insert(cloned.host),
             Fact::Events(_) | Fact::Tick | Fact::Started => {}
         }
     }

@@ -170,6 +170,7 @@ mod tests {
             last_hash,
             opaque: Vec::new(),
             gaps: Vec::new(),
+            cloned: false,
         };
         journal.append(incoming).await.expect("room");
         journal

@@ -172,6 +172,20 @@ pub async fn settle(tx: &mut Transaction, row: &FindingRow, alert_id: Option<i64
     Ok(())
 }
 
+/// Lets the alert stage look again at what goes on at a host and was not its business so far.
+///
+/// # Errors
+/// When the database fails.
+pub async fn look_again(tx: &mut Transaction, host: HostId) -> Result<()> {
+    sqlx::query(
+        "UPDATE findings SET settled = 0 WHERE host_id = $1 AND alert_id IS NULL AND closed_ms IS NULL",
+    )
+    .bind(host.0)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The newest findings of an alert.
 ///
 /// # Errors

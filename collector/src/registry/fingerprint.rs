@@ -49,6 +49,11 @@ fn telling(value: &str) -> Option<String> {
     (!uniform && !said_nothing && digits.len() >= 4).then_some(value)
 }
 
+/// Whether two fingerprints are of two PCs; those that say nothing are of anybody.
+pub fn are_different(one: &Fingerprint, other: &Fingerprint) -> bool {
+    !marks(one).is_empty() && !marks(other).is_empty() && likeness(one, other).is_none()
+}
+
 /// How sure it is that two fingerprints are of one PC; `None` when they are not.
 pub fn likeness(known: &Fingerprint, asking: &Fingerprint) -> Option<u32> {
     let (known, asking) = (marks(known), marks(asking));

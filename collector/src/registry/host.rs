@@ -6,9 +6,9 @@ use sqlx::any::AnyRow;
 use vong_proto::session::Fingerprint;
 
 use super::fold::{fold, storable};
-use super::query::{flag, json, json_option, parsed, word};
+use super::query::{flag, json, json_option, parsed, parsed_option, word};
 use super::{Registry, Result, Transaction, fingerprint, next_id, policy};
-use crate::entry::HostId;
+use crate::entry::{CloneSign, HostId};
 
 /// One PC.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,12 @@ pub struct Host {
     pub connected_since_ms: Option<i64>,
     /// When it was last heard; `None` is never.
     pub last_seen_ms: Option<i64>,
+    /// Whether its agent said goodbye then.
+    pub said_goodbye: bool,
+    /// Since when two machines use its agent's key.
+    pub cloned_ms: Option<i64>,
+    /// How that was found out.
+    pub cloned_how: Option<CloneSign>,
     /// Its agent's version.
     pub agent_version: String,
     /// Whether its agent may see everything.
@@ -175,7 +181,10 @@ pub struct Presented {
 pub(super) const COLUMNS: &str = "h.id, h.unit_id, h.name, h.asset_number, h.place, h.kind, h.always_on, h.os, \
     h.fingerprint, h.status, h.created_ms, h.connected, h.connected_since_ms, h.last_seen_ms, h.agent_version, \
     h.privileged, h.boot, h.clock_offset_ms, h.policy_version, h.policy_hash, h.policy_state, h.policy_refusal, \
-    h.protection, h.protection_ms, h.protection_detail, h.network_ms, h.network_detail";
+    h.protection, h.protection_ms, h.protection_detail, h.network_ms, h.network_detail, h.said_goodbye, \
+    (SELECT MIN(c.cloned_ms) FROM agents c WHERE c.host_id = h.id AND c.revoked_ms IS NULL) AS cloned_ms, \
+    (SELECT MIN(c.cloned_how) FROM agents c WHERE c.host_id = h.id AND c.revoked_ms IS NULL \
+     AND c.cloned_ms IS NOT NULL) AS cloned_how";
 
 pub(super) fn from_row(row: &AnyRow) -> Result<Host> {
     Ok(Host {
@@ -193,6 +202,9 @@ pub(super) fn from_row(row: &AnyRow) -> Result<Host> {
         connected: flag(row, "connected")?,
         connected_since_ms: row.try_get("connected_since_ms")?,
         last_seen_ms: row.try_get("last_seen_ms")?,
+        said_goodbye: flag(row, "said_goodbye")?,
+        cloned_ms: row.try_get("cloned_ms")?,
+        cloned_how: parsed_option(row, "cloned_how")?,
         agent_version: row.try_get("agent_version")?,
         privileged: flag(row, "privileged")?,
         boot: row.try_get("boot")?,
@@ -393,8 +405,8 @@ async fn refold(tx: &mut Transaction, id: HostId) -> Result<()> {
 /// When the database fails.
 pub async fn set_connected(tx: &mut Transaction, id: HostId, as_said: &Presented, now_ms: i64) -> Result<()> {
     sqlx::query(
-        "UPDATE hosts SET connected = 1, connected_since_ms = $2, last_seen_ms = $2, name = $3, os = $4, \
-         agent_version = $5, privileged = $6, boot = $7, clock_offset_ms = $8 WHERE id = $1",
+        "UPDATE hosts SET connected = 1, connected_since_ms = $2, last_seen_ms = $2, said_goodbye = 0, name = $3, \
+         os = $4, agent_version = $5, privileged = $6, boot = $7, clock_offset_ms = $8 WHERE id = $1",
     )
     .bind(id.0)
     .bind(now_ms)
@@ -409,14 +421,20 @@ pub async fn set_connected(tx: &mut Transaction, id: HostId, as_said: &Presented
     refold(tx, id).await
 }
 
-/// The host's connection has ended.
+/// The host's connection has ended, properly or not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_disconnected(tx: &mut Transaction, id: HostId, now_ms: i64) -> Result<()> {
-    sqlx::query("UPDATE hosts SET connected = 0, last_seen_ms = $2 WHERE id = $1")
+pub async fn set_disconnected(
+    tx: &mut Transaction,
+    id: HostId,
+    said_goodbye: bool,
+    now_ms: i64,
+) -> Result<()> {
+    sqlx::query("UPDATE hosts SET connected = 0, last_seen_ms = $2, said_goodbye = $3 WHERE id = $1")
         .bind(id.0)
         .bind(now_ms)
+        .bind(i64::from(said_goodbye))
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -17,7 +17,7 @@ use super::host_state::{HostState, Noun};
 use super::token::NewToken;
 use super::user::{NewUser, Role};
 use super::*;
-use crate::entry::HostId;
+use crate::entry::{CloneSign, HostId};
 use crate::finding::{Category, Finding};
 use crate::scope::Scope;
 
@@ -366,6 +366,7 @@ async fn a_certificate_proves_its_host_until_revoked(registry: Registry) {
         agent: agent_id,
         not_before_ms: 0,
         not_after_ms: 90,
+        authority: "aa".to_owned(),
     };
     agent::add_certificate(&mut tx, &certificate).await.unwrap();
     tx.commit().await.unwrap();
@@ -376,6 +377,47 @@ async fn a_certificate_proves_its_host_until_revoked(registry: Registry) {
     );
     assert_eq!(status.host_status, HostStatus::Active);
     assert_eq!(agent::certificate_status(&registry, "00").await.unwrap(), None);
+
+    let presented = agent::Presented {
+        fingerprint: Some(Fingerprint {
+            machine_id: "máy\0một".to_owned(),
+            ..Fingerprint::default()
+        }),
+        former_fingerprint: None,
+        authority: "aa".to_owned(),
+        bundle: "bb".to_owned(),
+    };
+    assert_eq!(
+        agent::behind(&registry, "aa", "bb").await.unwrap().len(),
+        1,
+        "it never came"
+    );
+    let mut tx = registry.begin().await.unwrap();
+    agent::present(&mut tx, agent_id, &presented).await.unwrap();
+    assert!(
+        agent::note_cloned(&mut tx, agent_id, CloneSign::TwoContents, 7)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !agent::note_cloned(&mut tx, agent_id, CloneSign::TakeOvers, 8)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    let status = agent::certificate_status(&registry, "ff").await.unwrap().unwrap();
+    assert_eq!((status.authority.as_str(), status.cloned), ("aa", true));
+    assert_eq!(status.presented, presented);
+    let cloned = host::by_id(&registry, host).await.unwrap().unwrap();
+    assert_eq!(
+        (cloned.cloned_ms, cloned.cloned_how),
+        (Some(7), Some(CloneSign::TwoContents))
+    );
+    assert_eq!(agent::behind(&registry, "aa", "bb").await.unwrap(), []);
+    assert_eq!(
+        agent::behind(&registry, "cc", "bb").await.unwrap()[0].name,
+        "PC-01"
+    );
 
     let mut tx = registry.begin().await.unwrap();
     assert_eq!(agent::revoke_all_of(&mut tx, host, 5).await.unwrap(), 1);
@@ -391,6 +433,15 @@ async fn a_certificate_proves_its_host_until_revoked(registry: Registry) {
     assert_eq!(
         agent::of_host(&registry, host).await.unwrap()[0].revoked_ms,
         Some(5)
+    );
+    assert_eq!(
+        host::by_id(&registry, host).await.unwrap().unwrap().cloned_ms,
+        None
+    );
+    assert_eq!(
+        agent::behind(&registry, "cc", "bb").await.unwrap(),
+        [],
+        "it has no rights"
     );
 }
 

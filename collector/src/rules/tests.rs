@@ -126,6 +126,7 @@ fn events(host: HostId, bodies: Vec<(i64, Body)>) -> Fact {
         offset_ms: 0,
         events: bodies.into_iter().map(event).collect(),
         gaps: Vec::new(),
+        cloned: false,
     })
 }
 
@@ -539,6 +540,61 @@ fn goodbyes_and_revocations_are_not_silence() {
         disconnected(HOST, Departure::Closed),
     ]);
     check(vec![connected(HOST), disconnected(HOST, Departure::Refused)]);
+}
+
+fn cloned(agent: u8) -> Fact {
+    let machine = |name: &str| crate::entry::Machine {
+        name: name.to_owned(),
+        address: "10.1.2.3".to_owned(),
+    };
+    Fact::Cloned(crate::entry::Cloned {
+        host: HOST,
+        agent: AgentId([agent; 16]),
+        how: crate::entry::CloneSign::TakeOvers,
+        machines: vec![machine("PC-01"), machine("PC-02")],
+    })
+}
+
+#[test]
+fn two_machines_with_one_key_are_a_finding_until_another_agent_speaks() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    reader.read(cloned(1));
+    reader.read(cloned(1));
+    reader.read(connected(HOST));
+    assert_eq!(reader.open_rules(), ["agent.cloned"]);
+    let (finding, _) = reader.findings.values().next().expect("one").clone();
+    assert_eq!(finding.evidence["machine"], "PC-01");
+    assert_eq!(finding.evidence["other_machine"], "PC-02");
+    reader.read(Fact::Connected(Connected {
+        host: HOST,
+        agent: AgentId([9; 16]),
+        stream: StreamId([1; 16]),
+        boot: BootId([1; 16]),
+        agent_version: "0.1.0".to_owned(),
+        offset_ms: 0,
+    }));
+    assert_eq!(reader.open_rules(), [""; 0]);
+    reader.read(cloned(9));
+    assert_eq!(reader.open_rules(), ["agent.cloned"], "it may happen again");
+}
+
+#[test]
+fn what_follows_from_a_cloned_agents_events_says_so() {
+    let mut reader = Reader::new();
+    let changed = file(b"/srv/a", Some(Severity::Critical));
+    let Fact::Events(plain) = events(HOST, vec![(NOW_MS, changed)]) else {
+        panic!("events are events")
+    };
+    reader.read(Fact::Events(Events {
+        cloned: true,
+        ..plain
+    }));
+    let (finding, _) = reader.findings.values().next().expect("one");
+    assert_eq!(
+        (finding.severity, &finding.evidence["cloned"]),
+        (Severity::Critical, &json!(true))
+    );
 }
 
 #[test]

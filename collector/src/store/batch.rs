@@ -59,6 +59,7 @@ mod tests {
             offset_ms: 0,
             events: vec![event; rows],
             gaps: Vec::new(),
+            cloned: false,
         };
         Entry {
             pos,

@@ -7,10 +7,11 @@ use clickhouse::error::Error;
 
 use super::{Store, StoreError};
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_samples.sql"),
     include_str!("schema/0003_host_units.sql"),
+    include_str!("schema/0004_events_cloned.sql"),
 ];
 
 const STEPS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_steps (step UInt32, taken_at DateTime DEFAULT now()) \

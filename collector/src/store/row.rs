@@ -105,6 +105,8 @@ pub struct EventRow {
     pub probe_severity: String,
     /// Everything else that was reported, as a JSON object; empty for files and probes.
     pub detail: String,
+    /// Whether it was known on arrival that two machines use the key of the event's agent.
+    pub cloned: bool,
 }
 
 /// A row of `samples`.
@@ -197,6 +199,7 @@ fn event_row(entry: &Entry, batch: &Events, i: u32, event: &Event) -> EventRow {
         stream: batch.stream.0,
         lane: header.lane as u8,
         seq: header.seq,
+        cloned: batch.cloned,
         ..EventRow::default()
     };
     match &event.body {
@@ -354,6 +357,7 @@ mod tests {
                 offset_ms: 10,
                 events: events.collect(),
                 gaps: Vec::new(),
+                cloned: false,
             }),
         }
     }

@@ -78,6 +78,14 @@ export const en = {
   severity: { critical: 'Critical', high: 'High', medium: 'Medium', low: 'Low', label: 'Severity' },
   state: { label: 'State', open: 'Open', acknowledged: 'Acknowledged', resolved: 'Resolved' },
   verdict: { label: 'Verdict', true: 'True', benign: 'True, benign', false: 'False alarm' },
+  clone: {
+    title: 'Two machines use this PC’s identity (since {{since}})',
+    two_fingerprints: 'One identity is in use on two machines with different hardware.',
+    take_overs: 'Two machines keep taking over each other’s connection with one identity.',
+    two_contents: 'The same event numbers came with two different contents.',
+    remedy:
+      'Events of both are kept and marked; only alerts of high severity or more are sent. To end this, enrol the agent again on each machine with a new token.',
+  },
   category: {
     label: 'Category',
     protection: 'Antivirus',
@@ -85,6 +93,7 @@ export const en = {
     network: 'Network and services',
     presence: 'Presence',
     ledger: 'Missing events',
+    identity: 'Identity',
   },
   protection: {
     label: 'Protection',
@@ -541,6 +550,7 @@ export const en = {
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
     host: { silent: 'The PC is silent' },
     ledger: { gap: '{{missing}} events are missing for good' },
+    agent: { cloned: 'Two machines use one agent’s identity: {{machine}} and {{other_machine}}' },
   },
   call: { phone: 'call the duty telephone', office: 'tell the security duty office' },
   dutySteps: {
@@ -595,6 +605,13 @@ export const en = {
         "Check whether the PC's disk is full or reports errors.",
         "Ask the PC's user whether it was without network for days.",
         'If the reason is not clear, {{call}}.',
+      ],
+    },
+    agent: {
+      cloned: [
+        'Find out whether this PC’s disk or virtual machine was copied to another one.',
+        'If so, {{call}}: the agent must be enrolled again on each of them.',
+        'If nobody copied it: unplug the network cable, leave the PC on and {{call}} at once.',
       ],
     },
   },

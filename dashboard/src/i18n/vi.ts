@@ -84,6 +84,14 @@ export const vi = {
   severity: { critical: 'Khẩn cấp', high: 'Cao', medium: 'Trung bình', low: 'Thấp', label: 'Mức độ' },
   state: { label: 'Trạng thái', open: 'Đang mở', acknowledged: 'Đã tiếp nhận', resolved: 'Đã khắc phục' },
   verdict: { label: 'Kết luận', true: 'Đúng', benign: 'Đúng, không gây hại', false: 'Cảnh báo nhầm' },
+  clone: {
+    title: 'Hai máy dùng chung định danh của máy này (từ {{since}})',
+    two_fingerprints: 'Một định danh xuất hiện cùng lúc trên hai máy có phần cứng khác nhau.',
+    take_overs: 'Hai máy liên tục giành kết nối của nhau bằng cùng một định danh.',
+    two_contents: 'Cùng một số thứ tự sự kiện nhưng có hai nội dung khác nhau.',
+    remedy:
+      'Sự kiện của cả hai máy vẫn được lưu và đánh dấu; chỉ cảnh báo mức cao trở lên được gửi đi. Đăng ký lại phần mềm giám sát trên từng máy bằng mã đăng ký mới để kết thúc.',
+  },
   category: {
     label: 'Nhóm',
     protection: 'Phòng, chống mã độc',
@@ -91,6 +99,7 @@ export const vi = {
     network: 'Mạng và dịch vụ',
     presence: 'Hoạt động của máy',
     ledger: 'Thiếu sự kiện',
+    identity: 'Định danh của máy',
   },
   protection: {
     label: 'Bảo vệ',
@@ -539,6 +548,7 @@ export const vi = {
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
     host: { silent: 'Máy mất liên lạc' },
     ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
+    agent: { cloned: 'Hai máy dùng chung một định danh giám sát: {{machine}} và {{other_machine}}' },
   },
   call: { phone: 'gọi điện thoại trực', office: 'báo bộ phận trực an ninh mạng' },
   dutySteps: {
@@ -593,6 +603,13 @@ export const vi = {
         'Kiểm tra ổ đĩa của máy có bị đầy hoặc báo lỗi không.',
         'Hỏi người dùng máy có mất kết nối mạng nhiều ngày không.',
         'Nếu không rõ nguyên nhân, {{call}}.',
+      ],
+    },
+    agent: {
+      cloned: [
+        'Kiểm tra xem ổ đĩa hoặc máy ảo của máy này có được sao chép sang máy khác không.',
+        'Nếu có: {{call}} để đăng ký lại phần mềm giám sát trên từng máy.',
+        'Nếu không ai sao chép: rút dây mạng, để máy vẫn bật và {{call}} ngay.',
       ],
     },
   },

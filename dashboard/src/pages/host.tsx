@@ -1,5 +1,5 @@
 /** One PC: who it is, whether it is protected and connected, what happened on it, and what is missing. */
-import { Breadcrumbs, Group, Tabs, Text } from '@mantine/core';
+import { Alert, Breadcrumbs, Group, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { hostQuery, ledgerQuery } from '~/api/queries';
@@ -16,7 +16,7 @@ import { TextLink } from '~/ui/link';
 import { Page } from '~/ui/page';
 import { Panel } from '~/ui/panel';
 import { Failed, Loading } from '~/ui/states';
-import { formatNumber } from '~/util/format';
+import { formatDateTime, formatNumber } from '~/util/format';
 import { type HostSearch, TABS } from './host.search';
 import classes from './host.module.css';
 
@@ -62,6 +62,7 @@ function Host({ host }: { host: HostDetail }) {
       above={<Trail host={host} />}
       below={<Summary host={host} />}
     >
+      {host.clone !== null && host.clone !== undefined && <CloneNotice clone={host.clone} />}
       <Tabs value={tab} onChange={(value) => change({ tab: TABS.find((each) => each === value) })} keepMounted={false}>
         <Tabs.List mb="md">
           {TABS.map((each) => (
@@ -82,6 +83,17 @@ function Host({ host }: { host: HostDetail }) {
       </Tabs>
       <EventPanel eventKey={search.event} onClose={() => change({ event: undefined })} />
     </Page>
+  );
+}
+
+/** That two machines speak for this PC: nothing below is surely about one of them. */
+function CloneNotice({ clone }: { clone: NonNullable<HostDetail['clone']> }) {
+  const { t } = useWords();
+  const { word } = useCodes();
+  return (
+    <Alert color="red" mb="md" role="alert" title={t('clone.title', { since: formatDateTime(clone.since_ms) })}>
+      {word('clone', clone.how)} {t('clone.remedy')}
+    </Alert>
   );
 }
 

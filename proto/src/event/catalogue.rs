@@ -51,6 +51,7 @@ pub const FIELDS: &[Field] = &[
     field("stream", FieldType::Hash, &[]),
     field("time", FieldType::Time, &[]),
     field("received", FieldType::Time, &[]),
+    field("cloned", FieldType::Word, &[]),
     field("file.action", FieldType::Word, FILE),
     field("file.path", FieldType::Path, FILE),
     field("file.old_path", FieldType::Path, FILE),

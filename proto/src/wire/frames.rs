@@ -3,7 +3,7 @@
 use prost::Message;
 
 use super::bound::{self, CODE_BYTES_MAX, MACS_MAX, NAME_BYTES_MAX, SENTENCE_BYTES_MAX, cut};
-use super::{Malformed, array, pb, present};
+use super::{AUTHORITIES_HASH_BYTES, Malformed, array, pb, present};
 use crate::event::{BootId, Lane, StreamId};
 use crate::frame::BATCH_GAPS_MAX;
 use crate::session::{
@@ -143,6 +143,7 @@ impl From<Hello> for pb::Hello {
             policy_version: hello.policy_version,
             policy_hash: hello.policy_hash,
             privileged: hello.privileged,
+            authorities: hello.authorities,
         }
     }
 }
@@ -154,6 +155,11 @@ impl TryFrom<pb::Hello> for Hello {
         for lane in &wire.lanes {
             bound::check_hash("hello.lanes", &lane.last_hash)?;
         }
+        bound::check(
+            "hello.authorities",
+            wire.authorities.len(),
+            AUTHORITIES_HASH_BYTES,
+        )?;
         let lanes: Vec<LaneState> = wire.lanes.into_iter().map(Into::into).collect();
         let lanes = lanes.try_into().map_err(|lanes: Vec<_>| {
             Malformed::new("hello.lanes", format!("{} lanes instead of 4", lanes.len()))
@@ -172,6 +178,7 @@ impl TryFrom<pb::Hello> for Hello {
             policy_version: wire.policy_version,
             policy_hash: cut(wire.policy_hash, CODE_BYTES_MAX),
             privileged: wire.privileged,
+            authorities: wire.authorities,
         })
     }
 }
@@ -234,6 +241,8 @@ impl From<Welcome> for pb::Welcome {
             new_stream: welcome.new_stream,
             host: welcome.host,
             last_hash: welcome.last_hash.to_vec(),
+            ca_der: welcome.ca_der,
+            renew_within_s: welcome.renew_within_s,
         }
     }
 }
@@ -258,6 +267,8 @@ impl TryFrom<pb::Welcome> for Welcome {
             host: wire.host,
             // A collector that does not say them leaves every hash unknown.
             last_hash: wire.last_hash.try_into().unwrap_or_default(),
+            ca_der: wire.ca_der,
+            renew_within_s: wire.renew_within_s,
         })
     }
 }

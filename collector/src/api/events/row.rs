@@ -64,6 +64,7 @@ fn shown(row: &store::EventRow) -> Option<EventRow> {
         kind,
         lane: row.lane,
         seq: row.seq,
+        cloned: row.cloned,
         stream: hex::encode(row.stream),
         summary: summary(row, kind, &detail),
         file: if kind == EventKind::File {
@@ -227,6 +228,7 @@ fn raw(row: &store::EventRow) -> Params {
         ("stream", json!(hex::encode(row.stream))),
         ("time", json!(row.time)),
         ("received", json!(row.received)),
+        ("cloned", json!(row.cloned)),
         ("wall", json!(row.wall)),
         ("mono_ms", json!(row.mono_ms)),
         ("boot", json!(hex::encode(row.boot))),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tracing::warn;
 use utoipa::ToSchema;
 
-use super::{Contact, HostDetail, HostPolicyState, HostRow, PolicyState};
+use super::{CloneReport, Contact, HostDetail, HostPolicyState, HostRow, PolicyState};
 use crate::api::ledger::Missing;
 use crate::api::units::UnitRef;
 use crate::api::word::{count, said};
@@ -206,6 +206,7 @@ impl HostDetail {
             network: network(host),
             probes: known(host.id, &states, Noun::Probe, probe),
             unsupported: known(host.id, &states, Noun::Unsupported, |state| read(&state.detail)),
+            clone: clone(host),
             row: HostRow::of(listed, missing),
         }
     }
@@ -283,6 +284,13 @@ fn known<T>(
 
 fn read<T: DeserializeOwned>(detail: &Value) -> serde_json::Result<T> {
     T::deserialize(detail)
+}
+
+fn clone(host: &Host) -> Option<CloneReport> {
+    Some(CloneReport {
+        since_ms: host.cloned_ms?,
+        how: host.cloned_how?.into(),
+    })
 }
 
 fn readable<T>(host: HostId, part: &'static str, read: serde_json::Result<T>) -> Option<T> {

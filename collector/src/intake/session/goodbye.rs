@@ -7,10 +7,10 @@ use tracing::{debug, info, warn};
 use vong_proto::session::{CollectorFrame, GoAway, Refusal};
 
 use super::hello::fault;
-use super::{End, Session, SessionError, send};
+use super::{Reader, Session, SessionError, clones, send};
 use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Departure, Fact, HostId};
-use crate::intake::live::Place;
+use crate::intake::live::{Place, TakenOver};
 use crate::intake::register;
 
 /// When the journal cannot keep anything, agents come back after about this long.
@@ -27,11 +27,21 @@ const ATTEMPTS_MAX: u32 = 6;
 /// collector waits for its sessions.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
+/// Why a session ends without anything having broken.
+pub(super) enum End {
+    Closed,
+    NewStream,
+    TakenOver(TakenOver),
+    Stopping,
+    Refused(Refusal),
+}
+
 impl Session<'_> {
     /// Says goodbye and notes that the host is gone, unless an agent of it is still or already here.
     pub(super) async fn finish(
         mut self,
         place: &Place,
+        reader: &mut Reader,
         ended: Result<End, SessionError>,
     ) -> Result<(), SessionError> {
         let reason = match &ended {
@@ -40,14 +50,19 @@ impl Session<'_> {
             Ok(End::Stopping) => Departure::CollectorStopping,
             Ok(End::Refused(_)) => Departure::Refused,
             Err(SessionError::Silent) => Departure::Dead,
-            Ok(End::TakenOver) | Err(_) => Departure::Broken,
+            Ok(End::TakenOver(_)) | Err(_) => Departure::Broken,
         };
         self.say_goodbye(&ended).await;
         info!(host = %self.identity.host, reason = reason.code(), "agent disconnected");
         let host = self.identity.host;
-        let _turn = self.shared.live.turn(host).await;
+        let turn = self.shared.live.turn(host).await;
         if place.leave() {
             self.tell_gone(host, reason).await?;
+        }
+        drop(turn);
+        if let Ok(End::TakenOver(by)) = ended {
+            let machines = [self.machine, by.machine];
+            return clones::suspect(self.shared, &self.identity, reader, machines, by.forked).await;
         }
         ended.map(|_| ())
     }
@@ -58,7 +73,7 @@ impl Session<'_> {
         let fact = Fact::Disconnected { host, reason };
         insist(FIRST_PAUSE, || intake.journal.append_fact(fact.clone())).await?;
         insist(FIRST_PAUSE, || {
-            register::disconnected(&intake.registry, host, now_ms())
+            register::disconnected(&intake.registry, host, reason == Departure::Closed, now_ms())
         })
         .await?;
         Ok(())
@@ -81,7 +96,7 @@ impl Session<'_> {
         };
         let last = match ended {
             Ok(End::Stopping) => go_away(jitter_ms(RESTART_SPREAD_MS), "restart"),
-            Ok(End::TakenOver) => go_away(0, "taken_over"),
+            Ok(End::TakenOver(_)) => go_away(0, "taken_over"),
             Ok(End::Refused(no)) => CollectorFrame::Refusal(no.clone()),
             Err(SessionError::Journal(_) | SessionError::Registry(_)) => go_away(
                 UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),

@@ -61,7 +61,7 @@ pub(super) fn standing(
 
 /// Whether the agent stands behind what is known of its stream: it was restored from a snapshot, or it is a
 /// clone. The same number with another hash is the latter.
-fn is_behind(hello: &Hello, marks: &[Mark; 4]) -> bool {
+pub(super) fn is_behind(hello: &Hello, marks: &[Mark; 4]) -> bool {
     hello.lanes.iter().zip(marks).any(|(lane, mark)| {
         let last = lane.next.saturating_sub(1);
         let differs =

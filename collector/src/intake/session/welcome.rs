@@ -3,8 +3,9 @@
 use tracing::{info, warn};
 use vong_proto::session::{CollectorFrame, Hello, RefusalCode, Welcome};
 
+use super::goodbye::End;
 use super::hello::{Standing, standing};
-use super::{CREDIT_BYTES, End, HEARTBEAT_S, Session, SessionError, send};
+use super::{CREDIT_BYTES, HEARTBEAT_S, Session, SessionError, send};
 use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::fleet::refusal;
@@ -12,7 +13,12 @@ use crate::journal::{JournalError, Mark};
 
 impl Session<'_> {
     /// Answers the hello; an end when the agent must come back, with a new stream or later.
-    pub(super) async fn welcome(&mut self, hello: &Hello, version: u32) -> Result<Option<End>, SessionError> {
+    pub(super) async fn welcome(
+        &mut self,
+        hello: &Hello,
+        version: u32,
+        is_second: bool,
+    ) -> Result<Option<End>, SessionError> {
         let journal = &self.shared.intake.journal;
         let marks = journal.marks(hello.stream).await?;
         let unknown = marks.iter().all(|mark| mark.high_water == 0);
@@ -25,6 +31,10 @@ impl Session<'_> {
         let standing = standing(hello, &self.identity, owner, &marks);
         self.note_standing(hello, standing);
         let marks = shown(marks, standing);
+        let new_stream = is_second || standing != Standing::Usual;
+        let authority = self.shared.intake.fleet.authority();
+        // An agent that does not say whom it trusts is of a version that would not listen.
+        let is_up_to_date = hello.authorities.is_empty() || hello.authorities == authority.bundle_hash();
         let welcome = Welcome {
             version,
             high_water: marks.each_ref().map(|mark| mark.high_water),
@@ -32,11 +42,17 @@ impl Session<'_> {
             credit_bytes: CREDIT_BYTES,
             wall_ms: now_ms(),
             heartbeat_s: HEARTBEAT_S,
-            new_stream: standing != Standing::Usual,
+            new_stream,
             host: u64::try_from(self.identity.host.0).unwrap_or_default(),
+            ca_der: if is_up_to_date {
+                Vec::new()
+            } else {
+                authority.bundle()
+            },
+            renew_within_s: authority.renew_within_s(&self.identity.authority),
         };
         send(&mut self.writer, CollectorFrame::Welcome(welcome)).await?;
-        Ok((standing != Standing::Usual).then_some(End::NewStream))
+        Ok(new_stream.then_some(End::NewStream))
     }
 
     fn note_standing(&self, hello: &Hello, standing: Standing) {

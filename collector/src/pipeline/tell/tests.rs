@@ -69,6 +69,7 @@ fn batch(host: HostId, event: &Event) -> Incoming {
         last_hash,
         opaque: Vec::new(),
         gaps: Vec::new(),
+        cloned: false,
     }
 }
 

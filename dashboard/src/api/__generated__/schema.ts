@@ -174,6 +174,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a host in that waits for approval. */
+        post: operations["approve_host"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts/{id}/commands": {
         parameters: {
             query?: never;
@@ -237,6 +254,23 @@ export interface paths {
         get: operations["host_policy"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns a host away that waits for approval; its certificates are revoked. */
+        post: operations["reject_host"];
         delete?: never;
         options?: never;
         head?: never;
@@ -643,7 +677,7 @@ export interface components {
          * @description What an alert is about, in the large.
          * @enum {string}
          */
-        Category: "protection" | "files" | "network" | "presence" | "ledger";
+        Category: "protection" | "files" | "network" | "presence" | "ledger" | "identity";
         /** @description The `data` of a server-sent event named `change`. */
         Change: {
             /**
@@ -654,6 +688,24 @@ export interface components {
             /** @description What it is about. */
             topic: components["schemas"]["LiveTopic"];
         };
+        /**
+         * @description Two machines use a host's agent's key. Both are quarantined until each has enrolled again: what they report is kept
+         *     and marked, and only what is urgent is raised.
+         */
+        CloneReport: {
+            /** @description How it was found out. */
+            how: components["schemas"]["CloneSign"];
+            /**
+             * Format: int64
+             * @description Since when that is known.
+             */
+            since_ms: number;
+        };
+        /**
+         * @description What shows that two machines use one agent's key.
+         * @enum {string}
+         */
+        CloneSign: "two_fingerprints" | "take_overs" | "two_contents";
         /**
          * @description What hosts can be told to do.
          * @enum {string}
@@ -800,6 +852,8 @@ export interface components {
         EventKind: "file" | "antivirus" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
         /** @description An event, as it stands in a timeline. */
         EventRow: {
+            /** @description Whether two machines used the key of its agent: it may be of another one than it seems. */
+            cloned: boolean;
             detail: components["schemas"]["Params"] | null;
             file: components["schemas"]["FileReport"] | null;
             /**
@@ -979,6 +1033,7 @@ export interface components {
              * @description Collector's clock minus the PC's, in milliseconds; `null` when never measured.
              */
             clock_offset_ms: number | null;
+            clone: components["schemas"]["CloneReport"] | null;
             /** @description Who is called about it. */
             contact: components["schemas"]["Contact"];
             /**
@@ -1321,6 +1376,8 @@ export interface components {
         Page_EventRow: {
             /** @description The rows. */
             items: {
+                /** @description Whether two machines used the key of its agent: it may be of another one than it seems. */
+                cloned: boolean;
                 detail?: components["schemas"]["Params"] | null;
                 file?: components["schemas"]["FileReport"] | null;
                 /**
@@ -2292,6 +2349,57 @@ export interface operations {
             };
         };
     };
+    approve_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     list_commands: {
         parameters: {
             query?: never;
@@ -2501,6 +2609,57 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    reject_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
