@@ -1,21 +1,24 @@
-//! The store against a real engine and a real journal: each event exactly once, whatever dies in between,
+//! The store against a real ClickHouse and a real journal: each event exactly once, whatever dies in between,
 //! and every question answered within its scope.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
-#[path = "support/engine.rs"]
-mod support;
+mod support {
+    pub(crate) mod engine;
+    pub(crate) mod server;
+}
 
 use std::path::Path;
 use std::sync::Arc;
 
-use support::{DEADLINE, RunningEngine};
+use support::engine::DEADLINE;
+use support::server::Server;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use vong_collector::entry::{Fact, HostId};
 use vong_collector::journal::{Incoming, InsertPlan, Journal, LIMIT_BYTES_DEFAULT};
 use vong_collector::metrics::Metrics;
 use vong_collector::scope::Scope;
-use vong_collector::store::{Cursor, EventRow, Store, StoreAddress, Tail, Timeline};
+use vong_collector::store::{Cursor, EventRow, Store, Tail, Timeline};
 use vong_proto::event::{
     AgentId, Body, BootId, Event, FileAction, FileEvent, Header, Lane, Origin, ProbeKind, ProbeSample,
     ProbeState, Reachability, Sensor, StreamId, Unsupported, Who,
@@ -24,9 +27,9 @@ use vong_proto::wire;
 
 const NOW_MS: i64 = 1_795_000_000_000;
 
-/// An engine, a journal, and the writer between them.
+/// A ClickHouse, a journal, and the writer between them.
 struct World {
-    engine: RunningEngine,
+    server: Server,
     journal: Journal,
     store: Store,
     metrics: Arc<Metrics>,
@@ -36,16 +39,12 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let engine = RunningEngine::start().await;
-        let store = Store::new(&StoreAddress {
-            url: engine.handle.url(),
-            user: engine.handle.user().to_owned(),
-            password: engine.handle.secret().clone(),
-        });
+        let server = Server::start().await;
+        let store = Store::new(&server.address());
         store.migrate().await.unwrap();
-        let journal = open_journal(engine.folder.path());
+        let journal = open_journal(server.folder());
         Self {
-            engine,
+            server,
             journal,
             store,
             metrics: Arc::default(),
@@ -120,7 +119,7 @@ impl World {
     }
 
     async fn number(&self, sql: &str) -> u64 {
-        self.engine.client().query(sql).fetch_one().await.unwrap()
+        self.server.client().query(sql).fetch_one().await.unwrap()
     }
 }
 
@@ -200,10 +199,10 @@ async fn each_event_is_there_once_however_often_the_engine_dies() {
                 .append(1, Lane::Samples, (0..5).map(|_| sample()).collect())
                 .await;
             if batch == 17 * round {
-                world.engine.kill();
+                world.server.kill();
             }
         }
-        world.engine.wait_for_restart(round).await;
+        world.server.wait_for_restart(round).await;
     }
     world.wait_until_all_is_visible().await;
 
@@ -234,18 +233,14 @@ async fn an_insert_whose_answer_was_lost_is_sent_again_without_effect() {
     // A collector that dies before it hears of the success: its journal is as it was before.
     let before = tempfile::tempdir().unwrap();
     for name in ["journal.db", "journal.db-wal"] {
-        std::fs::copy(world.engine.folder.path().join(name), before.path().join(name)).unwrap();
+        std::fs::copy(world.server.folder().join(name), before.path().join(name)).unwrap();
     }
     world.start_writer();
     world.wait_until_all_is_visible().await;
     world.stop_writer().await;
 
     world.journal = open_journal(before.path());
-    world.store = Store::new(&StoreAddress {
-        url: world.engine.handle.url(),
-        user: world.engine.handle.user().to_owned(),
-        password: world.engine.handle.secret().clone(),
-    });
+    world.store = Store::new(&world.server.address());
     world.append(1, Lane::Events, vec![file("/later", "demo")]).await;
     world.start_writer();
     world.wait_until_all_is_visible().await;
@@ -258,7 +253,7 @@ async fn an_insert_whose_answer_was_lost_is_sent_again_without_effect() {
 async fn a_row_that_is_refused_is_set_aside_alone() {
     let mut world = World::new().await;
     let constraint = "ALTER TABLE events ADD CONSTRAINT no_poison CHECK file_watch != 'poison'";
-    world.engine.client().query(constraint).execute().await.unwrap();
+    world.server.client().query(constraint).execute().await.unwrap();
     let watch = |i| if i == 11 { "poison" } else { "demo" };
     world
         .append(
@@ -468,7 +463,7 @@ async fn tables_are_brought_up_to_date_once() {
     world.store.migrate().await.unwrap();
     assert_eq!(world.number("SELECT count() FROM schema_steps").await, 4);
     world
-        .engine
+        .server
         .client()
         .query("INSERT INTO schema_steps (step) VALUES (99)")
         .execute()
