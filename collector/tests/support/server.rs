@@ -28,17 +28,21 @@ impl Server {
 
     async fn begin_at(url: &str) -> Self {
         let variable = |name: &str, otherwise: &str| std::env::var(name).unwrap_or(otherwise.to_owned());
-        let folder = tempfile::Builder::new().prefix("vong_test_").rand_bytes(12);
-        let folder = folder.tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("vong_test_")
+            .rand_bytes(12)
+            .tempdir()
+            .unwrap();
         let database = folder.path().file_name().unwrap().to_string_lossy();
-        let address = StoreAddress {
-            url: format!("{}/?database={database}", url.trim_end_matches('/')),
+        let mut address = StoreAddress {
+            url: url.to_owned(),
             user: variable("CLICKHOUSE_USER", "default"),
             password: Secret::new(&variable("CLICKHOUSE_PASSWORD", "")),
         };
         let make = format!("CREATE DATABASE {database}");
-        let made = client_of(&address).with_url(url).query(&make).execute().await;
+        let made = client_of(&address).query(&make).execute().await;
         made.expect("a database");
+        address.url = format!("{}/?database={database}", url.trim_end_matches('/'));
         Self::Given { address, folder }
     }
 
