@@ -56,12 +56,13 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens the spool at `path`, bounded to `limit_bytes`. A damaged file is set aside and a new one made,
+    /// Opens the spool at `path`, bounded to `limit_bytes` and to its part of the disk. A damaged file is set aside and a new one made,
     /// which begins by saying that something was lost.
     ///
     /// # Errors
     /// When not even a new file can be made, or a newer agent made this one.
     pub fn open(path: &Path, limit_bytes: u64) -> Result<Self, SpoolError> {
+        let limit_bytes = bounded_by_disk(path, limit_bytes);
         let (mut keeper, new) = match Keeper::open(path, limit_bytes) {
             Err(SpoolError::Damaged(cause)) => {
                 error!(path = %path.display(), %cause, "the spool is damaged; it is set aside and a new one begins");
@@ -192,6 +193,23 @@ impl Spool {
     fn attempt_answer(&mut self, request: Request) -> Result<(), SpoolError> {
         self.answer(request).or_else(tolerate_full_disk)
     }
+}
+
+/// A disk that does not tell its size bounds nothing; whatever is wrong with it, opening the file will say.
+fn bounded_by_disk(path: &Path, limit_bytes: u64) -> u64 {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let Ok(disk_bytes) = vong_os::disk::total_bytes(folder) else {
+        return limit_bytes;
+    };
+    let share = room::share(limit_bytes, disk_bytes);
+    if share < limit_bytes {
+        info!(
+            limit_mib = share >> 20,
+            disk_mib = disk_bytes >> 20,
+            "the spool keeps to its part of a small disk"
+        );
+    }
+    share
 }
 
 /// A request that needs the disk is not answered while it is full; the uplink asks again later.

@@ -13,6 +13,10 @@ pub enum SpoolError {
     /// The disk is full, and nothing could be dropped that would help.
     #[error("the disk is full")]
     DiskFull(#[source] rusqlite::Error),
+    /// The disk takes no writing. It is not waited for: a PC whose agent cannot keep anything must be seen as one
+    /// without an agent.
+    #[error("the spool's disk can only be read; make it writable and start the agent again")]
+    ReadOnly(#[source] rusqlite::Error),
     /// The file is damaged, or no spool at all.
     #[error("the spool file is damaged")]
     Damaged(#[source] rusqlite::Error),
@@ -45,6 +49,7 @@ impl From<rusqlite::Error> for SpoolError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::DiskFull(error),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(error),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {
                 Self::Damaged(error)
             }

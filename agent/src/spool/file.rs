@@ -254,6 +254,12 @@ impl SpoolFile {
             .pragma_update(None, "max_page_count", pages)
             .unwrap();
     }
+
+    /// Makes the file behave as on a disk that can only be read.
+    #[cfg(test)]
+    pub(super) fn pretend_read_only(&self) {
+        self.connection.pragma_update(None, "query_only", true).unwrap();
+    }
 }
 
 fn dropped_from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Dropped> {

@@ -10,6 +10,17 @@ pub const LIMIT_BYTES_MIN: u64 = 1024 * 1024;
 /// One part in so many is freed beyond what is needed, so that a full spool does not drop at every commit.
 const SLACK: u64 = 64;
 
+/// A spool takes at most one part in so many of its disk…
+const DISK_PARTS: u64 = 20;
+
+/// …but so much in any case: a disk of which this is more than its part is there for an agent and little else.
+const SMALL_DISK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The bound of a spool that may take `limit_bytes`, on a disk of `disk_bytes`.
+pub(super) fn share(limit_bytes: u64, disk_bytes: u64) -> u64 {
+    limit_bytes.min((disk_bytes / DISK_PARTS).max(SMALL_DISK_BYTES))
+}
+
 /// The bound of a spool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
@@ -56,6 +67,15 @@ mod tests {
     use super::*;
 
     const LIMIT: u64 = 10 * LIMIT_BYTES_MIN;
+
+    #[test]
+    fn a_spool_takes_its_part_of_a_disk_and_no_more() {
+        const GIB: u64 = 1 << 30;
+        assert_eq!(share(GIB / 2, 256 * GIB), GIB / 2, "as configured");
+        assert_eq!(share(GIB / 2, 4 * GIB), 4 * GIB / 20);
+        assert_eq!(share(GIB / 2, GIB / 4), SMALL_DISK_BYTES);
+        assert_eq!(share(SMALL_DISK_BYTES / 2, GIB), SMALL_DISK_BYTES / 2);
+    }
 
     #[test]
     fn nothing_goes_while_there_is_room() {

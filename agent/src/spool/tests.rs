@@ -329,6 +329,23 @@ fn a_full_disk_with_nothing_to_drop_keeps_everything_pending() {
 }
 
 #[test]
+fn a_disk_that_can_only_be_read_is_named_and_what_was_kept_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = open(&folder, LIMIT);
+    keeper.take(report(LaneName::State, "kept"));
+    keeper.commit(NOW).unwrap();
+    keeper.file().pretend_read_only();
+    keeper.take(report(LaneName::State, "not kept"));
+    assert!(matches!(keeper.commit(NOW), Err(SpoolError::ReadOnly(_))));
+    drop(keeper);
+
+    let mut keeper = open(&folder, LIMIT);
+    keeper.resume([0; 4], &UNKNOWN).unwrap();
+    let batch = keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
+    assert_eq!(names(&batch), ["kept"]);
+}
+
+#[test]
 fn the_thread_keeps_hands_out_and_ends_with_its_reporters() {
     let folder = tempfile::tempdir().unwrap();
     let (reports, receiver) = Reports::channel();
