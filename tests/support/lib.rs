@@ -11,6 +11,7 @@ pub mod api;
 pub mod clamd;
 pub mod clickhouse;
 pub mod disk;
+pub mod machine;
 pub mod mail;
 pub mod pc;
 pub mod poll;

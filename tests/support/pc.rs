@@ -67,6 +67,21 @@ impl Pc {
     /// # Errors
     /// A command was refused, or the disk cannot be had.
     pub fn join(stack: &Stack, name: &str, disk: Disk) -> anyhow::Result<Self> {
+        let pc = Self::enrolled(stack, name, disk)?;
+        let own = hosts(stack)?
+            .into_iter()
+            .find(|host| host["id"].as_u64() == Some(pc.host));
+        if own.is_some_and(|host| host["status"] == "pending") {
+            stack.admin(&["host", "approve", &pc.host.to_string()])?;
+        }
+        Ok(pc)
+    }
+
+    /// As [`join`](Self::join), but whether it may come in is still to be decided.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn enrolled(stack: &Stack, name: &str, disk: Disk) -> anyhow::Result<Self> {
         let folder = stack.path(name);
         for part in ["data", "watched"] {
             fs::create_dir_all(folder.join(part))?;
@@ -96,9 +111,6 @@ impl Pc {
             .into_iter()
             .find(|host| host["id"].as_u64().is_some_and(|id| !known.contains(&id)));
         let new = new.context("the enrolled PC is listed")?;
-        if new["status"] == "pending" {
-            stack.admin(&["host", "approve", &new["id"].to_string()])?;
-        }
         pc.host = new["id"].as_u64().context("a host has a number")?;
         Ok(pc)
     }

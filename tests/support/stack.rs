@@ -329,12 +329,18 @@ impl Stack {
     /// # Errors
     /// The program is missing.
     pub fn enrol_command(&self, token: &str) -> anyhow::Result<Command> {
+        let mut command = self.agent_command("enrol")?;
+        command.env("VONG_AGENT_TOKEN", token);
+        Ok(command)
+    }
+
+    /// What the agent's program is told to do, not yet done.
+    ///
+    /// # Errors
+    /// The program is missing.
+    pub fn agent_command(&self, verb: &str) -> anyhow::Result<Command> {
         let mut command = Command::new(binary("vong-agent")?);
-        command
-            .arg("enrol")
-            .arg("--config")
-            .arg(self.agent_config())
-            .env("VONG_AGENT_TOKEN", token);
+        command.arg(verb).arg("--config").arg(self.agent_config());
         Ok(command)
     }
 
@@ -343,8 +349,7 @@ impl Stack {
     /// # Errors
     /// The program is missing.
     pub fn start_agent(&mut self) -> anyhow::Result<()> {
-        let mut command = Command::new(binary("vong-agent")?);
-        command.arg("run").arg("--config").arg(self.agent_config());
+        let command = self.agent_command("run")?;
         self.agent = Some(Running::start("agent", command, &self.path("agent.log"))?);
         Ok(())
     }
