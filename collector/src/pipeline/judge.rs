@@ -3,6 +3,10 @@
 //! The registry's cursor, the rules' memory, findings and what is known of hosts commit in one
 //! transaction; only then may the journal erase what was read. Whatever fails, the task starts again from
 //! what was committed, and judges the same facts to the same findings.
+//!
+//! While it writes, no other writer of the registry does: connecting agents, people at the dashboard and the alert
+//! stage wait. So rules judge before a transaction begins, one that would become long ends early ([`WRITES_MAX`]), and
+//! what was said twice is written once ([`news`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,9 +23,14 @@ use crate::health::Stage;
 use crate::journal::{Cursor, Journal, JournalError};
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
+use crate::registry::rule_state::RuleState;
 use crate::registry::{self, Registry, Transaction, finding, host_state, rule_state};
-use crate::rules::{HostChange, HostNews, MemoryError, Remembered, Rules};
+use crate::rules::{HostChange, HostNews, Judgement, MemoryError, Remembered, Rules};
 use crate::stop;
+
+mod news;
+
+use news::News;
 
 /// The name of the registry's cursor.
 pub(super) const CURSOR: &str = "rules";
@@ -32,6 +41,9 @@ const BYTES_MAX: usize = 8 << 20;
 /// The cursor may lag by this much behind facts from which nothing followed: judging them again is
 /// harmless, and an idle fleet costs no write per fact.
 const CURSOR_LAG: Duration = Duration::from_secs(1);
+/// A transaction that has so many writes to do is committed before the next entry is judged: some tens of milliseconds.
+/// Only a single entry can exceed it, within what rules and registry keep of one host, or of all hosts at a tick.
+const WRITES_MAX: usize = 500;
 /// After a failure the task starts again this much later.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -59,7 +71,7 @@ enum JudgeError {
 struct Results {
     findings: Vec<(FindingChange, i64)>,
     memory: BTreeMap<(&'static str, String), Option<String>>,
-    hosts: Vec<HostChange>,
+    hosts: News,
     /// Hosts that have come or gone: the dashboard is told, and nothing else follows from it here.
     moved: BTreeSet<HostId>,
 }
@@ -94,13 +106,16 @@ impl Judge {
         loop {
             durable.mark_unchanged();
             let entries = self.journal.read(read, ENTRIES_MAX, BYTES_MAX).await?;
-            let results = judged(&mut rules, &entries);
-            read = entries.last().map_or(read, |entry| entry.pos);
-            let lags = read > committed && committed_at.elapsed() >= CURSOR_LAG;
-            if !results.is_empty() || lags {
-                self.commit(&results, read).await?;
-                self.tell(&results);
-                self.journal.pass(Cursor::Rules, read).await?;
+            let mut waiting = &entries[..];
+            while let Some((results, judged_pos, rest)) = judged(&mut rules, waiting) {
+                (read, waiting) = (judged_pos, rest);
+                if !results.is_empty() {
+                    self.keep(&results, read).await?;
+                    (committed, committed_at) = (read, Instant::now());
+                }
+            }
+            if read > committed && committed_at.elapsed() >= CURSOR_LAG {
+                self.keep(&Results::default(), read).await?;
                 (committed, committed_at) = (read, Instant::now());
             }
             self.metrics.health.well(Stage::Rules);
@@ -151,6 +166,14 @@ impl Judge {
         Ok(())
     }
 
+    /// Commits what follows, and tells everybody.
+    async fn keep(&self, results: &Results, pos: u64) -> Result<(), JudgeError> {
+        self.commit(results, pos).await?;
+        self.tell(results);
+        self.journal.pass(Cursor::Rules, pos).await?;
+        Ok(())
+    }
+
     /// Keeps what follows, and how far the rules have read, together.
     async fn commit(&self, results: &Results, pos: u64) -> Result<(), registry::Error> {
         let mut tx = self.registry.begin().await?;
@@ -163,15 +186,31 @@ impl Judge {
                 }
             }
         }
-        for ((rule, entity), state) in &results.memory {
-            rule_state::keep(&mut tx, rule, entity, state.as_deref()).await?;
-        }
-        for change in &results.hosts {
+        self.commit_memory(&mut tx, results).await?;
+        for change in results.hosts.iter() {
             keep_news(&mut tx, change).await?;
+        }
+        for (host, noun) in results.hosts.kinds() {
+            host_state::bound(&mut tx, host, noun).await?;
         }
         rule_state::move_cursor(&mut tx, CURSOR, pos).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    async fn commit_memory(&self, tx: &mut Transaction, results: &Results) -> Result<(), registry::Error> {
+        let mut kept = Vec::new();
+        for ((rule, entity), state) in &results.memory {
+            match state {
+                Some(state) => kept.push(RuleState {
+                    rule: (*rule).to_owned(),
+                    entity: entity.clone(),
+                    state: state.clone(),
+                }),
+                None => rule_state::keep(tx, rule, entity, None).await?,
+            }
+        }
+        rule_state::keep_all(tx, &kept).await
     }
 
     fn tell(&self, results: &Results) {
@@ -199,30 +238,44 @@ impl Judge {
 
 impl Results {
     fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.memory.is_empty() && self.hosts.is_empty() && self.moved.is_empty()
+        self.writes() == 0 && self.moved.is_empty()
     }
-}
 
-fn judged(rules: &mut Rules, entries: &[Entry]) -> Results {
-    let mut results = Results::default();
-    for entry in entries {
-        let judgement = rules.judge(entry);
+    fn writes(&self) -> usize {
+        self.findings.len() + self.memory.len() + self.hosts.len()
+    }
+
+    /// Adds what follows from one more entry.
+    fn add(&mut self, entry: &Entry, judgement: Judgement) {
         let findings = judgement.findings.into_iter();
-        results
-            .findings
+        self.findings
             .extend(findings.map(|change| (change, entry.received_ms)));
         for Remembered { rule, entity, state } in judgement.memory {
-            results.memory.insert((rule, entity), state);
+            self.memory.insert((rule, entity), state);
         }
-        results.hosts.extend(judgement.hosts);
+        for change in judgement.hosts {
+            self.hosts.push(change);
+        }
         match &entry.fact {
-            Fact::Connected(connected) => _ = results.moved.insert(connected.host),
-            Fact::Disconnected { host, .. } => _ = results.moved.insert(*host),
-            Fact::Cloned(cloned) => _ = results.moved.insert(cloned.host),
+            Fact::Connected(connected) => _ = self.moved.insert(connected.host),
+            Fact::Disconnected { host, .. } => _ = self.moved.insert(*host),
+            Fact::Cloned(cloned) => _ = self.moved.insert(cloned.host),
             Fact::Events(_) | Fact::Tick | Fact::Started => {}
         }
     }
-    results
+}
+
+/// Judges entries until enough follows for one transaction, or none is left: what follows, the position of the last
+/// that was judged, and the rest.
+fn judged<'a>(rules: &mut Rules, entries: &'a [Entry]) -> Option<(Results, u64, &'a [Entry])> {
+    let (mut results, mut pos, mut rest) = (Results::default(), None, entries);
+    while results.writes() < WRITES_MAX
+        && let Some((entry, others)) = rest.split_first()
+    {
+        results.add(entry, rules.judge(entry));
+        (pos, rest) = (Some(entry.pos), others);
+    }
+    Some((results, pos?, rest))
 }
 
 async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), registry::Error> {
@@ -245,12 +298,67 @@ async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), regi
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use vong_proto::event::Severity;
+    use vong_proto::event::{AgentId, Blind, Body, BootId, Event, Header, Lane, Sensor, Severity, StreamId};
 
     use super::*;
+    use crate::entry::Events;
     use crate::finding::{Category, Finding};
     use crate::journal::LIMIT_BYTES_DEFAULT;
     use crate::registry::harness::{a_host, a_unit, sqlite};
+    use crate::registry::host_state::STATES_MAX;
+
+    /// What an agent can say in one batch: as many blind spots as it likes to invent.
+    fn a_batch(pos: u64, host: i64, events: usize) -> Entry {
+        let blind = |index| Event {
+            header: Header {
+                lane: Lane::State,
+                seq: 1,
+                wall_ms: 1,
+                mono_ms: 1,
+                boot: BootId([0; 16]),
+            },
+            body: Body::Blind(Blind {
+                sensor: Sensor::Files,
+                scope: format!("{pos}/{index}").into_bytes(),
+                since_ms: 0,
+                until_ms: 1,
+                reason: "queue_overflow".to_owned(),
+            }),
+        };
+        Entry {
+            pos,
+            received_ms: 1,
+            fact: Fact::Events(Events {
+                host: HostId(host),
+                agent: AgentId([0; 16]),
+                stream: StreamId([0; 16]),
+                offset_ms: 0,
+                events: (0..events).map(blind).collect(),
+                gaps: Vec::new(),
+                cloned: false,
+            }),
+        }
+    }
+
+    #[test]
+    fn no_flood_makes_one_long_transaction() {
+        let of_one: Vec<Entry> = (1..=20).map(|pos| a_batch(pos, 1, 2_000)).collect();
+        let (results, pos, rest) = judged(&mut Rules::default(), &of_one).expect("judged");
+        assert!(results.writes() <= STATES_MAX, "{}", results.writes());
+        assert_eq!((pos, rest.len()), (20, 0));
+
+        let of_many: Vec<Entry> = (1..=20).map(|pos| a_batch(pos, pos as i64, 2_000)).collect();
+        let (mut rules, mut waiting, mut positions) = (Rules::default(), &of_many[..], Vec::new());
+        while let Some((results, pos, rest)) = judged(&mut rules, waiting) {
+            assert!(results.writes() < WRITES_MAX + STATES_MAX, "{}", results.writes());
+            (waiting, positions) = (rest, [&positions[..], &[pos]].concat());
+        }
+        assert_eq!(
+            positions,
+            [3, 6, 9, 12, 15, 18, 20],
+            "each goes on behind the one before"
+        );
+    }
 
     #[tokio::test]
     async fn a_memory_that_cannot_be_read_leaves_no_finding_open_and_is_kept() {

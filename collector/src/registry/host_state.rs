@@ -40,7 +40,7 @@ pub struct HostState {
 
 /// At most so many states of one kind are kept of a host, the newest: keys come from agents, and a
 /// hostile one must not fill the table.
-const STATES_MAX: i64 = 200;
+pub const STATES_MAX: usize = 200;
 
 /// Everything known of a host.
 ///
@@ -80,13 +80,21 @@ pub async fn keep(tx: &mut Transaction, host: HostId, state: &HostState) -> Resu
     .bind(state.detail.to_string())
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Forgets the oldest states of a kind beyond [`STATES_MAX`]; to be called after some were kept.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bound(tx: &mut Transaction, host: HostId, noun: Noun) -> Result<()> {
     sqlx::query(
         "DELETE FROM host_states WHERE host_id = $1 AND noun = $2 AND key NOT IN ( \
          SELECT key FROM host_states WHERE host_id = $1 AND noun = $2 ORDER BY at_ms DESC, key LIMIT $3)",
     )
     .bind(host.0)
-    .bind(word(state.noun))
-    .bind(STATES_MAX)
+    .bind(word(noun))
+    .bind(i64::try_from(STATES_MAX).unwrap_or(i64::MAX))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! What the rules remember, and how far they have read the journal: both move in one transaction.
 
+use std::fmt::Write as _;
+
 use sqlx::Row;
 
 use super::{Registry, Result, Transaction};
@@ -38,6 +40,34 @@ pub async fn all(registry: &Registry) -> Result<Vec<RuleState>> {
             })
         })
         .collect()
+}
+
+/// So many states are written by one statement: few enough parameters for both databases, and a fraction of the time
+/// that as many statements would take.
+const KEPT_AT_ONCE: usize = 100;
+
+/// Keeps what rules remember, each of another entity.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_all(tx: &mut Transaction, states: &[RuleState]) -> Result<()> {
+    for some in states.chunks(KEPT_AT_ONCE) {
+        let mut values = String::new();
+        for place in (1..).step_by(3).take(some.len()) {
+            let comma = if place == 1 { "" } else { ", " };
+            let _ = write!(values, "{comma}(${place}, ${}, ${})", place + 1, place + 2);
+        }
+        let statement = format!(
+            "INSERT INTO rule_state (rule, entity, state) VALUES {values} \
+             ON CONFLICT (rule, entity) DO UPDATE SET state = excluded.state"
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+        for RuleState { rule, entity, state } in some {
+            query = query.bind(rule.clone()).bind(entity.clone()).bind(state.clone());
+        }
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 /// Keeps what a rule remembers of an entity; `None` is nothing any more.

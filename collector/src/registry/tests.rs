@@ -319,6 +319,7 @@ async fn what_is_older_never_overwrites_what_is_newer(registry: Registry) {
             detail: json!({"at": at_ms}),
         };
         host_state::keep(&mut tx, host, &state).await.unwrap();
+        host_state::bound(&mut tx, host, state.noun).await.unwrap();
     }
     tx.commit().await.unwrap();
     let seen = host::by_id(&registry, host).await.unwrap().unwrap();
@@ -724,11 +725,25 @@ async fn rules_state_and_cursor_move_together(registry: Registry) {
     }
     let current = rule_state::all(&registry).await.unwrap();
     assert_eq!((current.len(), current[0].state.as_str()), (1, "{}"));
+    let many: Vec<_> = (0..250)
+        .map(|host| rule_state::RuleState {
+            rule: "many".to_owned(),
+            entity: format!("{host:03}"),
+            state: host.to_string(),
+        })
+        .collect();
+    let mut tx = registry.begin().await.unwrap();
+    for _ in 0..2 {
+        rule_state::keep_all(&mut tx, &many).await.unwrap();
+    }
+    rule_state::keep_all(&mut tx, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(rule_state::all(&registry).await.unwrap()[1..], many);
     let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM rule_state")
         .fetch_one(registry.readers())
         .await
         .unwrap();
-    assert_eq!(kept, 3, "what could not be read is kept, each time");
+    assert_eq!(kept, 253, "what could not be read is kept, each time");
 }
 
 async fn people_take_and_end_alerts(registry: Registry) {
