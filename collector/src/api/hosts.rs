@@ -315,8 +315,8 @@ async fn decide(
     id: i64,
     decision: approval::Decision,
 ) -> Result<StatusCode, ApiError> {
-    viewer.require(Right::ManageHosts)?;
     let host = visible_host(api, viewer, id).await?.host.id;
+    viewer.require(Right::ManageHosts)?;
     let by = &viewer.user.name;
     match approval::decide(&api.registry, host, decision, by, now_ms()).await? {
         true => Ok(StatusCode::NO_CONTENT),
