@@ -33,6 +33,12 @@ use crate::registry::{self, Registry, Transaction, agent, audit, finding, host, 
 /// lay in a cupboard comes back without anybody's help.
 const RENEW_AFTER_EXPIRY_MS: i64 = 400 * 24 * 3_600_000;
 
+/// So many certificates are signed for one agent within a day; asked for more, the collector refuses until the next.
+/// An honest agent needs one in two months, and a few when its disk cannot keep them.
+const SIGNED_PER_DAY_MAX: i64 = 8;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// Who acts in the audit trail when a PC enrols.
 const ACTOR: &str = "enrolment";
 
@@ -243,11 +249,23 @@ impl Fleet {
         })?;
         let signed = async {
             let mut tx = self.registry.begin().await?;
+            let since_ms = now_ms - DAY_MS - authority::BACKDATED.whole_seconds() * 1_000;
+            if agent::certificates_since(&mut tx, identity.agent, since_ms).await? >= SIGNED_PER_DAY_MAX {
+                return Err(NotSigned::TooOften);
+            }
+            agent::forget_certificates(&mut tx, identity.agent, now_ms - RENEW_AFTER_EXPIRY_MS).await?;
             let credentials = self.sign(&mut tx, identity.agent, &public_key, now_ms).await?;
             tx.commit().await.map_err(registry::Error::from)?;
             Ok(credentials)
         };
-        let credentials = signed.await.map_err(|error: NotSigned| unavailable(&error))?;
+        let credentials = signed.await.map_err(|error| match error {
+            NotSigned::TooOften => {
+                warn!(host = %identity.host, agent = %identity.agent, "renewal refused: too many within a day");
+                let message = "too many certificates were signed for this agent within a day; it may ask again tomorrow";
+                refusal(RefusalCode::Limit, message)
+            }
+            error => unavailable(&error),
+        })?;
         info!(host = %identity.host, agent = %identity.agent, "certificate renewed");
         Ok(credentials)
     }
@@ -290,6 +308,8 @@ enum NotSigned {
     Token,
     #[error("the PC's former agent was heard a moment ago")]
     TooSoon,
+    #[error("too many certificates were signed for the agent within a day")]
+    TooOften,
     #[error("the register cannot be asked")]
     Registry(#[from] registry::Error),
     #[error("the authority cannot sign")]
@@ -314,7 +334,7 @@ impl NotSigned {
                     "an agent of this PC was heard a moment ago; stop it and enrol again in 3 minutes",
                 )
             }
-            NotSigned::Registry(_) | NotSigned::Authority(_) => unavailable(&self),
+            NotSigned::TooOften | NotSigned::Registry(_) | NotSigned::Authority(_) => unavailable(&self),
         }
     }
 }

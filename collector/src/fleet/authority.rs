@@ -28,7 +28,7 @@ pub const AGENT_VALIDITY: Duration = Duration::days(90);
 const COLLECTOR_VALIDITY: Duration = Duration::days(398);
 
 /// Certificates begin in the past by this much: PCs' clocks are seldom right.
-const BACKDATED: Duration = Duration::days(1);
+pub(super) const BACKDATED: Duration = Duration::days(1);
 
 /// Why the authority cannot work.
 #[derive(Debug, thiserror::Error)]

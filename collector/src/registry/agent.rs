@@ -142,6 +142,33 @@ pub async fn add_certificate(tx: &mut Transaction, certificate: &Certificate) ->
     Ok(())
 }
 
+/// How many certificates of an agent are good from this moment on, or from a later one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn certificates_since(tx: &mut Transaction, id: AgentId, since_ms: i64) -> Result<i64> {
+    let counted =
+        sqlx::query("SELECT COUNT(*) AS n FROM certificates WHERE agent_id = $1 AND not_before_ms >= $2")
+            .bind(id.to_string())
+            .bind(since_ms)
+            .fetch_one(&mut **tx)
+            .await?;
+    Ok(counted.try_get("n")?)
+}
+
+/// Forgets the certificates of an agent that ended before this moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_certificates(tx: &mut Transaction, id: AgentId, ended_before_ms: i64) -> Result<()> {
+    sqlx::query("DELETE FROM certificates WHERE agent_id = $1 AND not_after_ms < $2")
+        .bind(id.to_string())
+        .bind(ended_before_ms)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// What a certificate proves now; `None` when it is not of this registry.
 ///
 /// # Errors

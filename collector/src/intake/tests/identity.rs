@@ -37,6 +37,11 @@ impl Front {
     /// A PC whose certificate ended so many days ago.
     async fn expired(&self, days: i64) -> Pc {
         let young = self.enrolled().await;
+        self.aged(&young, days).await
+    }
+
+    /// Another certificate of the same agent, which ended so many days ago.
+    async fn aged(&self, young: &Pc, days: i64) -> Pc {
         let (key, agent) = (rcgen::KeyPair::generate().expect("a key"), young.agent());
         let then_ms = now_ms() - (90 + days) * DAY_MS;
         let signed = self.authority.sign_agent(agent, &key, then_ms).expect("signed");
@@ -182,6 +187,35 @@ async fn after_400_days_or_revoked_nothing_but_enrolling_helps() {
     tx.commit().await.expect("committed");
     let revoked = front.renew(&pc).await.err().expect("refused");
     assert_eq!(revoked.code, RefusalCode::Revoked);
+}
+
+#[tokio::test]
+async fn an_agent_gets_few_certificates_a_day_and_stays_welcome() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let mut signed = 0;
+    let refused = loop {
+        match front.renew(&pc).await {
+            Ok(_) => signed += 1,
+            Err(no) => break no,
+        }
+        assert!(signed < 100, "there is no end to it");
+    };
+    assert_eq!(refused.code, RefusalCode::Limit);
+    assert!(signed >= 3, "some go wrong on a full disk: {signed}");
+    welcomed(front.greet(&pc, hello(1)).await.1);
+}
+
+#[tokio::test]
+async fn what_nobody_can_renew_any_more_is_forgotten_with_the_next_renewal() {
+    let front = Front::start().await;
+    let young = front.enrolled().await;
+    let old = front.aged(&young, 401).await;
+    let late = front.renew(&old).await.err().expect("refused");
+    assert_eq!(late.code, RefusalCode::Expired);
+    front.renew(&young).await.expect("renewed");
+    let forgotten = front.renew(&old).await.err().expect("refused");
+    assert_eq!(forgotten.code, RefusalCode::UnknownHost);
 }
 
 #[tokio::test]
