@@ -42,7 +42,7 @@ use spool::{Spool, SpoolError};
 use status::{Status, StatusFile};
 use stop::Stop;
 use uplink::enrol::{EnrolError, Identity};
-use uplink::{Uplink, UplinkError};
+use uplink::{Pc, Uplink, UplinkError};
 
 /// Sensors that have not ended by then are left behind: what they have not handed over was never promised.
 const SENSORS_LIMIT: Duration = Duration::from_secs(2);
@@ -151,6 +151,7 @@ impl Agent {
         let uplink = Uplink {
             status: StatusFile::new(config.data.status(), first_status(&address)),
             address,
+            pc: Box::new(Pc::here),
             data: config.data.clone(),
             outbox,
             reports: reports.clone(),

@@ -11,6 +11,7 @@ use tracing::info;
 use tracing_subscriber::EnvFilter;
 use vong_agent::config::{Config, ConfigError, DEFAULT_FILE, Format, Level, Log};
 use vong_agent::paths::DataFolder;
+use vong_agent::uplink::Pc;
 use vong_agent::uplink::enrol::{self, EnrolError, Enrolment, Identity, Token};
 use vong_agent::{Agent, StartError, cause, clock, is_running, lock, service, spool, status};
 
@@ -144,7 +145,7 @@ fn enrol(place: &Place, token: &str, force: bool) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
     let token = Token::parse(token)?;
     let _lock = lock(&config)?;
-    let enrolment = runtime()?.block_on(enrol::enrol(&config.data, &token, force))?;
+    let enrolment = runtime()?.block_on(enrol::enrol(&config.data, &token, force, Pc::here()))?;
     let mut out = std::io::stdout();
     let (address, data) = (&token.address, config.data.path().display());
     writeln!(out, "enrolled at {address}; key and certificate lie in {data}")?;

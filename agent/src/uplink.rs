@@ -4,7 +4,7 @@
 //! spool back what is acknowledged; when the connection ends it waits and tries again. No sensor ever waits
 //! for it.
 //!
-//! * `credentials`, `tls`, `enrol`: who we are, whom we trust, and how that began.
+//! * `pc`, `credentials`, `tls`, `enrol`: who we are, whom we trust, and how that began.
 //! * `session`: one connection from hello to goodbye.
 //! * `rotation`: following the collector to a new authority.
 //! * `schedule`, `pulse`, `retry`, `renewal`: pure decisions: whose turn it is, who is still alive, when to try
@@ -18,7 +18,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
-use vong_proto::session::Fingerprint;
 
 use crate::cause::chain;
 use crate::command::Rescan;
@@ -34,6 +33,7 @@ pub mod enrol;
 
 mod credentials;
 mod orders;
+mod pc;
 mod pulse;
 mod renewal;
 mod retry;
@@ -43,6 +43,7 @@ mod session;
 mod tls;
 
 pub use credentials::CredentialsError;
+pub use pc::Pc;
 pub use tls::ConnectError;
 
 use orders::Orders;
@@ -58,10 +59,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const STACK_BYTES: usize = 1024 * 1024;
 
 /// What the uplink works with.
-#[derive(Debug)]
 pub struct Uplink {
     /// The collector's address, `host:port`.
     pub address: String,
+    /// The PC it speaks for; asked before each connection, because names and adapters change.
+    pub pc: Box<dyn Fn() -> Pc + Send + Sync>,
     /// Where key and certificates lie.
     pub data: DataFolder,
     /// The spool's way out.
@@ -112,10 +114,7 @@ impl Uplink {
     /// # Errors
     /// See [`UplinkError`].
     pub fn start(self) -> Result<JoinHandle<()>, UplinkError> {
-        let path = self.data.spool();
-        let orders = StateReader::open(&path)
-            .and_then(|state| Orders::open(self.rescans.clone(), &state))
-            .map_err(|source| UplinkError::State { path, source })?;
+        let work = self.work()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             // Looking up the collector's name is the only thing that blocks.
@@ -123,6 +122,26 @@ impl Uplink {
             .thread_stack_size(STACK_BYTES)
             .build()
             .map_err(UplinkError::Thread)?;
+        std::thread::Builder::new()
+            .name("uplink".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                runtime.block_on(work);
+                // A look-up of the collector's name may still hang; it has nothing to lose.
+                runtime.shutdown_background();
+            })
+            .map_err(UplinkError::Thread)
+    }
+
+    /// What the thread does, for a runtime that serves many.
+    ///
+    /// # Errors
+    /// [`UplinkError::State`].
+    pub fn work(self) -> Result<impl Future<Output = ()> + Send, UplinkError> {
+        let path = self.data.spool();
+        let orders = StateReader::open(&path)
+            .and_then(|state| Orders::open(self.rescans.clone(), &state))
+            .map_err(|source| UplinkError::State { path, source })?;
         let worker = Worker {
             uplink: self,
             orders,
@@ -131,15 +150,7 @@ impl Uplink {
             renewal: Renewal::default(),
             renew_first: false,
         };
-        std::thread::Builder::new()
-            .name("uplink".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                runtime.block_on(worker.run());
-                // A look-up of the collector's name may still hang; it has nothing to lose.
-                runtime.shutdown_background();
-            })
-            .map_err(UplinkError::Thread)
+        Ok(worker.run())
     }
 }
 
@@ -195,17 +206,6 @@ impl Worker {
             status.problem = Some(message);
             status.refused = true;
         });
-    }
-}
-
-/// What tells this PC from another.
-fn fingerprint() -> Fingerprint {
-    let marks = vong_os::host::marks();
-    Fingerprint {
-        smbios_uuid: marks.smbios_uuid,
-        machine_id: marks.machine_id,
-        disk_serial: marks.disk_serial,
-        macs: marks.macs,
     }
 }
 

@@ -10,6 +10,7 @@ use vong_agent::Agent;
 use vong_agent::clock;
 use vong_agent::config::Config;
 use vong_agent::paths::DataFolder;
+use vong_agent::uplink::Pc;
 use vong_agent::uplink::enrol::{EnrolError, Enrolment, Token, enrol};
 use vong_proto::event::{Body, Event, Lane, Presence, StopReason};
 use vong_proto::session::{
@@ -40,7 +41,7 @@ async fn enrolled(collector: &Collector, data: &DataFolder) {
 async fn enrolled_for(collector: &Collector, data: &DataFolder, life: Life) {
     std::fs::create_dir_all(data.path()).expect("a folder");
     let token = Token::parse(&collector.token(&collector.fingerprint())).expect("a token");
-    let (answer, ()) = tokio::join!(enrol(data, &token, false), collector.enrol_for(life));
+    let (answer, ()) = tokio::join!(enrol(data, &token, false, Pc::here()), collector.enrol_for(life));
     assert_eq!(answer.expect("enrolled"), Enrolment::Done);
 }
 
@@ -214,7 +215,7 @@ async fn the_secret_is_told_to_nobody_but_the_collector_of_the_token() {
     let impostor = Collector::valid(2020, 2040).await;
     let token = Token::parse(&impostor.token(&"ab".repeat(32))).expect("a token");
 
-    let (enrolment, line) = tokio::join!(enrol(&data, &token, false), impostor.accept());
+    let (enrolment, line) = tokio::join!(enrol(&data, &token, false, Pc::here()), impostor.accept());
 
     assert!(matches!(enrolment, Err(EnrolError::Connect(_))), "{enrolment:?}");
     assert!(line.is_err(), "the handshake fails before a frame is sent");
@@ -229,9 +230,9 @@ async fn a_second_enrolment_needs_force() {
     let key = std::fs::read(data.key()).expect("a key");
     let token = Token::parse(&collector.token(&collector.fingerprint())).expect("a token");
 
-    let again = enrol(&data, &token, false).await;
+    let again = enrol(&data, &token, false, Pc::here()).await;
     assert!(matches!(again, Err(EnrolError::Already { .. })), "{again:?}");
-    let (forced, ()) = tokio::join!(enrol(&data, &token, true), collector.enrol());
+    let (forced, ()) = tokio::join!(enrol(&data, &token, true, Pc::here()), collector.enrol());
 
     assert_eq!(forced.expect("enrolled"), Enrolment::Done);
     assert_ne!(std::fs::read(data.key()).expect("a key"), key);
@@ -257,7 +258,7 @@ async fn a_forced_enrolment_that_fails_leaves_the_former_identity() {
     let before = contents(&data);
     let used_up = Token::parse(&collector.token_with(&collector.fingerprint(), "another")).expect("a token");
 
-    let (refused, ()) = tokio::join!(enrol(&data, &used_up, true), collector.enrol());
+    let (refused, ()) = tokio::join!(enrol(&data, &used_up, true, Pc::here()), collector.enrol());
 
     assert!(matches!(refused, Err(EnrolError::Refused { .. })), "{refused:?}");
     assert_eq!(contents(&data), before);

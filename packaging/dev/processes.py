@@ -61,6 +61,7 @@ class Processes:
         environment: dict[str, str] | None = None,
         folder: Path | None = None,
         stdout: int | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> Started:
         """Starts one; its output is appended to the log, its standard output to `stdout` if given."""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ class Processes:
             try:
                 process = subprocess.Popen(
                     list(map(str, argv)),
-                    stdin=subprocess.DEVNULL,
+                    stdin=stdin,
                     stdout=output if stdout is None else stdout,
                     stderr=output,
                     env=variables,

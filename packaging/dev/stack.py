@@ -293,12 +293,17 @@ def build(profile: str = "dev") -> tuple[Path, Path]:
     machine.run([str(DEV / "fetch-engine")], "fetching the engine")
     engine = subprocess.run([DEV / "fetch-engine", "--print-path"], capture_output=True, text=True, check=True)
     build_dashboard()
-    started = time.monotonic()
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(machine.target_folder())}
-    machine.run(["cargo", "build", "--quiet", "--profile", profile, "-p", "vong-agent", "-p", "vong-collector"], "building", environment)
-    machine.say(f"agent and collector are built ({time.monotonic() - started:.1f} s)")
+    build_programs(profile, "vong-agent", "vong-collector")
     # Cargo's folder for the profile "dev" is called "debug".
     return machine.target_folder() / {"dev": "debug"}.get(profile, profile), Path(engine.stdout.strip())
+
+
+def build_programs(profile: str, *packages: str) -> None:
+    started = time.monotonic()
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(machine.target_folder())}
+    named = [argument for package in packages for argument in ("-p", package)]
+    machine.run(["cargo", "build", "--quiet", "--profile", profile, "--bins", *named], "building", environment)
+    machine.say(f"{' and '.join(packages)} are built ({time.monotonic() - started:.1f} s)")
 
 
 def build_dashboard() -> None:

@@ -28,7 +28,7 @@ use vong_proto::session::{
 
 use super::credentials::{self, CredentialsError};
 use super::tls::{self, ConnectError};
-use super::{ANSWER_LIMIT, fingerprint};
+use super::{ANSWER_LIMIT, Pc};
 use crate::clock;
 use crate::paths::{self, DataFolder, Readers};
 
@@ -190,12 +190,12 @@ impl Identity {
     }
 }
 
-/// Enrols this PC; `force` lets the new identity take the place of a former one. The caller holds the data
+/// Enrols a PC; `force` lets the new identity take the place of a former one. The caller holds the data
 /// folder's lock.
 ///
 /// # Errors
 /// See [`EnrolError`]; a former identity is then still in force.
-pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enrolment, EnrolError> {
+pub async fn enrol(data: &DataFolder, token: &Token, force: bool, pc: Pc) -> Result<Enrolment, EnrolError> {
     complete(data)?;
     match Identity::load(data) {
         Ok(Some(identity)) if !force => {
@@ -214,8 +214,8 @@ pub async fn enrol(data: &DataFolder, token: &Token, force: bool) -> Result<Enro
     };
     draft.make().map_err(unusable)?;
     let csr_der = credentials::signing_request(&draft)?;
-    let mut connection = tls::connect(&address, tls::for_enrolment(token.fingerprint)?).await?;
-    let answer = ask(&mut connection, token, csr_der).await?;
+    let mut connection = tls::connect(&address, pc.from, tls::for_enrolment(token.fingerprint)?).await?;
+    let answer = ask(&mut connection, token, csr_der, pc).await?;
     check_authority(&answer.credentials, token)?;
     credentials::install(&draft, &answer.credentials)?;
     let identity = Identity {
@@ -280,6 +280,7 @@ async fn ask<S>(
     connection: &mut TlsStream<S>,
     token: &Token,
     csr_der: Vec<u8>,
+    pc: Pc,
 ) -> Result<EnrolAnswer, EnrolError>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -290,9 +291,9 @@ where
         version_max: VERSION_MAX,
         token: token.secret.clone(),
         csr_der,
-        fingerprint: fingerprint(),
-        hostname: vong_os::host::hostname(),
-        os: vong_os::host::os_name(),
+        fingerprint: pc.fingerprint,
+        hostname: pc.hostname,
+        os: pc.os,
     };
     let exchange = async {
         frame::write_agent_frame(connection, AgentFrame::Enrol(request)).await?;

@@ -25,7 +25,7 @@ use super::pulse::{Pulse, Silence};
 use super::retry::End;
 use super::schedule::{Schedule, Window};
 use super::tls::{self, ConnectError};
-use super::{ANSWER_LIMIT, Worker, fingerprint, rotation};
+use super::{ANSWER_LIMIT, Pc, Worker, rotation};
 use crate::clock;
 use crate::outbox::Resumed;
 use crate::report::{NewEvent, Report, SpoolStopped};
@@ -91,11 +91,12 @@ pub(super) async fn open(worker: &mut Worker) -> Result<Result<Session<'_>, End>
     note_certificate(worker, &credentials);
     let authorities = credentials.authorities_hash();
     let config = tls::for_session(credentials, worker.clock.clone())?;
-    let mut connection = tls::connect(&worker.uplink.address, config).await?;
+    let pc = (worker.uplink.pc)();
+    let mut connection = tls::connect(&worker.uplink.address, pc.from, config).await?;
     if worker.renew_first {
         return Ok(Err(renew_expired(worker, &mut connection).await?));
     }
-    let hello = hello(worker, authorities).await?;
+    let hello = hello(worker, pc, authorities).await?;
     let answer = ask(&mut connection, AgentFrame::Hello(Box::new(hello))).await?;
     let welcome = match answer {
         CollectorFrame::Welcome(welcome) => welcome,
@@ -119,7 +120,7 @@ fn note_certificate(worker: &mut Worker, credentials: &Credentials) {
         .note(|status| status.certificate_end_ms = validity_ms.map(|(_, end_ms)| end_ms));
 }
 
-async fn hello(worker: &Worker, authorities: Vec<u8>) -> Result<Hello, SessionError> {
+async fn hello(worker: &Worker, pc: Pc, authorities: Vec<u8>) -> Result<Hello, SessionError> {
     let standing = worker.uplink.outbox.standing().await?;
     let policy = worker.uplink.policies.in_force();
     Ok(Hello {
@@ -128,14 +129,14 @@ async fn hello(worker: &Worker, authorities: Vec<u8>) -> Result<Hello, SessionEr
         stream: standing.stream,
         lanes: standing.lanes,
         boot: clock::boot_id(),
-        fingerprint: fingerprint(),
+        fingerprint: pc.fingerprint,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-        os: vong_os::host::os_name(),
-        hostname: vong_os::host::hostname(),
+        os: pc.os,
+        hostname: pc.hostname,
         wall_ms: clock::wall_ms(),
         policy_version: policy.version,
         policy_hash: policy.hash.clone(),
-        privileged: vong_os::host::is_privileged(),
+        privileged: pc.privileged,
         authorities,
     })
 }

@@ -5,6 +5,7 @@
 //! fails, the agent goes on and says that its clock is wrong.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -130,13 +131,14 @@ fn builder(
 /// Connects, within limits for each step.
 pub(super) async fn connect(
     address: &str,
+    from: Option<IpAddr>,
     config: ClientConfig,
 ) -> Result<TlsStream<TcpStream>, ConnectError> {
     let unreachable = |source| ConnectError::Unreachable {
         address: address.to_owned(),
         source,
     };
-    let tcp = limited(CONNECT_LIMIT, TcpStream::connect(address))
+    let tcp = limited(CONNECT_LIMIT, dial(address, from))
         .await
         .and_then(tune)
         .map_err(unreachable)?;
@@ -156,6 +158,22 @@ fn no_handshake(address: String, source: io::Error) -> ConnectError {
         )) => ConnectError::UnknownAuthority { address, source },
         _ => ConnectError::Handshake { address, source },
     }
+}
+
+async fn dial(address: &str, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect(address).await;
+    };
+    let same_family = |to: &SocketAddr| to.is_ipv4() == from.is_ipv4();
+    let to = lookup_host(address).await?.find(same_family);
+    let to = to.ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let socket = if from.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
 }
 
 async fn limited<T>(limit: Duration, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -1,0 +1,246 @@
+//! The fixed mix of events: 60 % samples, 30 % file events (half with a hash never seen before), 10 % others.
+//!
+//! An event follows from its stream, lane and number, and from nothing else. What differs between real events differs
+//! here: names, sizes, hashes, latencies, the times between them. What repeats on a real PC repeats: folders, programs,
+//! users, a dozen probed services.
+
+use vong_agent::clock;
+use vong_proto::event::{
+    Adapter, AntivirusProduct, AntivirusState, Body, Definitions, Digest, Event, FileAction, FileEvent,
+    FileMeta, Header, Lane, NetworkState, Origin, ProbeKind, ProbeSample, ProbeState, Process, Reachability,
+    StreamId, Switch, Who,
+};
+use vong_proto::wire;
+
+/// The mix repeats after so many events: six samples, three file events, one other.
+const MIX: [Lane; 10] = {
+    use Lane::{Events, Samples, State};
+    [
+        Samples, Events, Samples, Samples, Events, Samples, State, Samples, Events, Samples,
+    ]
+};
+
+/// A service is probed all the time and told about every five minutes.
+const INTERVAL_MS: u64 = 300_000;
+/// Services that a policy of an office names.
+const SERVICES: u64 = 12;
+/// Files whose content is found on many PCs: programs, forms, templates.
+const KNOWN_FILES: u64 = 1_000;
+/// The oldest event happened so long ago: the load is the backlog of PCs that were away.
+const BACKLOG_MS: i64 = 7 * 24 * 3_600_000;
+
+const FOLDERS: [&str; 8] = [
+    "Công văn đến",
+    "Công văn đi",
+    "Hồ sơ một cửa",
+    "Kế hoạch",
+    "Báo cáo quý",
+    "Tờ trình",
+    "Biên bản họp",
+    "Dự toán",
+];
+const SUBJECTS: [&str; 8] = [
+    "quyết định",
+    "báo cáo",
+    "thông báo",
+    "giấy mời",
+    "phụ lục",
+    "danh sách",
+    "hợp đồng",
+    "đề nghị",
+];
+const USERS: [&str; 6] = ["lan.nt", "hung.pv", "minh.tq", "hoa.lt", "dung.vd", "thao.nt"];
+const PROGRAMS: [&str; 5] = [
+    "/usr/lib/libreoffice/program/soffice.bin",
+    "/usr/bin/rsync",
+    "/usr/sbin/smbd",
+    "/usr/bin/nautilus",
+    "/usr/lib/firefox-esr/firefox-esr",
+];
+
+/// The lane of a PC's event, by its place among all of that PC.
+pub(crate) fn lane(place: u64) -> Lane {
+    MIX[(place % MIX.len() as u64) as usize]
+}
+
+/// The event at a number, encoded.
+pub(crate) fn event(stream: StreamId, lane: Lane, number: u64) -> Vec<u8> {
+    let mut dice = Dice::of(stream, lane, number);
+    let (step_ms, body) = match lane {
+        Lane::Samples => (
+            INTERVAL_MS / SERVICES,
+            Body::ProbeSample(sample(&mut dice, number)),
+        ),
+        Lane::Events => (2 * INTERVAL_MS / SERVICES, Body::File(file(&mut dice))),
+        Lane::Urgent | Lane::State => (6 * INTERVAL_MS / SERVICES, other(&mut dice, number)),
+    };
+    let since_ms = number * step_ms + dice.below(step_ms / 2);
+    let mono_ms = 60_000 + since_ms;
+    wire::encode_event(&Event {
+        header: Header {
+            lane,
+            seq: number,
+            wall_ms: began_ms() + mono_ms.cast_signed(),
+            mono_ms,
+            boot: clock::boot_id(),
+        },
+        body,
+    })
+}
+
+/// When the oldest event happened; the same for as long as this process lives, because an event must not change.
+fn began_ms() -> i64 {
+    static BEGAN_MS: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    *BEGAN_MS.get_or_init(|| clock::wall_ms() - BACKLOG_MS)
+}
+
+fn sample(dice: &mut Dice, number: u64) -> ProbeSample {
+    let service = number % SERVICES;
+    let least = 400 + 900 * service + dice.below(300);
+    let mean = least + 50 + dice.below(400);
+    ProbeSample {
+        probe: format!("Dịch vụ {service}"),
+        kind: ProbeKind::Tcp,
+        target: format!("10.0.{service}.10:443"),
+        interval_ms: INTERVAL_MS as u32,
+        sent: 10,
+        lost: u32::from(dice.below(200) == 0),
+        latency_min_us: least as u32,
+        latency_mean_us: mean as u32,
+        latency_max_us: (mean + dice.below(8_000)) as u32,
+    }
+}
+
+fn file(dice: &mut Dice) -> FileEvent {
+    let (user, folder, subject) = (dice.of_all(&USERS), dice.of_all(&FOLDERS), dice.of_all(&SUBJECTS));
+    let executable = dice.of_all(&PROGRAMS);
+    let path = format!("/home/{user}/{folder}/{subject} số {}.odt", dice.below(100_000));
+    FileEvent {
+        action: dice.of_all(&[FileAction::Created, FileAction::Modified, FileAction::Modified]),
+        old_path: None,
+        origin: Origin::RealTime,
+        meta: Some(FileMeta {
+            size: 4_096 + dice.below(400_000),
+            mtime_ns: (began_ms() * 1_000_000) + dice.below(600_000_000_000_000).cast_signed(),
+            mode: 0o100_644,
+            owner: user.to_owned(),
+            digest: Digest::Sha256(dice.hash()),
+        }),
+        who: Who::Exact(Process {
+            pid: 1_000 + dice.below(30_000) as u32,
+            executable: executable.into(),
+            command_line: format!("{executable} --user {user}").into_bytes(),
+            user: user.to_owned(),
+            parent_pid: 900 + dice.below(50) as u32,
+            parent_executable: b"/usr/lib/systemd/systemd".to_vec(),
+        }),
+        path: path.into_bytes(),
+        watch: "Hồ sơ".to_owned(),
+        severity: None,
+    }
+}
+
+/// What a PC says rarely: how it is protected, how it is connected, what it can reach.
+fn other(dice: &mut Dice, number: u64) -> Body {
+    match number % 4 {
+        1 => Body::Antivirus(antivirus()),
+        2 => Body::Network(network(dice)),
+        turn => Body::ProbeState(probe_state(dice, turn == 3)),
+    }
+}
+
+fn antivirus() -> AntivirusState {
+    let product = AntivirusProduct {
+        product: "ClamAV".to_owned(),
+        vendor: "Cisco".to_owned(),
+        version: "1.4.3".to_owned(),
+        engine: Switch::On,
+        real_time: Switch::On,
+        updater: Switch::On,
+        definitions: Definitions {
+            version: "27801".to_owned(),
+            built_ms: Some(clock_of_definitions_ms()),
+        },
+        raw: vec!["clamd=answers".to_owned(), "freshclam=active".to_owned()],
+    };
+    AntivirusState {
+        products: vec![product],
+    }
+}
+
+/// Fresh at every moment of the backlog.
+fn clock_of_definitions_ms() -> i64 {
+    began_ms() + BACKLOG_MS
+}
+
+fn network(dice: &mut Dice) -> NetworkState {
+    NetworkState {
+        adapters: vec![Adapter {
+            name: "enp1s0".to_owned(),
+            mac: "52:54:00:12:34:56".to_owned(),
+            addresses: vec![format!("10.1.{}.{}/24", dice.below(256), dice.below(256))],
+            up: true,
+        }],
+        gateways: vec!["10.1.0.1".to_owned()],
+        resolvers: vec!["10.1.0.2".to_owned(), "10.1.0.3".to_owned()],
+    }
+}
+
+fn probe_state(dice: &mut Dice, is_reachable: bool) -> ProbeState {
+    let service = dice.below(SERVICES);
+    let (state, error) = match is_reachable {
+        true => (Reachability::Reachable, ""),
+        false => (Reachability::Unreachable, "timeout"),
+    };
+    ProbeState {
+        probe: format!("Dịch vụ {service}"),
+        kind: ProbeKind::Tcp,
+        target: format!("10.0.{service}.10:443"),
+        state,
+        error: error.to_owned(),
+        severity: None,
+    }
+}
+
+/// Chance that is the same every time: SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn of(stream: StreamId, lane: Lane, number: u64) -> Self {
+        let [first, second] = [&stream.0[..8], &stream.0[8..]]
+            .map(|half| half.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte)));
+        Self(
+            first ^ second.rotate_left(17) ^ (lane as u64) << 60 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        )
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ bits >> 31
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.roll() % limit
+    }
+
+    fn of_all<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// Half of all hashes have never been seen.
+    fn hash(&mut self) -> [u8; 32] {
+        let is_known = self.below(2) == 0;
+        let mut of_content = if is_known {
+            Dice(self.below(KNOWN_FILES))
+        } else {
+            Dice(self.roll())
+        };
+        let mut hash = [0; 32];
+        for part in hash.chunks_mut(8) {
+            part.copy_from_slice(&of_content.roll().to_be_bytes());
+        }
+        hash
+    }
+}

@@ -1,0 +1,240 @@
+//! Spools in memory that keep nothing: an event follows from its number, so that only numbers are kept.
+//!
+//! One thread serves the desks of some PCs. Whatever rings their common bell, it looks at all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::mpsc::Receiver;
+
+use vong_agent::clock;
+use vong_agent::outbox::{self, Outbox, OutboxDesk, Request, Resumed, Standing};
+use vong_agent::report::{Report, Reports};
+use vong_proto::event::{Lane, StreamId};
+use vong_proto::frame::BATCH_RAW_BYTES_MAX;
+use vong_proto::session::{Batch, LaneState};
+use vong_proto::wire;
+
+use crate::mix;
+
+/// So many desks per thread: few enough to look at all of them whenever one rings.
+const DESKS_OF_A_THREAD: usize = 64;
+
+/// Events in a batch; a PC with a backlog fills its batches, up to 2,000.
+const BATCH_EVENTS: u64 = 1_000;
+
+/// What all PCs of this process have done.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) enrolled: AtomicUsize,
+    /// Connections tried since counting began.
+    pub(crate) attempts: AtomicUsize,
+    /// PCs that were welcomed since counting began.
+    pub(crate) welcomed: AtomicUsize,
+    /// Events that each PC shall commit.
+    pub(crate) ordered: AtomicU64,
+    pub(crate) committed: AtomicU64,
+    pub(crate) acknowledged: AtomicU64,
+    /// How often counting has begun.
+    begun: AtomicU64,
+}
+
+impl Counts {
+    /// Counts connections anew.
+    pub(crate) fn restart(&self) {
+        self.begun.fetch_add(1, Relaxed);
+        self.attempts.store(0, Relaxed);
+        self.welcomed.store(0, Relaxed);
+    }
+}
+
+/// The uplinks' ends of all spools, and the bells of their threads.
+pub(crate) struct Spools {
+    pub(crate) outboxes: Vec<(Outbox, Reports)>,
+    pub(crate) bells: Vec<Reports>,
+}
+
+impl Spools {
+    /// Starts the threads for so many PCs.
+    pub(crate) fn start(pcs: usize, counts: &Arc<Counts>) -> std::io::Result<Self> {
+        let mut spools = Self {
+            outboxes: Vec::new(),
+            bells: Vec::new(),
+        };
+        while spools.outboxes.len() < pcs {
+            let (bell, rings) = Reports::channel();
+            let mut desks = Vec::new();
+            for _ in 0..DESKS_OF_A_THREAD.min(pcs - spools.outboxes.len()) {
+                let (outbox, desk) = outbox::outbox(bell.clone());
+                spools.outboxes.push((outbox, bell.clone()));
+                desks.push(Spool::new(desk, Arc::clone(counts)));
+            }
+            spools.bells.push(bell);
+            std::thread::Builder::new()
+                .name("spools".to_owned())
+                .spawn(move || serve(&rings, &mut desks))?;
+        }
+        Ok(spools)
+    }
+}
+
+fn serve(rings: &Receiver<Report>, spools: &mut [Spool]) {
+    while rings.recv().is_ok() {
+        rings.try_iter().for_each(drop);
+        spools.iter_mut().for_each(Spool::attend);
+    }
+}
+
+/// The numbers of one PC's lanes.
+struct Spool {
+    desk: OutboxDesk,
+    stream: StreamId,
+    lanes: [Numbers; 4],
+    committed: u64,
+    welcomed: u64,
+    counts: Arc<Counts>,
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    next: u64,
+    handed: u64,
+    acknowledged: u64,
+}
+
+impl Spool {
+    fn new(desk: OutboxDesk, counts: Arc<Counts>) -> Self {
+        let numbers = Numbers {
+            next: 1,
+            handed: 0,
+            acknowledged: 0,
+        };
+        Self {
+            desk,
+            stream: StreamId(clock::random_id()),
+            lanes: [numbers; 4],
+            committed: 0,
+            welcomed: u64::MAX,
+            counts,
+        }
+    }
+
+    fn attend(&mut self) {
+        self.commit();
+        for (lane, through) in self.desk.take_acknowledged().into_iter().enumerate() {
+            self.own(lane, through);
+        }
+        while let Some(request) = self.desk.request() {
+            self.answer(request);
+        }
+    }
+
+    fn commit(&mut self) {
+        let ordered = self.counts.ordered.load(Relaxed);
+        if self.committed == ordered {
+            return;
+        }
+        for event in self.committed..ordered {
+            self.lanes[mix::lane(event).index()].next += 1;
+        }
+        self.counts.committed.fetch_add(ordered - self.committed, Relaxed);
+        self.committed = ordered;
+        self.desk.tell_committed(self.lanes.map(|lane| lane.next));
+    }
+
+    /// The collector owns a lane's events through this number.
+    fn own(&mut self, lane: usize, through: u64) {
+        let numbers = &mut self.lanes[lane];
+        let newly = through.saturating_sub(numbers.acknowledged);
+        numbers.acknowledged += newly;
+        self.counts.acknowledged.fetch_add(newly, Relaxed);
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Standing(reply) => drop(reply.send(self.standing())),
+            Request::Resume(high_water, _, reply) => drop(reply.send(self.resume(high_water))),
+            Request::BeginStream(reply) => {
+                self.begin_stream();
+                let _ = reply.send(());
+            }
+            Request::Next(lane, bytes_max, reply) => drop(reply.send(self.next(lane, bytes_max))),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let lanes = Lane::ALL.map(|lane| {
+            let numbers = self.lanes[lane.index()];
+            let last_hash = match numbers.next - 1 {
+                0 => Vec::new(),
+                last => wire::event_hash(&mix::event(self.stream, lane, last)).to_vec(),
+            };
+            LaneState {
+                first_retained: numbers.acknowledged + 1,
+                next: numbers.next,
+                last_hash,
+            }
+        });
+        Standing {
+            stream: self.stream,
+            lanes,
+        }
+    }
+
+    fn resume(&mut self, high_water: [u64; 4]) -> Resumed {
+        let is_ahead = |(numbers, owned): (&Numbers, u64)| owned >= numbers.next;
+        if self.lanes.iter().zip(high_water).any(is_ahead) {
+            return Resumed::Behind;
+        }
+        for (lane, owned) in high_water.into_iter().enumerate() {
+            self.lanes[lane].handed = owned;
+            self.own(lane, owned);
+        }
+        let begun = self.counts.begun.load(Relaxed);
+        if self.welcomed != begun {
+            self.welcomed = begun;
+            self.counts.welcomed.fetch_add(1, Relaxed);
+        }
+        Resumed::Ready
+    }
+
+    /// What is not acknowledged gets the first numbers of a new stream.
+    fn begin_stream(&mut self) {
+        self.stream = StreamId(clock::random_id());
+        for numbers in &mut self.lanes {
+            *numbers = Numbers {
+                next: numbers.next - numbers.acknowledged,
+                handed: 0,
+                acknowledged: 0,
+            };
+        }
+    }
+
+    fn next(&mut self, lane: Lane, bytes_max: usize) -> Option<Batch> {
+        let numbers = &mut self.lanes[lane.index()];
+        let first = numbers.handed + 1;
+        let bytes_max = bytes_max.min(BATCH_RAW_BYTES_MAX);
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for number in first..numbers.next.min(first + BATCH_EVENTS) {
+            let event = mix::event(self.stream, lane, number);
+            bytes += event.len();
+            if bytes > bytes_max && !events.is_empty() {
+                break;
+            }
+            events.push(event);
+        }
+        if events.is_empty() {
+            return None;
+        }
+        numbers.handed += events.len() as u64;
+        let (raw_bytes, events) = wire::pack_events(events);
+        Some(Batch {
+            lane,
+            first,
+            last: numbers.handed,
+            raw_bytes,
+            events,
+            gaps: Vec::new(),
+        })
+    }
+}
