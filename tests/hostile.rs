@@ -239,10 +239,30 @@ impl Scene {
             let counted = counted(&metrics, counter)?;
             ensure!(counted >= at_least, "{counter} is {counted}, not {at_least}");
         }
+        self.the_hosts_page_says(
+            self.hostile()?,
+            &["oversized", "protocol", "slowed", "stream_claimed"],
+        )?;
+        self.the_hosts_page_says(self.healthy, &[])?;
         let ledger = self.ledger(self.healthy)?;
         ensure!(
             ledger["missing"] == 0 && ledger["opaque"] == 0,
             "nothing of it is on the healthy PC's page: {ledger}"
+        );
+        Ok(())
+    }
+
+    /// What the intake has against a host's agent stands on its page.
+    fn the_hosts_page_says(&self, host: i64, expected: &[&str]) -> anyhow::Result<()> {
+        let page = self.api.get(&format!("/hosts/{host}"))?;
+        let troubles = page["troubles"].as_array().context("a list")?;
+        let told: Vec<_> = troubles
+            .iter()
+            .filter_map(|one| one["trouble"].as_str())
+            .collect();
+        ensure!(
+            told == expected,
+            "the page of host {host} says {told:?}, not {expected:?}"
         );
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::registry::{approval, host_state, unit};
 
 mod report;
 
-use report::{AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, UnsupportedReport};
+use report::{AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, TroubleReport, UnsupportedReport};
 pub(super) use report::{ProbeKind, Reachability};
 
 /// The routes of this noun.
@@ -177,6 +177,8 @@ pub(super) struct HostDetail {
     probes: Vec<ProbeReport>,
     /// What its agent cannot see.
     unsupported: Vec<UnsupportedReport>,
+    /// What the intake had to hold against its agent.
+    troubles: Vec<TroubleReport>,
     /// That two machines use its agent's key; `null` when that is not known.
     clone: Option<CloneReport>,
 }

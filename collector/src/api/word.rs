@@ -13,7 +13,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use vong_proto::event;
 
 use crate::registry::fold::storable;
-use crate::registry::{alert, host, unit, user};
+use crate::registry::{alert, host, host_state, unit, user};
 use crate::{entry, finding};
 
 /// Named values that fill a text or describe a thing.
@@ -338,6 +338,31 @@ impl From<entry::CloneSign> for CloneSign {
             entry::CloneSign::TwoFingerprints => Self::TwoFingerprints,
             entry::CloneSign::TakeOvers => Self::TakeOvers,
             entry::CloneSign::TwoContents => Self::TwoContents,
+        }
+    }
+}
+
+/// What the intake had to hold against an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Trouble {
+    /// It sent more than it may, and was slowed.
+    Slowed,
+    /// It announced a frame that is too large, and was cut off.
+    Oversized,
+    /// It did not keep to the protocol, and was cut off.
+    Protocol,
+    /// It brought the stream of another PC, and began one of its own.
+    StreamClaimed,
+}
+
+impl From<host_state::Trouble> for Trouble {
+    fn from(trouble: host_state::Trouble) -> Self {
+        match trouble {
+            host_state::Trouble::Slowed => Self::Slowed,
+            host_state::Trouble::Oversized => Self::Oversized,
+            host_state::Trouble::Protocol => Self::Protocol,
+            host_state::Trouble::StreamClaimed => Self::StreamClaimed,
         }
     }
 }

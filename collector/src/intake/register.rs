@@ -4,11 +4,14 @@ use vong_proto::event::CommandResult;
 use vong_proto::session::{Command, CommandKind, Hello, PolicyDocument, PolicyStatus};
 
 use serde_json::json;
+use tracing::warn;
 
+use crate::clock::now_ms;
 use crate::entry::{Cloned, HostId};
 use crate::fleet::Identity;
 use crate::registry::host::{PolicyState, Presented};
-use crate::registry::{Registry, Result, agent, audit, command, host, policy};
+use crate::registry::host_state::{self, Trouble};
+use crate::registry::{Error, Registry, Result, agent, audit, command, host, policy};
 
 /// Who acts in the audit trail when a conversation shows something.
 const ACTOR: &str = "intake";
@@ -60,6 +63,18 @@ pub(super) async fn cloned(registry: &Registry, cloned: &Cloned, now_ms: i64) ->
         audit::record(&mut tx, now_ms, ACTOR, "agent.quarantined", &object, &detail).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// The intake had something against a host's agent. That it cannot be noted is logged, and holds up nobody.
+pub(super) async fn note_trouble(registry: &Registry, host: HostId, trouble: Trouble) {
+    let noted = async {
+        let mut tx = registry.begin().await?;
+        host_state::note_trouble(&mut tx, host, trouble, now_ms()).await?;
+        Ok::<_, Error>(tx.commit().await?)
+    };
+    if let Err(error) = noted.await {
+        warn!(%host, ?trouble, %error, "cannot note what an agent did");
+    }
 }
 
 /// When hosts were last heard.

@@ -29,12 +29,14 @@ mod clones;
 mod error;
 mod goodbye;
 mod hello;
+mod trouble;
 mod welcome;
 
 use clones::Recognised;
 pub(super) use error::SessionError;
 use goodbye::End;
 use hello::{choose_version, common_version, fault};
+use trouble::trouble_of;
 
 /// A heartbeat is due after this much silence, in seconds; after two the connection is dead.
 const HEARTBEAT_S: u32 = 30;
@@ -71,7 +73,10 @@ pub(super) async fn converse(
     };
     let said = match first_frame(&mut reader, FIRST_FRAME_BYTES_MAX).await? {
         Ok(said) => said,
-        Err(no) => return refuse(shared, &mut writer, peer, no).await,
+        Err(no) => {
+            register::note_trouble(&shared.intake.registry, identity.host, trouble_of(no.code)).await;
+            return refuse(shared, &mut writer, peer, no).await;
+        }
     };
     // Only now: a certificate alone would let one agent hold any number of connections.
     drop(stranger);
@@ -185,6 +190,7 @@ struct Session<'a> {
     bucket: Bucket,
     started: Instant,
     policy_hash: String,
+    slowed_noted: Option<Instant>,
     machine: Machine,
 }
 
@@ -214,6 +220,7 @@ impl<'a> Session<'a> {
             bucket: Bucket::new(shared.intake.event_rate, 0),
             started: Instant::now(),
             policy_hash: hello.policy_hash.clone(),
+            slowed_noted: None,
             identity,
             machine,
         };
@@ -323,7 +330,7 @@ impl<'a> Session<'a> {
                 Ok(frame) => {
                     let cost = limit::cost(&frame);
                     self.take(frame).await?;
-                    not_before = Instant::now() + self.slowed_for(cost);
+                    not_before = Instant::now() + self.slowed_for(cost).await;
                 }
                 Err(FrameError::Closed) => return Ok(End::Closed),
                 Err(error) => return Err(error.into()),
@@ -376,7 +383,10 @@ impl<'a> Session<'a> {
         };
         let kept = self.shared.intake.journal.append(incoming).await;
         drop(writing);
-        let kept = kept.inspect_err(|error| self.note_claim(error))?;
+        if let Err(error) = &kept {
+            self.note_claim(error).await;
+        }
+        let kept = kept?;
         let metrics = &self.shared.intake.metrics;
         metrics.events_received.inc_by(kept.fresh);
         metrics.events_duplicate.inc_by(kept.duplicates);
@@ -407,12 +417,13 @@ impl<'a> Session<'a> {
     }
 
     /// How long an agent must wait that sends more than it may; its frames lie in its connection meanwhile.
-    fn slowed_for(&mut self, cost: u64) -> Duration {
+    async fn slowed_for(&mut self, cost: u64) -> Duration {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let waiting = self.bucket.take(cost, now_ms);
         if !waiting.is_zero() {
             self.shared.intake.metrics.sessions_slowed.inc();
             debug!(host = %self.identity.host, ?waiting, "slowed: too much at once");
+            self.note_slowed().await;
         }
         waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))
     }

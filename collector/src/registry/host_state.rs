@@ -4,7 +4,7 @@
 //! older one never overwrites a newer one.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::fold::storable;
@@ -23,6 +23,29 @@ pub enum Noun {
     Unsupported,
     /// Something a sensor has missed; the key is sensor and scope.
     Blind,
+    /// What the intake had to hold against its agent; the key is a [`Trouble`].
+    Intake,
+}
+
+/// What the intake had to hold against an agent: it was slowed, cut off or told to begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// It sent more than it may, and was slowed.
+    Slowed,
+    /// It announced a frame that is too large, and was cut off.
+    Oversized,
+    /// It did not keep to the protocol, and was cut off.
+    Protocol,
+    /// It brought the stream of another PC, and began one of its own.
+    StreamClaimed,
+}
+
+/// How often something happened; kept as a state's detail.
+#[derive(Serialize, Deserialize)]
+pub struct Tally {
+    /// So often.
+    pub times: u64,
 }
 
 /// One thing known of a host.
@@ -61,6 +84,31 @@ pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<HostState>
             })
         })
         .collect()
+}
+
+/// Notes that the intake had something against a host's agent once more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_trouble(tx: &mut Transaction, host: HostId, trouble: Trouble, now_ms: i64) -> Result<()> {
+    let key = word(trouble);
+    let before = sqlx::query("SELECT detail FROM host_states WHERE host_id = $1 AND noun = $2 AND key = $3")
+        .bind(host.0)
+        .bind(word(Noun::Intake))
+        .bind(key.clone())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let before = before.map(|row| json::<Tally>(&row, "detail")).transpose()?;
+    let tally = Tally {
+        times: before.map_or(0, |tally| tally.times) + 1,
+    };
+    let state = HostState {
+        noun: Noun::Intake,
+        key,
+        at_ms: now_ms,
+        detail: json!(tally),
+    };
+    keep(tx, host, &state).await
 }
 
 /// Keeps what was seen, unless something newer is known, or the host is not.

@@ -13,7 +13,7 @@ use super::delivery::{Attempt, Content, DeliveryState, HostCard, NewDelivery, Ou
 use super::harness::{Postgres, a_host, a_unit, sqlite};
 use super::host::{HostEdit, HostStatus, PolicyState, Presented, Protection};
 use super::host_list::{Connection, HostFilter, HostSort};
-use super::host_state::{HostState, Noun};
+use super::host_state::{HostState, Noun, Trouble};
 use super::token::NewToken;
 use super::user::{NewUser, Role};
 use super::*;
@@ -29,6 +29,9 @@ const SUITE: &[(&str, Story)] = &[
     ("recognition", |r| Box::pin(a_pc_is_recognised(r))),
     ("late", |r| {
         Box::pin(what_is_older_never_overwrites_what_is_newer(r))
+    }),
+    ("troubles", |r| {
+        Box::pin(troubles_of_an_agent_are_counted_with_their_last_time(r))
     }),
     ("tokens", |r| Box::pin(a_token_is_used_as_often_as_it_says(r))),
     ("certificates", |r| {
@@ -331,6 +334,34 @@ async fn what_is_older_never_overwrites_what_is_newer(registry: Registry) {
     assert_eq!(seen.network_detail, Some(json!({"now": true})));
     let states = host_state::of_host(&registry, host).await.unwrap();
     assert_eq!((states.len(), states[0].at_ms), (1, 200));
+}
+
+async fn troubles_of_an_agent_are_counted_with_their_last_time(registry: Registry) {
+    let unit = a_unit(&registry, None, "Xã", "").await;
+    let host = a_host(&registry, unit, "PC-01").await;
+    let mut tx = registry.begin().await.unwrap();
+    for (trouble, at_ms) in [
+        (Trouble::Slowed, 100),
+        (Trouble::Protocol, 150),
+        (Trouble::Slowed, 200),
+    ] {
+        host_state::note_trouble(&mut tx, host, trouble, at_ms)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    let states = host_state::of_host(&registry, host).await.unwrap();
+    let told: Vec<_> = states
+        .iter()
+        .map(|state| (state.key.as_str(), state.at_ms, state.detail.clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("protocol", 150, json!({"times": 1})),
+            ("slowed", 200, json!({"times": 2}))
+        ]
+    );
 }
 
 async fn a_token_is_used_as_often_as_it_says(registry: Registry) {

@@ -1,4 +1,4 @@
-/** The present state of one PC: identity, protection, network, and what cannot be seen. */
+/** The present state of one PC: identity, protection, network, what cannot be seen, and what its agent did wrong. */
 import { Table, Text } from '@mantine/core';
 import type { AntivirusProduct, HostDetail } from '~/api/types';
 import { useNow } from '~/hooks/use-now';
@@ -10,7 +10,7 @@ import { Hostile } from '~/ui/hostile';
 import { Panel } from '~/ui/panel';
 import { Time } from '~/ui/time';
 import { ToneBadge, ToneText } from '~/ui/tone';
-import { formatDateTime, formatDuration, ZONE_LABEL } from '~/util/format';
+import { formatDateTime, formatDuration, formatNumber, ZONE_LABEL } from '~/util/format';
 import { ConnectionText, ProtectionText } from './badges';
 import { reachabilityTone, switchTone } from './tones';
 import classes from './host-state.module.css';
@@ -23,6 +23,7 @@ export function HostState({ host }: { host: HostDetail }) {
         <Protection host={host} />
         <Network host={host} />
         <Unsupported host={host} />
+        <Troubles host={host} />
       </div>
       <div className={classes.wide}>
         <Services host={host} />
@@ -249,6 +250,24 @@ function Unsupported({ host }: { host: HostDetail }) {
         facts={host.unsupported.map(({ sensor, what, why }): Fact => [
           `${word('sensor', sensor)}: ${word('unsupportedWhat', what)}`,
           word('unsupportedWhy', why),
+        ])}
+      />
+    </Panel>
+  );
+}
+
+/** What the collector had to hold against this PC's agent, the latest first. */
+function Troubles({ host }: { host: HostDetail }) {
+  const { t, language } = useWords();
+  const { word } = useCodes();
+  if (host.troubles.length === 0) return null;
+  const latest = [...host.troubles].sort((one, other) => other.at_ms - one.at_ms);
+  return (
+    <Panel title={t('host.troubles')}>
+      <Facts
+        facts={latest.map(({ trouble, times, at_ms }): Fact => [
+          word('trouble', trouble),
+          t('host.troubleTimes', { count: times, shown: formatNumber(times, language), last: formatDateTime(at_ms) }),
         ])}
       />
     </Panel>

@@ -86,6 +86,12 @@ export const en = {
     remedy:
       'Events of both are kept and marked; only alerts of high severity or more are sent. To end this, enrol the agent again on each machine with a new token.',
   },
+  trouble: {
+    slowed: 'Sent too much at once: it was slowed, nothing is lost',
+    oversized: 'Sent a frame that is too large: it was cut off',
+    protocol: 'Sent what is not of the protocol: it was cut off',
+    stream_claimed: 'Brought the event stream of another PC (a copied disk, or a lie): it had to begin a new one',
+  },
   category: {
     label: 'Category',
     protection: 'Antivirus',
@@ -215,6 +221,9 @@ export const en = {
     sinceColumn: 'Since ({{zone}})',
     unsupported: 'Cannot be seen on this PC',
     unsupportedNote: 'These are “unknown”, not “fine”.',
+    troubles: 'What the collector had to hold against this PC’s agent',
+    troubleTimes_one: 'Once, {{last}}',
+    troubleTimes_other: '{{shown}} times, last {{last}}',
     openAlerts_one: '{{shown}} open alert',
     openAlerts_other: '{{shown}} open alerts',
     noOpenAlerts: 'No open alerts',

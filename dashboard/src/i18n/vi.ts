@@ -92,6 +92,12 @@ export const vi = {
     remedy:
       'Sự kiện của cả hai máy vẫn được lưu và đánh dấu; chỉ cảnh báo mức cao trở lên được gửi đi. Đăng ký lại phần mềm giám sát trên từng máy bằng mã đăng ký mới để kết thúc.',
   },
+  trouble: {
+    slowed: 'Gửi quá nhiều trong một lúc: phải gửi chậm lại, không mất sự kiện',
+    oversized: 'Gửi gói dữ liệu quá lớn: kết nối bị ngắt',
+    protocol: 'Gửi dữ liệu sai giao thức: kết nối bị ngắt',
+    stream_claimed: 'Mang chuỗi sự kiện của máy khác (ổ đĩa được sao chép, hoặc giả mạo): phải bắt đầu chuỗi mới',
+  },
   category: {
     label: 'Nhóm',
     protection: 'Phòng, chống mã độc',
@@ -221,6 +227,8 @@ export const vi = {
     sinceColumn: 'Từ lúc ({{zone}})',
     unsupported: 'Không quan sát được trên máy này',
     unsupportedNote: 'Những mục này là “không rõ”, không phải “bình thường”.',
+    troubles: 'Máy chủ thu thập đã hạn chế phần mềm giám sát của máy này',
+    troubleTimes_other: '{{shown}} lần, gần nhất {{last}}',
     openAlerts_other: '{{shown}} cảnh báo đang mở',
     noOpenAlerts: 'Không có cảnh báo đang mở',
     tabs: { timeline: 'Diễn biến', state: 'Tình trạng', ledger: 'Tính đầy đủ của dữ liệu' },

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use super::{CloneReport, Contact, HostDetail, HostPolicyState, HostRow, PolicyState};
 use crate::api::ledger::Missing;
 use crate::api::units::UnitRef;
-use crate::api::word::{count, said};
+use crate::api::word::{Trouble, count, said};
 use crate::entry::HostId;
 use crate::registry::host::{self, Host};
 use crate::registry::host_list::ListedHost;
-use crate::registry::host_state::{HostState, Noun};
+use crate::registry::host_state::{self, HostState, Noun};
 
 /// Antivirus, as reported last.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -156,6 +156,17 @@ pub(in crate::api) struct UnsupportedReport {
     why: String,
 }
 
+/// What the intake had to hold against a host's agent.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct TroubleReport {
+    /// What.
+    trouble: Trouble,
+    /// How often.
+    times: u64,
+    /// When the last time was.
+    at_ms: i64,
+}
+
 impl HostRow {
     pub(in crate::api) fn of(listed: ListedHost, missing: &Missing) -> Self {
         let host = listed.host;
@@ -206,6 +217,7 @@ impl HostDetail {
             network: network(host),
             probes: known(host.id, &states, Noun::Probe, probe),
             unsupported: known(host.id, &states, Noun::Unsupported, |state| read(&state.detail)),
+            troubles: known(host.id, &states, Noun::Intake, trouble),
             clone: clone(host),
             row: HostRow::of(listed, missing),
         }
@@ -268,6 +280,14 @@ fn probe(state: &HostState) -> serde_json::Result<ProbeReport> {
         members.entry("since_ms").or_insert(state.at_ms.into());
     }
     read(&detail)
+}
+
+fn trouble(state: &HostState) -> serde_json::Result<TroubleReport> {
+    Ok(TroubleReport {
+        trouble: serde_json::from_value::<host_state::Trouble>(state.key.clone().into())?.into(),
+        times: read::<host_state::Tally>(&state.detail)?.times,
+        at_ms: state.at_ms,
+    })
 }
 
 fn known<T>(

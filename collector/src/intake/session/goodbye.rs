@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 use vong_proto::session::{CollectorFrame, GoAway, Refusal};
 
 use super::hello::fault;
+use super::trouble::trouble_of;
 use super::{Reader, Session, SessionError, clones, send};
 use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Departure, Fact, HostId};
@@ -80,10 +81,11 @@ impl Session<'_> {
     }
 
     /// What the agent did wrong is told to it and to whoever reads the log, and counted.
-    fn told_its_fault(&self, no: Refusal) -> CollectorFrame {
+    async fn told_its_fault(&self, no: Refusal) -> CollectorFrame {
         self.shared.intake.metrics.sessions_refused.inc();
         let reason = no.message.escape_debug();
         warn!(host = %self.identity.host, code = ?no.code, %reason, "session ended: the agent does not keep to the protocol");
+        self.note_trouble(trouble_of(no.code)).await;
         CollectorFrame::Refusal(no)
     }
 
@@ -103,7 +105,7 @@ impl Session<'_> {
                 "unavailable",
             ),
             Err(SessionError::Frame(error)) => match fault(error) {
-                Some(no) => self.told_its_fault(no),
+                Some(no) => self.told_its_fault(no).await,
                 None => return,
             },
             Ok(End::Closed | End::NewStream) | Err(_) => return,

@@ -1050,6 +1050,8 @@ export interface components {
             probes: components["schemas"]["ProbeReport"][];
             /** @description Where it stands in its life. */
             status: components["schemas"]["HostStatus"];
+            /** @description What the intake had to hold against its agent. */
+            troubles: components["schemas"]["TroubleReport"][];
             /** @description What its agent cannot see. */
             unsupported: components["schemas"]["UnsupportedReport"][];
         };
@@ -1732,6 +1734,26 @@ export interface components {
             hex: string | null;
             /** @description The text; what is not UTF-8 in it is replaced by U+FFFD. */
             text: string;
+        };
+        /**
+         * @description What the intake had to hold against an agent.
+         * @enum {string}
+         */
+        Trouble: "slowed" | "oversized" | "protocol" | "stream_claimed";
+        /** @description What the intake had to hold against a host's agent. */
+        TroubleReport: {
+            /**
+             * Format: int64
+             * @description When the last time was.
+             */
+            at_ms: number;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            times: number;
+            /** @description What. */
+            trouble: components["schemas"]["Trouble"];
         };
         /** @description A unit. */
         Unit: {
