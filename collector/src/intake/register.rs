@@ -13,6 +13,9 @@ use crate::registry::host::{PolicyState, Presented};
 use crate::registry::host_state::{self, Trouble};
 use crate::registry::{Error, Registry, Result, agent, audit, command, host, policy};
 
+/// So many hosts are noted as heard by one statement, in a transaction of its own: a few milliseconds.
+const HEARD_AT_ONCE: usize = 250;
+
 /// Who acts in the audit trail when a conversation shows something.
 const ACTOR: &str = "intake";
 
@@ -77,11 +80,14 @@ pub(super) async fn note_trouble(registry: &Registry, host: HostId, trouble: Tro
     }
 }
 
-/// When hosts were last heard.
+/// When hosts were last heard. All at once, 19,000 would keep every other writer waiting for seconds.
 pub(super) async fn heard(registry: &Registry, heard: &[(HostId, i64)]) -> Result<()> {
-    let mut tx = registry.begin().await?;
-    host::touch_seen(&mut tx, heard).await?;
-    Ok(tx.commit().await?)
+    for some in heard.chunks(HEARD_AT_ONCE) {
+        let mut tx = registry.begin().await?;
+        host::touch_seen(&mut tx, some).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// The effective policy of a host.

@@ -440,18 +440,24 @@ pub async fn set_disconnected(
     Ok(())
 }
 
-/// Hosts were heard.
+/// These hosts were heard: some hundred at most, in one statement.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn touch_seen(tx: &mut Transaction, heard: &[(HostId, i64)]) -> Result<()> {
-    for (host, at_ms) in heard {
-        sqlx::query("UPDATE hosts SET last_seen_ms = $2 WHERE id = $1 AND COALESCE(last_seen_ms, 0) < $2")
-            .bind(host.0)
-            .bind(*at_ms)
-            .execute(&mut **tx)
-            .await?;
-    }
+    let values: Vec<String> = (1..=heard.len())
+        .map(|row| format!("(${}, ${})", 2 * row - 1, 2 * row))
+        .collect();
+    let statement = format!(
+        "UPDATE hosts SET last_seen_ms = heard.column2 FROM (VALUES {}) AS heard \
+         WHERE hosts.id = heard.column1 AND COALESCE(hosts.last_seen_ms, 0) < heard.column2",
+        values.join(", ")
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(statement));
+    let bound = heard
+        .iter()
+        .fold(query, |query, (host, at_ms)| query.bind(host.0).bind(*at_ms));
+    bound.execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -46,6 +46,9 @@ const SUITE: &[(&str, Story)] = &[
         Box::pin(a_finding_is_settled_only_as_it_was_seen(r))
     }),
     ("rules", |r| Box::pin(rules_state_and_cursor_move_together(r))),
+    ("heard", |r| {
+        Box::pin(who_is_heard_is_noted_unless_later_is_known(r))
+    }),
     ("alerts", |r| Box::pin(people_take_and_end_alerts(r))),
     ("alert_list", |r| Box::pin(alerts_are_scoped_and_paged(r))),
     ("deliveries", |r| {
@@ -720,6 +723,24 @@ async fn a_finding_ends_whatever_its_evidence(registry: &Registry, host: HostId)
             .is_none()
     );
     assert_eq!(finding::open_of(&mut tx, host, &family).await.unwrap(), [""; 0]);
+}
+
+async fn who_is_heard_is_noted_unless_later_is_known(registry: Registry) {
+    let unit = a_unit(&registry, None, "Xã", "").await;
+    let (early, late) = (
+        a_host(&registry, unit, "PC-01").await,
+        a_host(&registry, unit, "PC-02").await,
+    );
+    for heard in [[(early, 10), (late, 20)], [(early, 9), (late, 21)]] {
+        let mut tx = registry.begin().await.unwrap();
+        host::touch_seen(&mut tx, &heard).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let seen: Vec<i64> = sqlx::query_scalar("SELECT last_seen_ms FROM hosts ORDER BY id")
+        .fetch_all(registry.readers())
+        .await
+        .unwrap();
+    assert_eq!(seen, [10, 21]);
 }
 
 async fn rules_state_and_cursor_move_together(registry: Registry) {
