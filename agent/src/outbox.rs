@@ -44,8 +44,8 @@ pub enum Request {
     Standing(oneshot::Sender<Standing>),
     /// The collector has said what it owns, and the hash of each lane's last event: sending begins behind that.
     Resume([u64; 4], [Vec<u8>; 4], oneshot::Sender<Resumed>),
-    /// Begin a new stream with what is not acknowledged.
-    BeginStream(oneshot::Sender<()>),
+    /// Begin a new stream with what the collector does not own; it has said what it owns of the present one.
+    BeginStream([u64; 4], [Vec<u8>; 4], oneshot::Sender<()>),
     /// The next events of a lane, at most so many bytes of them, but at least one event.
     Next(Lane, usize, oneshot::Sender<Option<Batch>>),
 }
@@ -115,12 +115,18 @@ impl Outbox {
             .await
     }
 
-    /// Begins a new stream with what is not acknowledged.
+    /// Begins a new stream with what the collector does not own; the arguments are as for [`resume`](Self::resume),
+    /// about the stream that ends.
     ///
     /// # Errors
     /// When the spool has stopped.
-    pub async fn begin_stream(&self) -> Result<(), SpoolStopped> {
-        self.ask(Request::BeginStream).await
+    pub async fn begin_stream(
+        &self,
+        high_water: [u64; 4],
+        last_hash: [Vec<u8>; 4],
+    ) -> Result<(), SpoolStopped> {
+        self.ask(|reply| Request::BeginStream(high_water, last_hash, reply))
+            .await
     }
 
     /// The next events of a lane, or `None` when all have been handed out since [`resume`](Self::resume).

@@ -157,7 +157,9 @@ impl Spool {
             Request::Resume(high_water, last_hash, reply) => {
                 let _ = reply.send(self.keeper.resume(high_water, &last_hash)?);
             }
-            Request::BeginStream(reply) => drop(reply.send(self.keeper.begin_stream()?)),
+            Request::BeginStream(high_water, last_hash, reply) => {
+                let _ = reply.send(self.keeper.begin_stream(high_water, &last_hash)?);
+            }
             Request::Next(lane, bytes_max, reply) => drop(reply.send(self.keeper.next(lane, bytes_max)?)),
         }
         Ok(())

@@ -67,7 +67,7 @@ fn work(path: &Path) -> Result<(), SpoolError> {
     keeper.commit(now)?;
     keeper.standing()?;
     if keeper.resume([0; 4], &Default::default())? == Resumed::Behind {
-        keeper.begin_stream()?;
+        keeper.begin_stream([0; 4], &Default::default())?;
     }
     for lane in Lane::ALL {
         while let Some(batch) = keeper.next(lane, usize::MAX)? {
@@ -78,7 +78,7 @@ fn work(path: &Path) -> Result<(), SpoolError> {
         }
     }
     keeper.commit(now)?;
-    keeper.begin_stream()
+    keeper.begin_stream([0; 4], &Default::default())
 }
 
 #[cfg(test)]

@@ -253,23 +253,34 @@ impl Keeper {
         Ok(())
     }
 
-    /// Begins a new stream with what is not acknowledged.
-    pub(super) fn begin_stream(&mut self) -> Result<(), SpoolError> {
+    /// Begins a new stream with what the collector is not known to own: what it has acknowledged, and what
+    /// `high_water` and `last_hash` prove of the stream that ends.
+    pub(super) fn begin_stream(
+        &mut self,
+        high_water: [u64; 4],
+        last_hash: &[Vec<u8>; 4],
+    ) -> Result<(), SpoolError> {
         let stream = StreamId(clock::random_id());
         let mut lanes = self.lanes.clone();
-        for name in LaneName::ALL {
+        for (name, last_hash) in LaneName::ALL.into_iter().zip(last_hash) {
+            let owned = self.owned(name, high_water[name.index()], last_hash)?;
             let lane = &mut lanes[name.index()];
+            if let Some(position) = owned {
+                lane.pass(position, 0);
+            }
             lane.begin_stream();
             // The last event has another number now, and so another hash.
             let last = self.file.events(name, lane.next - 1, 1, usize::MAX)?;
-            lane.last_hash = last
-                .first()
-                .map_or_else(Vec::new, |event| hash(lane, event.position, &event.bytes));
+            let last = last.first().filter(|event| event.position > lane.acked);
+            lane.last_hash = last.map_or_else(Vec::new, |event| hash(lane, event.position, &event.bytes));
         }
         let tx = self.file.begin()?;
         file::write_stream(&tx, stream)?;
         for name in LaneName::ALL {
-            file::write_lane(&tx, name, &lanes[name.index()])?;
+            let lane = &mut lanes[name.index()];
+            let erased_bytes = file::erase_through(&tx, name, lane.acked)?;
+            lane.pass(lane.acked, erased_bytes);
+            file::write_lane(&tx, name, lane)?;
         }
         tx.commit()?;
         info!(from = %self.stream, to = %stream, "a new stream begins");
@@ -277,6 +288,21 @@ impl Keeper {
         self.lanes = lanes;
         self.pending.acknowledged = [None; 4];
         Ok(())
+    }
+
+    /// How far the collector owns a lane without having acknowledged it: it has the very event that is kept here under
+    /// the number of its mark, so it has those before it.
+    fn owned(&self, name: LaneName, high_water: u64, last_hash: &[u8]) -> Result<Option<u64>, SpoolError> {
+        let lane = &self.lanes[name.index()];
+        let position = lane.position(high_water);
+        if position <= lane.acked || position >= lane.next {
+            return Ok(None);
+        }
+        let kept = self.file.events(name, position, 1, usize::MAX)?;
+        let is_owned = kept.first().is_some_and(|event| {
+            event.position == position && hash(lane, position, &event.bytes) == last_hash
+        });
+        Ok(is_owned.then_some(position))
     }
 
     /// The next events of a lane that have not been handed out since [`resume`](Self::resume), with the gaps

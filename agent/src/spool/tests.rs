@@ -200,7 +200,7 @@ fn a_collector_that_knows_more_than_was_given_ends_the_stream() {
     let before = keeper.standing().unwrap();
     assert_eq!(keeper.resume([0, 9, 0, 0], &UNKNOWN).unwrap(), Resumed::Behind);
 
-    keeper.begin_stream().unwrap();
+    keeper.begin_stream([0; 4], &UNKNOWN).unwrap();
 
     let after = keeper.standing().unwrap();
     assert_ne!(after.stream, before.stream);
@@ -210,6 +210,35 @@ fn a_collector_that_knows_more_than_was_given_ends_the_stream() {
     assert_eq!((batch.first, names(&batch)), (1, vec!["b".to_owned()]));
     let bytes = wire::unpack_events(&batch).unwrap();
     assert_eq!(after.lanes[1].last_hash, wire::event_hash(&bytes[0]));
+}
+
+#[test]
+fn a_new_stream_leaves_behind_what_the_collector_is_proven_to_own() {
+    let state = LaneName::State.index();
+    let begun_anew = |proof: fn(Vec<u8>) -> Vec<u8>| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keeper = open(&folder, LIMIT);
+        for name in ["a", "b"] {
+            keeper.take(report(LaneName::State, name));
+        }
+        keeper.commit(NOW).unwrap();
+        let hash_of_b = keeper.standing().unwrap().lanes[state].last_hash.clone();
+        keeper.take(report(LaneName::State, "c"));
+        keeper.commit(NOW).unwrap();
+        keeper.resume([0; 4], &UNKNOWN).unwrap();
+        keeper.next(LaneName::State, usize::MAX).unwrap();
+        // The collector has kept a and b; its acknowledgement never came.
+        let mut last_hash = UNKNOWN;
+        last_hash[state] = proof(hash_of_b);
+        keeper.begin_stream([0, 2, 0, 0], &last_hash).unwrap();
+        keeper.resume([0; 4], &UNKNOWN).unwrap();
+        let batch = keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
+        (batch.first, names(&batch))
+    };
+    assert_eq!(begun_anew(|hash| hash), (1, vec!["c".to_owned()]));
+    let all = (1, ["a", "b", "c"].map(str::to_owned).to_vec());
+    assert_eq!(begun_anew(|_| Vec::new()), all, "a mark alone proves nothing");
+    assert_eq!(begun_anew(|_| vec![7; 32]), all, "it has another event there");
 }
 
 #[test]
@@ -486,7 +515,7 @@ impl World {
     /// What the spool does not know to be owned comes again under new numbers.
     fn begin_stream(&mut self, keeper: &mut Keeper) {
         self.commit(keeper);
-        keeper.begin_stream().unwrap();
+        keeper.begin_stream([0; 4], &UNKNOWN).unwrap();
         for lane in 0..4 {
             self.collected[lane].truncate(self.acknowledged[lane]);
         }

@@ -154,9 +154,9 @@ async fn ask(connection: &mut Connection, question: AgentFrame) -> Result<Collec
 /// does itself, or another content, because it was restored from a snapshot or copied.
 async fn begins_new_stream(worker: &Worker, welcome: &Welcome) -> Result<bool, SessionError> {
     let outbox = &worker.uplink.outbox;
-    let marks = (welcome.high_water, welcome.last_hash.clone());
-    if welcome.new_stream || outbox.resume(marks.0, marks.1).await? == Resumed::Behind {
-        outbox.begin_stream().await?;
+    let (high_water, last_hash) = (welcome.high_water, || welcome.last_hash.clone());
+    if welcome.new_stream || outbox.resume(high_water, last_hash()).await? == Resumed::Behind {
+        outbox.begin_stream(high_water, last_hash()).await?;
         return Ok(true);
     }
     Ok(false)

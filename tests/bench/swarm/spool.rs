@@ -154,7 +154,7 @@ impl Spool {
         match request {
             Request::Standing(reply) => drop(reply.send(self.standing())),
             Request::Resume(high_water, _, reply) => drop(reply.send(self.resume(high_water))),
-            Request::BeginStream(reply) => {
+            Request::BeginStream(_, _, reply) => {
                 self.begin_stream();
                 let _ = reply.send(());
             }

@@ -88,10 +88,11 @@ impl Session<'_> {
     }
 }
 
-/// The marks, as far as they are this agent's business.
+/// The marks, as far as they are this agent's business. An agent that was enrolled again learns from them what of its
+/// former stream needs no second sending.
 fn shown(marks: [Mark; 4], standing: Standing) -> [Mark; 4] {
     match standing {
-        Standing::Usual | Standing::Behind => marks,
-        Standing::Former | Standing::Foreign(_) => Default::default(),
+        Standing::Usual | Standing::Behind | Standing::Former => marks,
+        Standing::Foreign(_) => Default::default(),
     }
 }
