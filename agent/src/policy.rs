@@ -147,6 +147,11 @@ impl Policies {
         &self.in_force
     }
 
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.shared.lock().policy)
+    }
+
     /// Puts a document into force if it may be, and says what became of it.
     pub fn offer(&mut self, offered: &PolicyDocument) -> PolicyStatus {
         let refusal = match self.apply(offered) {

@@ -7,8 +7,10 @@
 //! * `pc`, `credentials`, `tls`, `enrol`: who we are, whom we trust, and how that began.
 //! * `session`: one connection from hello to goodbye.
 //! * `rotation`: following the collector to a new authority.
-//! * `schedule`, `pulse`, `retry`, `renewal`: pure decisions: whose turn it is, who is still alive, when to try
-//!   again, when to ask for the next certificate.
+//! * `outlet`: what may leave next, a pure decision, of `schedule` (whose turn it is), `window` (how much may be in
+//!   flight) and `pace` (how fast).
+//! * `pulse`, `retry`, `renewal`: more of them: who is still alive, when to try again, when to ask for the next
+//!   certificate.
 //! * `orders`: the collector's commands.
 
 use std::io;
@@ -33,6 +35,8 @@ pub mod enrol;
 
 mod credentials;
 mod orders;
+mod outlet;
+mod pace;
 mod pc;
 mod pulse;
 mod renewal;
@@ -41,6 +45,7 @@ mod rotation;
 mod schedule;
 mod session;
 mod tls;
+mod window;
 
 pub use credentials::CredentialsError;
 pub use pc::Pc;

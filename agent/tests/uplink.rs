@@ -14,8 +14,8 @@ use vong_agent::uplink::Pc;
 use vong_agent::uplink::enrol::{EnrolError, Enrolment, Token, enrol};
 use vong_proto::event::{Body, Event, Lane, Presence, StopReason};
 use vong_proto::session::{
-    AgentFrame, CollectorFrame, Command, CommandKind, Credentials, Heartbeat, PolicyDocument, Refusal,
-    RefusalCode, Welcome,
+    AgentFrame, Allowance, CollectorFrame, Command, CommandKind, Credentials, Heartbeat, PolicyDocument,
+    Refusal, RefusalCode, Welcome,
 };
 use vong_proto::wire;
 
@@ -299,6 +299,7 @@ async fn renewal_asked(line: &mut Line) -> Option<Vec<u8>> {
             wall_ms: clock::wall_ms(),
             echo,
             answer: false,
+            allowance: Allowance::default(),
         };
         line.write(CollectorFrame::Heartbeat(beat)).await;
         loop {

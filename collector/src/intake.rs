@@ -12,6 +12,7 @@
 //! * `streams`: how many streams a host may begin.
 //! * `register`: what a session asks and tells the registry.
 //! * `limit`: how much an agent may send.
+//! * `share`: how an office's line is divided among its agents.
 
 use std::io;
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ mod limit;
 mod live;
 mod register;
 mod session;
+mod share;
 mod streams;
 mod tls;
 
@@ -81,6 +83,7 @@ struct Shared {
     intake: Intake,
     live: live::Live,
     door: door::Door,
+    shares: share::Shares,
     connections: Arc<Semaphore>,
 }
 
@@ -92,9 +95,11 @@ impl Intake {
             intake: self,
             live: live::Live::default(),
             door: door::Door::default(),
+            shares: share::Shares::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         });
         let heard = tokio::spawn(report_heard(Arc::clone(&shared)));
+        let dividing = tokio::spawn(divide_lines(shared.shares.clone()));
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -118,6 +123,7 @@ impl Intake {
             );
         }
         heard.abort();
+        dividing.abort();
         shared.flush_heard().await;
     }
 }
@@ -198,6 +204,14 @@ async fn report_heard(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         shared.flush_heard().await;
+    }
+}
+
+async fn divide_lines(shares: share::Shares) {
+    let mut ticks = tokio::time::interval(share::DIVISION_INTERVAL);
+    loop {
+        ticks.tick().await;
+        shares.divide(tokio::time::Instant::now());
     }
 }
 

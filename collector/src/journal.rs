@@ -240,6 +240,7 @@ enum Request {
 pub struct Journal {
     requests: mpsc::Sender<Request>,
     durable: watch::Receiver<u64>,
+    room: watch::Receiver<bool>,
     reader: Arc<Mutex<Connection>>,
     id: Arc<str>,
 }
@@ -254,10 +255,11 @@ impl Journal {
         let reader = reader::open(path)?;
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let (durable_now, durable) = watch::channel(writer.last_pos()?);
+        let (room_now, room) = watch::channel(true);
         let id = writer.id()?.into();
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer.run(waiting, &durable_now))
+            .spawn(move || writer.run(waiting, &durable_now, &room_now))
             .map_err(|error| JournalError::Open {
                 path: path.to_owned(),
                 problem: error.to_string(),
@@ -265,6 +267,7 @@ impl Journal {
         Ok(Journal {
             requests,
             durable,
+            room,
             reader: Arc::new(Mutex::new(reader)),
             id,
         })
@@ -278,6 +281,12 @@ impl Journal {
     /// The last durable position, and when it grows.
     pub fn durable_position(&self) -> watch::Receiver<u64> {
         self.durable.clone()
+    }
+
+    /// Whether there is room for what is not urgent, and when that changes: whoever listens need not bring what would
+    /// be refused.
+    pub fn room(&self) -> watch::Receiver<bool> {
+        self.room.clone()
     }
 
     /// Keeps a batch; it is durable on return.

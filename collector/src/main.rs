@@ -11,7 +11,8 @@ use rustix::fs::Mode;
 use tracing_subscriber::EnvFilter;
 use vong_collector::admin::{self, AdminError};
 use vong_collector::config::{Config, LogConfig, LogFormat};
-use vong_collector::{api, engine, pipeline};
+use vong_collector::pipeline::{self, Inherited};
+use vong_collector::{api, engine};
 
 /// Vọng's collector: receives, keeps, stores, judges, raises, tells, shows
 ///
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
+    // Before there is a second thread: the sockets stand in the environment, and are taken out of it.
+    let inherited = Inherited::take(std::env::var("LISTEN_FDNAMES").ok().as_deref());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -92,7 +95,7 @@ fn carry_out(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Run { ready_file } => {
             start_log(&config.log)?;
             runtime
-                .block_on(pipeline::run(config, ready_file))
+                .block_on(async { pipeline::run(config, inherited?, ready_file).await })
                 .context("the collector did not start")
         }
         Command::Admin(command) => Ok(runtime.block_on(admin::run(command, &config))?),

@@ -36,6 +36,7 @@ use crate::store::{Store, StoreAddress};
 
 mod error;
 mod folder;
+mod inherited;
 mod judge;
 mod keep;
 mod show;
@@ -43,6 +44,7 @@ mod tell;
 
 pub use error::PipelineError;
 pub use folder::FolderError;
+pub use inherited::Inherited;
 
 /// Time passes for the rules this often; it is the grain of every "for so long".
 const TICK: Duration = Duration::from_secs(15);
@@ -57,12 +59,16 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// When it cannot start; once it runs, faults are logged, shown and survived.
-pub async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), PipelineError> {
+pub async fn run(
+    config: Config,
+    inherited: Inherited,
+    ready_file: Option<PathBuf>,
+) -> Result<(), PipelineError> {
     let stop_signal = stop_signal().map_err(PipelineError::Signals)?;
     let _hold = folder::hold(&config.data)?;
     info!(folder = %config.data.display(), "data folder");
     let homes = Homes::open(&config).await?;
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::of(&config, inherited).await?;
     let engine = start_engine(&config).await?;
     let address = store_address(&config, engine.as_ref())?;
     let ready = ready(&listeners, &address).map_err(PipelineError::Program)?;
@@ -133,14 +139,17 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(config: &Config) -> Result<Listeners, PipelineError> {
-        let bind = async |address, key| {
-            TcpListener::bind(address)
-                .await
-                .map_err(|source| PipelineError::Listen { address, key, source })
+    /// The inherited ones; what is not inherited is bound.
+    async fn of(config: &Config, inherited: Inherited) -> Result<Listeners, PipelineError> {
+        let listener = async |inherited, address, key| {
+            let listener = match inherited {
+                Some(inherited) => TcpListener::from_std(inherited),
+                None => TcpListener::bind(address).await,
+            };
+            listener.map_err(|source| PipelineError::Listen { address, key, source })
         };
-        let intake = bind(config.intake.listen, "intake.listen").await?;
-        let web = bind(config.web.listen, "web.listen").await?;
+        let intake = listener(inherited.intake, config.intake.listen, "intake.listen").await?;
+        let web = listener(inherited.web, config.web.listen, "web.listen").await?;
         Ok(Listeners { intake, web })
     }
 }

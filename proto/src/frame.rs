@@ -141,7 +141,7 @@ pub async fn write_collector_frame<W: AsyncWrite + Unpin>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Heartbeat;
+    use crate::session::{Allowance, Heartbeat};
 
     fn block_on<F: Future>(future: F) -> F::Output {
         tokio::runtime::Builder::new_current_thread()
@@ -156,6 +156,7 @@ mod tests {
             wall_ms: -1,
             echo: 7,
             answer: true,
+            allowance: Allowance::default(),
         };
         let mut bytes = Vec::new();
         block_on(write_agent_frame(&mut bytes, AgentFrame::Heartbeat(beat))).expect("written");

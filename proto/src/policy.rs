@@ -19,6 +19,20 @@ pub struct Policy {
     pub antivirus: AntivirusPolicy,
     /// What the network sensor does.
     pub network: NetworkPolicy,
+    /// How much may be sent to the collector.
+    pub uplink: UplinkPolicy,
+}
+
+/// How much of an office's line reports may take. The default is no limit: then it is only taken care that nothing
+/// urgent waits behind a backlog.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UplinkPolicy {
+    /// What one PC may send, in kbit/s; 0 for no limit.
+    pub agent_kbit_s: u32,
+    /// What the PCs of one unit may send together, in kbit/s; 0 for no limit. Inherited, it holds for each unit by
+    /// itself: a unit is an office with a line.
+    pub unit_kbit_s: u32,
 }
 
 /// What the file sensor does.
@@ -154,6 +168,10 @@ impl Policy {
     pub const WATCHES_MAX: usize = 256;
     /// More probes than this are refused: each is traffic from every PC of the unit.
     pub const PROBES_MAX: usize = 64;
+    /// A tighter limit is refused: below it not even what is urgent would arrive in time.
+    pub const UPLINK_KBIT_S_MIN: u32 = 8;
+    /// A wider one too: 10 Gbit/s is more than any office's line, and most likely a number in bit/s.
+    pub const UPLINK_KBIT_S_MAX: u32 = 10_000_000;
 
     /// Reads and checks a policy document.
     ///
@@ -190,6 +208,8 @@ impl Policy {
         )?;
         within("antivirus.interval_s", self.antivirus.interval_s, 1, 86_400)?;
         within("network.aggregate_s", self.network.aggregate_s, 1, 3_600)?;
+        check_kbit_s("uplink.agent_kbit_s", self.uplink.agent_kbit_s)?;
+        check_kbit_s("uplink.unit_kbit_s", self.uplink.unit_kbit_s)?;
         for (i, watch) in self.files.watches.iter().enumerate() {
             check_watch(&format!("files.watches[{i}]"), watch)?;
         }
@@ -249,6 +269,15 @@ fn check_probe(place: &str, probe: &Probe) -> Result<(), PolicyFault> {
         )),
         _ => Ok(()),
     }
+}
+
+fn check_kbit_s(place: &str, value: u32) -> Result<(), PolicyFault> {
+    let (min, max) = (Policy::UPLINK_KBIT_S_MIN, Policy::UPLINK_KBIT_S_MAX);
+    if value == 0 || (min..=max).contains(&value) {
+        return Ok(());
+    }
+    let problem = format!("{value} is outside {min} to {max}; 0 stands for no limit");
+    Err(fault(place, problem))
 }
 
 fn fault(place: impl Into<String>, problem: impl Into<String>) -> PolicyFault {
@@ -337,6 +366,10 @@ mod tests {
         assert_eq!(
             fault_of(r#"{"files": {"watches": [{"name": "a"}]}}"#),
             "files.watches[0]: missing field `path`"
+        );
+        assert_eq!(
+            fault_of(r#"{"uplink": {"unit_kbit_s": 2}}"#),
+            "uplink.unit_kbit_s: 2 is outside 8 to 10000000; 0 stands for no limit"
         );
         assert!(fault_of("{").starts_with("the policy document cannot be read: EOF"));
         assert_eq!(

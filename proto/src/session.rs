@@ -136,6 +136,17 @@ pub struct Welcome {
     pub ca_der: Vec<Vec<u8>>,
     /// The certificate is to be renewed within this time, in seconds, at a random moment.
     pub renew_within_s: Option<u32>,
+    /// How much it may send.
+    pub allowance: Allowance,
+}
+
+/// How much an agent may send for the time being; the default is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// Its share of its unit's line, in kbit/s; 0 for no limit.
+    pub kbit_s: u32,
+    /// Only lane 0 may be sent: the collector has no room for the others.
+    pub urgent_only: bool,
 }
 
 /// Numbers that were dropped, and what stood behind them.
@@ -188,6 +199,8 @@ pub struct Heartbeat {
     pub echo: u64,
     /// Whether this is an answer.
     pub answer: bool,
+    /// How much the agent may send from now on; agents leave it empty.
+    pub allowance: Allowance,
 }
 
 /// The effective policy of one agent.

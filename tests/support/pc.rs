@@ -52,6 +52,8 @@ pub struct Pc {
     pub power: Option<Power>,
     /// Every time its data folder was put back: from when it was, and when that was.
     pub restored: Vec<(i64, i64)>,
+    /// How many folders its policy watches.
+    watches: usize,
     folder: PathBuf,
 }
 
@@ -100,6 +102,7 @@ impl Pc {
                 .then(|| Power::under(&data, None))
                 .transpose()?,
             restored: Vec::new(),
+            watches: 0,
             folder,
         };
         let known: Vec<u64> = hosts(stack)?
@@ -116,15 +119,12 @@ impl Pc {
     }
 
     /// Enrols it in a unit of its own, over its own line.
-    fn enrol(&self, stack: &Stack, unit: &str) -> anyhow::Result<()> {
+    fn enrol(&mut self, stack: &Stack, unit: &str) -> anyhow::Result<()> {
         stack.admin(&["unit", "add", "--name", unit, "--kind", "commune"])?;
         let policy = json!({
             "files": { "watches": [{ "name": WATCH, "path": self.watched(), "severity": "low" }] },
         });
-        let file = self.folder.join("policy.json");
-        fs::write(&file, policy.to_string())?;
-        let file = file.to_str().context("the story's folder has a plain name")?;
-        stack.admin(&["policy", "set", "--unit", unit, file])?;
+        self.set_policy(stack, unit, &policy)?;
         let address = self.line.address().to_string();
         let token = stack.admin(&["token", "create", "--unit", unit, "--address", &address])?;
         let token = token["token"].as_str().context("a token is a string")?.to_owned();
@@ -135,6 +135,19 @@ impl Pc {
             "enrol: {}",
             String::from_utf8_lossy(&said.stderr)
         );
+        Ok(())
+    }
+
+    /// Replaces the policy of its unit.
+    ///
+    /// # Errors
+    /// It was refused.
+    pub fn set_policy(&mut self, stack: &Stack, unit: &str, policy: &Value) -> anyhow::Result<()> {
+        self.watches = policy["files"]["watches"].as_array().map_or(0, Vec::len);
+        let file = self.folder.join("policy.json");
+        fs::write(&file, policy.to_string())?;
+        let file = file.to_str().context("the story's folder has a plain name")?;
+        stack.admin(&["policy", "set", "--unit", unit, file])?;
         Ok(())
     }
 
@@ -218,13 +231,14 @@ impl Pc {
     /// That did not come to pass.
     pub fn wait_until_watched(&mut self, stack: &Stack) -> anyhow::Result<()> {
         let host = self.host;
+        let watched = format!("watches={}", self.watches);
         let agent = self.agent.as_mut().context("the agent was started")?;
         poll::until_true("the PC to be watched", PATIENCE, || {
             agent.must_live()?;
             let all = hosts(stack)?;
             let own = all.iter().find(|one| one["id"].as_u64() == Some(host));
             // A policy is applied before its folders have been looked at for the first time.
-            Ok(agent.output().contains("watches=1")
+            Ok(agent.output().contains(&watched)
                 && own.is_some_and(|own| own["connected"] == true && own["policy_state"] == "applied"))
         })
     }

@@ -7,10 +7,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A read takes at most this much: several make a large batch, so that a state may begin in its middle.
 const CHUNK_BYTES: usize = 8 * 1024;
+
+/// A chunk on a narrow line: some packets, so that many connections take turns.
+const NARROW_CHUNK_BYTES: usize = 2 * 1024;
 
 /// What the line does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,30 @@ pub enum Line {
     Cut,
 }
 
+/// The office's own line, which the lines of several PCs share: what they send queues here, first come, first served.
+pub struct Bottleneck {
+    bytes_per_s: f64,
+    free_at: Mutex<Instant>,
+}
+
+impl Bottleneck {
+    /// A line that carries so much from the PCs to the collector.
+    pub fn of(kbit_s: u32) -> Arc<Self> {
+        Arc::new(Self {
+            bytes_per_s: f64::from(kbit_s) * 125.0,
+            free_at: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Queues so many bytes; the answer is when the last of them is through.
+    fn queue(&self, bytes: usize) -> Instant {
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
+        *free_at = (*free_at).max(Instant::now()) + time;
+        *free_at
+    }
+}
+
 /// The line of one PC.
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -45,6 +72,7 @@ struct Shared {
 
 struct State {
     line: Line,
+    bottleneck: Option<Arc<Bottleneck>>,
     connections: Vec<Weak<Ends>>,
     closed: bool,
 }
@@ -73,6 +101,7 @@ impl Proxy {
             upstream,
             state: Mutex::new(State {
                 line: Line::Whole,
+                bottleneck: None,
                 connections: Vec::new(),
                 closed: false,
             }),
@@ -86,6 +115,11 @@ impl Proxy {
     /// Where the PC connects.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads the line through one that others share, or past it again.
+    pub fn narrow(&self, bottleneck: Option<Arc<Bottleneck>>) {
+        self.shared.state().bottleneck = bottleneck;
     }
 
     /// Changes the line, for old connections and new ones.
@@ -152,7 +186,15 @@ impl Shared {
             Direction::Down => (&ends.collector, &ends.pc),
         };
         let mut chunk = [0; CHUNK_BYTES];
-        while let Ok(length) = from.read(&mut chunk) {
+        loop {
+            let bottleneck = self.bottleneck(direction);
+            let most = bottleneck.as_ref().map_or(CHUNK_BYTES, |_| NARROW_CHUNK_BYTES);
+            let Ok(length) = from.read(&mut chunk[..most]) else {
+                break;
+            };
+            if let Some(bottleneck) = bottleneck {
+                self.wait_until(bottleneck.queue(length));
+            }
             let line = self.line();
             // An end of one direction is passed on as such.
             if length == 0 || (line == Line::HalfClosed && direction == Direction::Up) {
@@ -173,6 +215,21 @@ impl Shared {
             }
         }
         ends.break_off();
+    }
+
+    /// The narrow line that this direction goes through.
+    fn bottleneck(&self, direction: Direction) -> Option<Arc<Bottleneck>> {
+        let bottleneck = self.state().bottleneck.clone();
+        bottleneck.filter(|_| direction == Direction::Up)
+    }
+
+    /// Waits while the line stays as it is.
+    fn wait_until(&self, moment: Instant) {
+        let state = self.state();
+        let line = state.line;
+        let time = moment.saturating_duration_since(Instant::now());
+        let same = |state: &mut State| state.line == line;
+        drop(self.changed.wait_timeout_while(state, time, same));
     }
 
     /// What the line does to a chunk that has come; answers when it may go on.

@@ -4,6 +4,7 @@
 //! folder and on free ports. Dropping a [`Stack`] stops everything; when the story fails, the last lines
 //! of each program are shown.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub struct Stack {
     pub service: Option<TcpListener>,
     /// What the collector's process finds in its environment besides this one's.
     pub collector_environment: Vec<(&'static str, PathBuf)>,
+    /// What starts the collector's process, before its own command line; empty for nothing.
+    pub collector_launcher: Vec<OsString>,
     ports: Ports,
     folder: TempDir,
 }
@@ -116,6 +119,7 @@ impl Stack {
             sink,
             service: Some(service),
             collector_environment: Vec::new(),
+            collector_launcher: Vec::new(),
             ports,
             folder,
         };
@@ -210,7 +214,10 @@ impl Stack {
     /// # Errors
     /// The program is missing.
     pub fn launch_collector(&self) -> anyhow::Result<Running> {
-        let mut command = Command::new(binary("vong-collector")?);
+        let mut words = self.collector_launcher.clone();
+        words.push(binary("vong-collector")?.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.arg("run").arg("--config").arg(self.collector_config());
         command.arg("--ready-file").arg(self.path("ready.json"));
         command.envs(self.collector_environment.iter().cloned());

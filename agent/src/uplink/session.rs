@@ -13,22 +13,24 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tracing::{debug, info, warn};
-use vong_proto::event::{Body, Lane, Sensor, Unsupported};
+use vong_proto::event::Lane;
 use vong_proto::frame::{self, FrameError};
 use vong_proto::session::{
-    Ack, AgentFrame, CollectorFrame, Command, GoAway, Heartbeat, Hello, PolicyDocument, Refusal, RefusalCode,
-    VERSION_MAX, VERSION_MIN, Welcome,
+    Ack, AgentFrame, Allowance, CollectorFrame, Command, GoAway, Heartbeat, Hello, PolicyDocument, Refusal,
+    RefusalCode, VERSION_MAX, VERSION_MIN, Welcome,
 };
 
 use super::credentials::{self, Credentials, CredentialsError};
+use super::outlet::{Next, Outlet};
 use super::pulse::{Pulse, Silence};
 use super::retry::End;
-use super::schedule::{Schedule, Window};
 use super::tls::{self, ConnectError};
 use super::{ANSWER_LIMIT, Pc, Worker, rotation};
 use crate::clock;
 use crate::outbox::Resumed;
-use crate::report::{NewEvent, Report, SpoolStopped};
+use crate::report::SpoolStopped;
+
+mod wrong_clock;
 
 /// Frames read and not yet looked at; when they are this many, reading waits and TCP slows the collector.
 const FRAMES_WAITING_MAX: usize = 16;
@@ -75,8 +77,7 @@ pub(super) struct Session<'a> {
     writer: WriteHalf<Connection>,
     began: Instant,
     pulse: Pulse,
-    schedule: Schedule,
-    window: Window,
+    outlet: Outlet,
     /// How far each lane was committed when last looked at.
     committed: [u64; 4],
     /// By how much this PC's clock is behind the collector's.
@@ -230,14 +231,19 @@ impl<'a> Session<'a> {
             status.policy_version = policy_version;
         });
         worker.uplink.status.write();
+        let mut outlet = Outlet::new(welcome.credit_bytes);
+        outlet.limit(
+            worker.uplink.policies.policy().uplink.agent_kbit_s,
+            Duration::ZERO,
+        );
+        outlet.allow(welcome.allowance, Duration::ZERO);
         Self {
             worker,
             reader: Some(reader),
             writer,
             began: Instant::now(),
             pulse: Pulse::new(welcome.heartbeat_s, Duration::ZERO),
-            schedule: Schedule::new(),
-            window: Window::new(welcome.credit_bytes),
+            outlet,
             committed: [0; 4],
             behind_ms,
             deadline: None,
@@ -271,7 +277,12 @@ impl<'a> Session<'a> {
                 continue;
             };
             self.ask_renewal().await?;
-            let sendable = self.schedule.turn().zip(self.window.room());
+            let next = self.outlet.next(self.now());
+            let wait = if let Next::In(time) = next {
+                wait.min(time)
+            } else {
+                wait
+            };
             tokio::select! {
                 biased;
                 frame = frames.recv() => {
@@ -283,15 +294,15 @@ impl<'a> Session<'a> {
                 () = finish.made(), if self.deadline.is_none() => {
                     self.deadline = Some(self.now() + FLUSH_LIMIT);
                     // The goodbye is committed, but the word of it may still be on its way.
-                    Lane::ALL.into_iter().for_each(|lane| self.schedule.wake(lane));
+                    Lane::ALL.into_iter().for_each(|lane| self.outlet.wake(lane));
                 }
                 changed = committed.changed() => {
                     changed.map_err(|_| SpoolStopped)?;
                     let next = *committed.borrow_and_update();
                     self.note_committed(next);
                 }
-                () = std::future::ready(()), if sendable.is_some() => {
-                    if let Some((lane, room)) = sendable {
+                () = std::future::ready(()), if matches!(next, Next::Send(..)) => {
+                    if let Next::Send(lane, room) = next {
                         self.send_next(lane, room).await?;
                     }
                 }
@@ -311,9 +322,8 @@ impl<'a> Session<'a> {
 
     /// Whether the agent stops and there is nothing left to send, or no time.
     fn is_flushed(&self) -> bool {
-        let everything_owned = self.schedule.is_idle() && self.window.is_empty();
         self.deadline
-            .is_some_and(|deadline| everything_owned || self.now() >= deadline)
+            .is_some_and(|deadline| self.outlet.is_idle() || self.now() >= deadline)
     }
 
     /// Looks after the signs of life; returns how long nothing has to be done, or `None` when something was.
@@ -336,7 +346,7 @@ impl<'a> Session<'a> {
     fn note_committed(&mut self, next: [u64; 4]) {
         for lane in Lane::ALL {
             if next[lane.index()] != self.committed[lane.index()] {
-                self.schedule.wake(lane);
+                self.outlet.wake(lane);
             }
         }
         self.committed = next;
@@ -344,13 +354,12 @@ impl<'a> Session<'a> {
 
     async fn send_next(&mut self, lane: Lane, room: usize) -> Result<(), SessionError> {
         let Some(batch) = self.worker.uplink.outbox.next(lane, room).await? else {
-            self.schedule.empty(lane);
+            self.outlet.empty(lane);
             return Ok(());
         };
         let bytes = batch.events.len();
         debug!(?lane, first = batch.first, last = batch.last, bytes, "sending");
-        self.schedule.sent(lane, bytes);
-        self.window.sent(lane, batch.last, bytes);
+        self.outlet.sent(lane, batch.last, bytes, self.now());
         self.write(AgentFrame::Batch(batch)).await
     }
 
@@ -369,6 +378,7 @@ impl<'a> Session<'a> {
             wall_ms: clock::wall_ms(),
             echo,
             answer,
+            allowance: Allowance::default(),
         };
         self.write(AgentFrame::Heartbeat(beat)).await
     }
@@ -400,7 +410,7 @@ impl<'a> Session<'a> {
     }
 
     fn take_ack(&mut self, ack: Ack) {
-        self.window.acknowledged(ack);
+        self.outlet.acknowledged(ack, self.now());
         self.worker.uplink.outbox.acknowledge(ack);
         self.worker
             .uplink
@@ -410,6 +420,7 @@ impl<'a> Session<'a> {
 
     async fn take_beat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
         self.behind_ms = beat.wall_ms - clock::wall_ms();
+        self.outlet.allow(beat.allowance, self.now());
         if beat.answer {
             return Ok(());
         }
@@ -418,6 +429,8 @@ impl<'a> Session<'a> {
 
     async fn take_policy(&mut self, document: &PolicyDocument) -> Result<(), SessionError> {
         let outcome = self.worker.uplink.policies.offer(document);
+        let own_kbit_s = self.worker.uplink.policies.policy().uplink.agent_kbit_s;
+        self.outlet.limit(own_kbit_s, self.now());
         let version = self.worker.uplink.policies.in_force().version;
         self.worker.uplink.status.note(|status| {
             status.policy_version = version;
@@ -446,41 +459,6 @@ impl<'a> Session<'a> {
         }
         let csr_der = credentials::signing_request(&self.worker.uplink.data)?;
         self.write(AgentFrame::Renew { csr_der }).await
-    }
-
-    /// Says that this PC's clock cannot be right, and takes it back when a later connection finds it right.
-    fn tell_wrong_clock(&mut self) {
-        let is_wrong = self.worker.clock.is_set();
-        if is_wrong == self.worker.clock_told {
-            return;
-        }
-        let behind_s = self.behind_ms / 1_000;
-        let mut why = String::new();
-        if is_wrong {
-            warn!(
-                behind_s,
-                "this PC's clock is wrong: the collector's certificate is not valid by it; going on"
-            );
-            why = format!("the PC's clock is {behind_s} s behind the collector's");
-        }
-        let unsupported = Unsupported {
-            sensor: Sensor::Presence,
-            what: "clock_wrong".to_owned(),
-            why,
-            cured: !is_wrong,
-        };
-        let is_kept = self.worker.uplink.reports.offer(Report {
-            events: vec![NewEvent {
-                lane: Lane::State,
-                wall_ms: clock::wall_ms(),
-                mono_ms: clock::mono_ms(),
-                body: Body::Unsupported(unsupported),
-            }],
-            ..Report::default()
-        });
-        if is_kept {
-            self.worker.clock_told = is_wrong;
-        }
     }
 }
 

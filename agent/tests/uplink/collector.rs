@@ -213,6 +213,7 @@ impl Collector {
             host: 1,
             ca_der: Vec::new(),
             renew_within_s: None,
+            allowance: Default::default(),
         };
         line.write(CollectorFrame::Welcome(change(welcome))).await;
         (line, *hello)

@@ -83,6 +83,7 @@ fn pattern() -> Value {
                 "severity": "",
             }],
         },
+        "uplink": { "agent_kbit_s": 0, "unit_kbit_s": 0 },
     })
 }
 

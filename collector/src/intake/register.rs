@@ -6,6 +6,7 @@ use vong_proto::session::{Command, CommandKind, Hello, PolicyDocument, PolicySta
 use serde_json::json;
 use tracing::warn;
 
+use super::share::Line;
 use crate::clock::now_ms;
 use crate::entry::{Cloned, HostId};
 use crate::fleet::Identity;
@@ -90,14 +91,19 @@ pub(super) async fn heard(registry: &Registry, heard: &[(HostId, i64)]) -> Resul
     Ok(())
 }
 
-/// The effective policy of a host.
-pub(super) async fn policy_of(registry: &Registry, id: HostId) -> Result<PolicyDocument> {
+/// The effective policy of a host, and what it says about the line of the host's unit.
+pub(super) async fn policy_of(registry: &Registry, id: HostId) -> Result<(PolicyDocument, Line)> {
     let effective = policy::effective(registry, id).await?;
-    Ok(PolicyDocument {
+    let line = Line {
+        unit: effective.unit_id,
+        kbit_s: effective.unit_kbit_s,
+    };
+    let document = PolicyDocument {
         version: u64::try_from(effective.version).unwrap_or_default(),
         hash: effective.hash,
         document: effective.document,
-    })
+    };
+    Ok((document, line))
 }
 
 /// A policy is on its way to its agent.

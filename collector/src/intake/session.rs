@@ -1,30 +1,33 @@
 //! One connection, from its first frame to its last.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 use vong_proto::event::StreamId;
 use vong_proto::frame::{self, ENROL_FRAME_BYTES_MAX, FIRST_FRAME_BYTES_MAX, FRAME_BYTES_MAX, FrameError};
 use vong_proto::session::{
-    Ack, AgentFrame, Batch, CollectorFrame, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
+    Ack, AgentFrame, Allowance, Batch, CollectorFrame, Heartbeat, Hello, PolicyStatus, Refusal, RefusalCode,
 };
 
 use super::batch::{self, Unpacked};
 use super::door::Stranger;
 use super::limit::{self, Bucket};
 use super::live::{Guest, Pen, Place, TakenOver};
+use super::share::Seat;
 use super::{PATIENCE, Shared, register};
 use crate::clock::now_ms;
 use crate::entry::{Connected, Fact, Machine};
 use crate::fleet::{Identity, refusal};
 use crate::stop;
 
+mod allowance;
 mod clones;
 mod error;
 mod goodbye;
@@ -192,6 +195,11 @@ struct Session<'a> {
     policy_hash: String,
     slowed_noted: Option<Instant>,
     machine: Machine,
+    /// The agent's share of its unit's line, in kbit/s; 0 for no limit.
+    share: Arc<watch::Sender<u32>>,
+    seat: Option<Seat>,
+    /// What the agent knows that it may send.
+    told: Allowance,
 }
 
 impl<'a> Session<'a> {
@@ -221,6 +229,9 @@ impl<'a> Session<'a> {
             started: Instant::now(),
             policy_hash: hello.policy_hash.clone(),
             slowed_noted: None,
+            share: Arc::new(watch::Sender::new(0)),
+            seat: None,
+            told: Allowance::default(),
             identity,
             machine,
         };
@@ -296,9 +307,11 @@ impl<'a> Session<'a> {
     ) -> Result<End, SessionError> {
         let mut revision = self.shared.intake.revision.clone();
         let mut stop = self.shared.intake.stop.clone();
+        let (mut share, mut room) = (self.share.subscribe(), self.shared.intake.journal.room());
         if let Some(no) = self.refresh().await? {
             return Ok(End::Refused(no));
         }
+        self.tell_allowance().await?;
         let silence = Duration::from_secs(u64::from(HEARTBEAT_S));
         let mut heard = Instant::now();
         // A fixed moment: what wakes the session in between must not put the heartbeat off.
@@ -321,6 +334,8 @@ impl<'a> Session<'a> {
                     Ok(()) = revision.changed() => if let Some(no) = self.refresh().await? {
                         return Ok(End::Refused(no));
                     },
+                    Ok(()) = share.changed() => self.tell_allowance().await?,
+                    Ok(()) = room.changed() => self.tell_allowance().await?,
                     () = stop::raised(&mut stop) => return Ok(End::Stopping),
                 }
             };
@@ -343,12 +358,7 @@ impl<'a> Session<'a> {
         if heard.elapsed() >= silence * 2 {
             return Err(SessionError::Silent);
         }
-        let beat = Heartbeat {
-            wall_ms: now_ms(),
-            echo: 0,
-            answer: false,
-        };
-        send(&mut self.writer, CollectorFrame::Heartbeat(beat)).await
+        self.beat(0, false).await
     }
 
     async fn take(&mut self, frame: AgentFrame) -> Result<(), SessionError> {
@@ -373,6 +383,7 @@ impl<'a> Session<'a> {
     /// Keeps a batch, then acknowledges it, in this order and no other.
     async fn keep(&mut self, batch: Batch) -> Result<(), SessionError> {
         let lane = batch.lane;
+        self.note_brought(lane);
         let unpacked =
             batch::unpack(&self.identity, self.stream, self.offset_ms, batch).map_err(FrameError::from)?;
         let Unpacked { incoming, results } = unpacked;
@@ -433,12 +444,7 @@ impl<'a> Session<'a> {
         if beat.answer {
             return Ok(());
         }
-        let answer = Heartbeat {
-            wall_ms: now_ms(),
-            echo: beat.echo,
-            answer: true,
-        };
-        send(&mut self.writer, CollectorFrame::Heartbeat(answer)).await
+        self.beat(beat.echo, true).await
     }
 
     async fn note_policy(&mut self, status: &PolicyStatus) -> Result<(), SessionError> {
@@ -457,7 +463,8 @@ impl<'a> Session<'a> {
             Ok(known) => self.identity.cloned |= known.cloned,
             Err(no) => return Ok(Some(no)),
         }
-        let policy = register::policy_of(&intake.registry, host).await?;
+        let (policy, line) = register::policy_of(&intake.registry, host).await?;
+        self.sit_down(line);
         if policy.hash != self.policy_hash {
             self.policy_hash.clone_from(&policy.hash);
             register::policy_sent(&intake.registry, host, &policy).await?;

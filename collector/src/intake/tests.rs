@@ -16,9 +16,9 @@ use vong_proto::wire;
 use super::*;
 use crate::clock::now_ms;
 use crate::fleet::{Authority, token};
-use crate::journal::LIMIT_BYTES_DEFAULT;
+use crate::journal::{Cursor, Incoming, LIMIT_BYTES_DEFAULT};
 use crate::registry::unit::{UnitDraft, UnitKind};
-use crate::registry::{agent, token as tokens, unit};
+use crate::registry::{agent, policy, token as tokens, unit};
 
 mod identity;
 
@@ -37,10 +37,10 @@ struct Front {
 
 impl Front {
     async fn start() -> Front {
-        Self::start_with(EventRate::default()).await
+        Self::start_with(EventRate::default(), LIMIT_BYTES_DEFAULT).await
     }
 
-    async fn start_with(event_rate: EventRate) -> Front {
+    async fn start_with(event_rate: EventRate, journal_bytes: u64) -> Front {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         let registry = Registry::open(&format!(
@@ -49,7 +49,7 @@ impl Front {
         ))
         .await
         .expect("a registry");
-        let journal = Journal::open(&path.join("journal.db"), LIMIT_BYTES_DEFAULT).expect("a journal");
+        let journal = Journal::open(&path.join("journal.db"), journal_bytes).expect("a journal");
         let authority = Arc::new(Authority::open(&path.join("ca")).expect("an authority"));
         let mut tx = registry.begin().await.expect("begun");
         let unit = unit::insert(&mut tx, &department(), now_ms())
@@ -404,11 +404,11 @@ async fn revocation_ends_a_live_session_and_bars_the_next() {
 
 #[tokio::test]
 async fn revocation_ends_a_session_that_is_slowed() {
-    let front = Front::start_with(EventRate {
+    let hardly_any = EventRate {
         per_s: 0.001,
         burst: 1.0,
-    })
-    .await;
+    };
+    let front = Front::start_with(hardly_any, LIMIT_BYTES_DEFAULT).await;
     let pc = front.enrolled().await;
     let (mut line, _) = front.greet(&pc, hello(1)).await;
     frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 5)))
@@ -574,6 +574,103 @@ async fn a_second_connection_of_an_agent_takes_over() {
         panic!("no goodbye")
     };
     assert_eq!(go.reason, "taken_over");
+}
+
+/// Waits until the agent is told so.
+async fn told(line: &mut TlsStream<TcpStream>, allowance: Allowance) {
+    while !matches!(answer(line).await, CollectorFrame::Heartbeat(beat) if beat.allowance == allowance) {}
+}
+
+fn share(kbit_s: u32) -> Allowance {
+    Allowance {
+        kbit_s,
+        urgent_only: false,
+    }
+}
+
+#[tokio::test]
+async fn an_office_shares_its_line_and_each_agent_hears_its_share() {
+    let front = Front::start().await;
+    let pc = front.enrolled().await;
+    let other = front.second_agent_of(&pc).await;
+    let (mut line, _) = front.greet(&pc, hello(1)).await;
+    let mut tx = front.registry.begin().await.expect("begun");
+    let budget = serde_json::json!({ "uplink": { "unit_kbit_s": 800 } });
+    policy::set(&mut tx, front.unit, &budget, "an", 1)
+        .await
+        .expect("set");
+    tx.commit().await.expect("committed");
+    front.revision.send(1).expect("heard");
+    told(&mut line, share(100)).await;
+
+    let (mut other_line, _) = front.greet(&other, hello(1)).await;
+    told(&mut other_line, share(50)).await;
+    told(&mut line, share(50)).await;
+    frame::write_agent_frame(&mut line, AgentFrame::Batch(batch(1, 3)))
+        .await
+        .expect("sent");
+    told(&mut line, share(650)).await;
+
+    let beat = Heartbeat {
+        wall_ms: 1,
+        echo: 7,
+        answer: false,
+        allowance: Allowance::default(),
+    };
+    frame::write_agent_frame(&mut other_line, AgentFrame::Heartbeat(beat))
+        .await
+        .expect("sent");
+    told(&mut other_line, share(50)).await;
+}
+
+/// Many events of somebody else.
+fn bulk(last: u64) -> Incoming {
+    Incoming {
+        host: HostId(99),
+        agent: AgentId([99; 16]),
+        stream: StreamId([99; 16]),
+        offset_ms: 0,
+        lane: Lane::Events,
+        first: last,
+        last,
+        raw_bytes: 100_000,
+        packed: vec![7; 100_000],
+        last_hash: vec![1; 16],
+        opaque: Vec::new(),
+        gaps: Vec::new(),
+        cloned: false,
+    }
+}
+
+#[tokio::test]
+async fn while_the_journal_is_nearly_full_agents_stay_with_what_is_urgent() {
+    let front = Front::start_with(EventRate::default(), 4 << 20).await;
+    let pc = front.enrolled().await;
+    let (mut line, welcome) = front.greet(&pc, hello(1)).await;
+    let CollectorFrame::Welcome(welcome) = welcome else {
+        panic!("{welcome:?}")
+    };
+    assert_eq!(welcome.allowance, Allowance::default());
+    let urgent_only = Allowance {
+        kbit_s: 0,
+        urgent_only: true,
+    };
+
+    let room = front.journal.room();
+    let mut last = 0;
+    while *room.borrow() {
+        last += 1;
+        front.journal.append(bulk(last)).await.expect("room");
+    }
+    told(&mut line, urgent_only).await;
+    let (mut line, welcome) = front.greet(&pc, hello(1)).await;
+    assert!(matches!(welcome, CollectorFrame::Welcome(welcome) if welcome.allowance == urgent_only));
+
+    let through = *front.journal.durable_position().borrow();
+    for cursor in [Cursor::Store, Cursor::Rules] {
+        front.journal.pass(cursor, through).await.expect("passed");
+    }
+    told(&mut line, Allowance::default()).await;
 }
 
 #[tokio::test]

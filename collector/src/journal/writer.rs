@@ -27,6 +27,13 @@ const COMMIT_REQUESTS_MAX: usize = 512;
 /// So many pages are given back to the file system after a commit that erased something; a page is 4 KiB.
 const VACUUM_PAGES: u32 = 256;
 
+/// At so many tenths of the limit agents are told to keep what is not urgent: what is on its way finds room in the
+/// next tenth, before anything is refused.
+const HOLD_TENTHS: u64 = 8;
+
+/// Below so many they may go on. The tenth in between keeps them from being told so again at once.
+const GO_ON_TENTHS: u64 = 7;
+
 pub(super) struct Writer {
     connection: Connection,
     limit_bytes: u64,
@@ -74,7 +81,13 @@ impl Writer {
     }
 
     /// Serves requests until the last handle is gone.
-    pub(super) fn run(mut self, mut waiting: mpsc::Receiver<Request>, durable: &watch::Sender<u64>) {
+    pub(super) fn run(
+        mut self,
+        mut waiting: mpsc::Receiver<Request>,
+        durable: &watch::Sender<u64>,
+        room: &watch::Sender<bool>,
+    ) {
+        self.tell_room(room);
         while let Some(first) = waiting.blocking_recv() {
             let mut requests = vec![first];
             while requests.len() < COMMIT_REQUESTS_MAX {
@@ -88,11 +101,31 @@ impl Writer {
             if let Ok(pos) = self.last_pos() {
                 durable.send_if_modified(|known| std::mem::replace(known, pos) != pos);
             }
+            self.tell_room(room);
             if erased {
                 self.give_back();
             }
         }
         info!("journal closed");
+    }
+
+    /// Tells whether there is room for what is not urgent. A journal that cannot be asked changes nothing.
+    fn tell_room(&self, room: &watch::Sender<bool>) {
+        let Ok(bytes) = bytes_in_use(&self.connection) else {
+            return;
+        };
+        let tenths = if *room.borrow() { HOLD_TENTHS } else { GO_ON_TENTHS };
+        let has_room = bytes < self.limit_bytes / 10 * tenths;
+        let changed = room.send_if_modified(|known| std::mem::replace(known, has_room) != has_room);
+        match (changed, has_room) {
+            (true, false) => warn!(
+                bytes,
+                limit = self.limit_bytes,
+                "the journal is nearly full: agents keep what is not urgent"
+            ),
+            (true, true) => info!(bytes, "the journal has room again"),
+            (false, _) => {}
+        }
     }
 
     pub(super) fn commit(&mut self, requests: Vec<Request>) {

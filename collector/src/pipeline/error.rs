@@ -51,6 +51,17 @@ pub enum PipelineError {
         #[source]
         source: std::io::Error,
     },
+    /// The service manager has handed over something that cannot be used.
+    #[error(
+        "cannot use the socket {name:?} that the service manager hands over; FileDescriptorName must be intake or web, and each a listening TCP socket"
+    )]
+    Inherited {
+        /// Its name.
+        name: String,
+        /// The system's words.
+        #[source]
+        source: std::io::Error,
+    },
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),

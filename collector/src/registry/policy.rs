@@ -40,6 +40,10 @@ pub struct EffectivePolicy {
     pub hash: String,
     /// [`Policy`] as JSON.
     pub document: String,
+    /// The unit whose hosts get it.
+    pub unit_id: i64,
+    /// What those may send together, in kbit/s; 0 for no limit.
+    pub unit_kbit_s: u32,
 }
 
 /// The counter that moves with every change of which a connected agent must learn: policies, units, its
@@ -129,7 +133,11 @@ pub async fn effective_of_unit(registry: &Registry, unit_id: i64) -> Result<Effe
     // the next look at the revision puts it right.
     let version = revision(registry).await?;
     let documents = documents_down_to(registry, unit_id).await?;
-    finished(version, documents.into_iter().map(|(_, document)| document))
+    finished(
+        unit_id,
+        version,
+        documents.into_iter().map(|(_, document)| document),
+    )
 }
 
 /// What agents of a unit's hosts would get if `changed` had `draft` as its own part.
@@ -145,6 +153,7 @@ pub async fn effective_with(
     let version = revision(registry).await?;
     let documents = documents_down_to(registry, unit_id).await?;
     finished(
+        unit_id,
         version,
         documents
             .into_iter()
@@ -162,13 +171,16 @@ async fn documents_down_to(registry: &Registry, unit_id: i64) -> Result<Vec<(i64
     Ok(documents)
 }
 
-fn finished(version: i64, documents: impl Iterator<Item = Value>) -> Result<EffectivePolicy> {
+fn finished(unit_id: i64, version: i64, documents: impl Iterator<Item = Value>) -> Result<EffectivePolicy> {
     let merged = documents.fold(json!({}), merge);
-    let document = Policy::from_json(&merged.to_string())?.to_json();
+    let policy = Policy::from_json(&merged.to_string())?;
+    let document = policy.to_json();
     Ok(EffectivePolicy {
         version,
         hash: hex::encode(Sha256::digest(&document)),
         document,
+        unit_id,
+        unit_kbit_s: policy.uplink.unit_kbit_s,
     })
 }
 

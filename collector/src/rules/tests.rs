@@ -336,6 +336,29 @@ fn a_late_antivirus_state_overwrites_nothing() {
     assert!(reader.findings.is_empty());
 }
 
+/// A backlog of days, as it arrives: what got worse is urgent and comes first, what got better after it.
+#[test]
+fn faults_that_came_and_went_in_a_backlog_of_days_are_over_once_all_of_it_is_heard() {
+    let mut reader = Reader::new();
+    let away = |body: Body, days: i64| (NOW_MS - days * DAY_MS, body);
+    let down = || probe(Reachability::Unreachable, Some(Severity::High));
+    let up = || probe(Reachability::Reachable, Some(Severity::High));
+    reader.read(events(HOST, vec![away(off(), 4), away(down(), 4)]));
+    reader.read(events(HOST, vec![away(off(), 2), away(down(), 2)]));
+    assert_eq!(reader.open_rules().len(), 2);
+    reader.read(events(HOST, vec![away(fresh(), 3), away(up(), 3)]));
+    assert_eq!(reader.open_rules().len(), 2, "an older word ends nothing");
+    reader.read(events(HOST, vec![away(fresh(), 1), away(up(), 1)]));
+    assert_eq!(reader.open_rules(), [""; 0]);
+    let opened_before = NOW_MS - DAY_MS;
+    assert!(
+        reader
+            .findings
+            .values()
+            .all(|(finding, _)| finding.opened_ms < opened_before)
+    );
+}
+
 #[test]
 fn a_clock_far_ahead_does_not_freeze_the_state() {
     let mut reader = Reader::new();

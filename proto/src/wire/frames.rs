@@ -7,9 +7,9 @@ use super::{AUTHORITIES_HASH_BYTES, Malformed, array, pb, present};
 use crate::event::{BootId, Lane, StreamId};
 use crate::frame::BATCH_GAPS_MAX;
 use crate::session::{
-    Ack, AgentFrame, Batch, CollectorFrame, Command, CommandKind, Credentials, EnrolAnswer, EnrolRequest,
-    Fingerprint, Gap, GoAway, Heartbeat, Hello, LaneState, PolicyDocument, PolicyStatus, Refusal,
-    RefusalCode, Welcome,
+    Ack, AgentFrame, Allowance, Batch, CollectorFrame, Command, CommandKind, Credentials, EnrolAnswer,
+    EnrolRequest, Fingerprint, Gap, GoAway, Heartbeat, Hello, LaneState, PolicyDocument, PolicyStatus,
+    Refusal, RefusalCode, Welcome,
 };
 
 use pb::agent_frame::Frame as FromAgent;
@@ -243,6 +243,7 @@ impl From<Welcome> for pb::Welcome {
             last_hash: welcome.last_hash.to_vec(),
             ca_der: welcome.ca_der,
             renew_within_s: welcome.renew_within_s,
+            allowance: to_wire(welcome.allowance),
         }
     }
 }
@@ -269,6 +270,7 @@ impl TryFrom<pb::Welcome> for Welcome {
             last_hash: wire.last_hash.try_into().unwrap_or_default(),
             ca_der: wire.ca_der,
             renew_within_s: wire.renew_within_s,
+            allowance: wire.allowance.into(),
         })
     }
 }
@@ -351,6 +353,7 @@ impl From<Heartbeat> for pb::Heartbeat {
             wall_ms: beat.wall_ms,
             echo: beat.echo,
             answer: beat.answer,
+            allowance: to_wire(beat.allowance),
         }
     }
 }
@@ -361,6 +364,25 @@ impl From<pb::Heartbeat> for Heartbeat {
             wall_ms: wire.wall_ms,
             echo: wire.echo,
             answer: wire.answer,
+            allowance: wire.allowance.into(),
+        }
+    }
+}
+
+/// No limit is nothing on the wire: agents of before say none, and understand none.
+fn to_wire(allowance: Allowance) -> Option<pb::Allowance> {
+    (allowance != Allowance::default()).then_some(pb::Allowance {
+        kbit_s: allowance.kbit_s,
+        urgent_only: allowance.urgent_only,
+    })
+}
+
+impl From<Option<pb::Allowance>> for Allowance {
+    fn from(wire: Option<pb::Allowance>) -> Self {
+        let wire = wire.unwrap_or_default();
+        Self {
+            kbit_s: wire.kbit_s,
+            urgent_only: wire.urgent_only,
         }
     }
 }

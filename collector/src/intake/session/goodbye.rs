@@ -13,11 +13,13 @@ use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Departure, Fact, HostId};
 use crate::intake::live::{Place, TakenOver};
 use crate::intake::register;
+use crate::journal::JournalError;
 
 /// When the journal cannot keep anything, agents come back after about this long.
 const UNAVAILABLE_RETRY_MS: u32 = 15_000;
 
-/// On a restart all agents come back within this time, not all at once.
+/// On a restart all agents come back within this time, not all at once; also those whose batch has found the journal
+/// full, who then hear that only what is urgent may come.
 const RESTART_SPREAD_MS: u32 = 10_000;
 
 /// So often it is tried to note that a host is gone; then it is given up and logged, and the host stands as connected
@@ -100,6 +102,9 @@ impl Session<'_> {
             Ok(End::Stopping) => go_away(jitter_ms(RESTART_SPREAD_MS), "restart"),
             Ok(End::TakenOver(_)) => go_away(0, "taken_over"),
             Ok(End::Refused(no)) => CollectorFrame::Refusal(no.clone()),
+            Err(SessionError::Journal(JournalError::Full { .. })) => {
+                go_away(jitter_ms(RESTART_SPREAD_MS), "unavailable")
+            }
             Err(SessionError::Journal(_) | SessionError::Registry(_)) => go_away(
                 UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),
                 "unavailable",

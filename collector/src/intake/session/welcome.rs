@@ -36,6 +36,7 @@ impl Session<'_> {
         let authority = self.shared.intake.fleet.authority();
         // An agent that does not say whom it trusts is of a version that would not listen.
         let is_up_to_date = hello.authorities.is_empty() || hello.authorities == authority.bundle_hash();
+        self.told = self.allowance();
         let welcome = Welcome {
             version,
             high_water: marks.each_ref().map(|mark| mark.high_water),
@@ -44,6 +45,7 @@ impl Session<'_> {
             wall_ms: now_ms(),
             heartbeat_s: HEARTBEAT_S,
             new_stream,
+            allowance: self.told,
             host: u64::try_from(self.identity.host.0).unwrap_or_default(),
             ca_der: if is_up_to_date {
                 Vec::new()
