@@ -147,6 +147,8 @@ pub struct Allowance {
     pub kbit_s: u32,
     /// Only lane 0 may be sent: the collector has no room for the others.
     pub urgent_only: bool,
+    /// The agent sends more than one agent may, and is read with pauses: for its log.
+    pub slowed: bool,
 }
 
 /// Numbers that were dropped, and what stood behind them.

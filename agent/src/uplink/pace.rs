@@ -102,6 +102,7 @@ mod tests {
         Allowance {
             kbit_s,
             urgent_only: false,
+            slowed: false,
         }
     }
 
@@ -145,6 +146,7 @@ mod tests {
         let held = Allowance {
             kbit_s: 0,
             urgent_only: true,
+            slowed: false,
         };
         pace.allow(held, at(0));
         assert_eq!(pace.leave(at(3_600_000)), Leave::Held);

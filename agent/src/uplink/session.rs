@@ -78,6 +78,7 @@ pub(super) struct Session<'a> {
     began: Instant,
     pulse: Pulse,
     outlet: Outlet,
+    allowance: Allowance,
     /// How far each lane was committed when last looked at.
     committed: [u64; 4],
     /// By how much this PC's clock is behind the collector's.
@@ -163,6 +164,18 @@ async fn begins_new_stream(worker: &Worker, welcome: &Welcome) -> Result<bool, S
     Ok(false)
 }
 
+/// Why this PC's events may be late, for whoever reads its log.
+fn log_allowance(before: Allowance, now: Allowance) {
+    if now.slowed && !before.slowed {
+        warn!("this PC sends more than one PC may; the collector takes it with pauses, and nothing is lost");
+    }
+    match (before.urgent_only, now.urgent_only) {
+        (false, true) => warn!("the collector has hardly any room; all but urgent events wait in the spool"),
+        (true, false) => info!("the collector has room again"),
+        _ => {}
+    }
+}
+
 /// An expired certificate may do one thing: be renewed.
 async fn renew_expired(worker: &mut Worker, connection: &mut Connection) -> Result<End, SessionError> {
     worker.renew_first = false;
@@ -237,6 +250,7 @@ impl<'a> Session<'a> {
             Duration::ZERO,
         );
         outlet.allow(welcome.allowance, Duration::ZERO);
+        log_allowance(Allowance::default(), welcome.allowance);
         Self {
             worker,
             reader: Some(reader),
@@ -244,6 +258,7 @@ impl<'a> Session<'a> {
             began: Instant::now(),
             pulse: Pulse::new(welcome.heartbeat_s, Duration::ZERO),
             outlet,
+            allowance: welcome.allowance,
             committed: [0; 4],
             behind_ms,
             deadline: None,
@@ -421,6 +436,8 @@ impl<'a> Session<'a> {
     async fn take_beat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {
         self.behind_ms = beat.wall_ms - clock::wall_ms();
         self.outlet.allow(beat.allowance, self.now());
+        log_allowance(self.allowance, beat.allowance);
+        self.allowance = beat.allowance;
         if beat.answer {
             return Ok(());
         }

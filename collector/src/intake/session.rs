@@ -193,6 +193,7 @@ struct Session<'a> {
     bucket: Bucket,
     started: Instant,
     policy_hash: String,
+    slowed: bool,
     slowed_noted: Option<Instant>,
     machine: Machine,
     /// The agent's share of its unit's line, in kbit/s; 0 for no limit.
@@ -228,6 +229,7 @@ impl<'a> Session<'a> {
             bucket: Bucket::new(shared.intake.event_rate, 0),
             started: Instant::now(),
             policy_hash: hello.policy_hash.clone(),
+            slowed: false,
             slowed_noted: None,
             share: Arc::new(watch::Sender::new(0)),
             seat: None,
@@ -345,7 +347,7 @@ impl<'a> Session<'a> {
                 Ok(frame) => {
                     let cost = limit::cost(&frame);
                     self.take(frame).await?;
-                    not_before = Instant::now() + self.slowed_for(cost).await;
+                    not_before = Instant::now() + self.slowed_for(cost).await?;
                 }
                 Err(FrameError::Closed) => return Ok(End::Closed),
                 Err(error) => return Err(error.into()),
@@ -358,6 +360,8 @@ impl<'a> Session<'a> {
         if heard.elapsed() >= silence * 2 {
             return Err(SessionError::Silent);
         }
+        // Silence: it no longer sends too much.
+        self.slowed = false;
         self.beat(0, false).await
     }
 
@@ -428,15 +432,15 @@ impl<'a> Session<'a> {
     }
 
     /// How long an agent must wait that sends more than it may; its frames lie in its connection meanwhile.
-    async fn slowed_for(&mut self, cost: u64) -> Duration {
+    async fn slowed_for(&mut self, cost: u64) -> Result<Duration, SessionError> {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let waiting = self.bucket.take(cost, now_ms);
         if !waiting.is_zero() {
             self.shared.intake.metrics.sessions_slowed.inc();
             debug!(host = %self.identity.host, ?waiting, "slowed: too much at once");
-            self.note_slowed().await;
+            self.note_slowed().await?;
         }
-        waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S)))
+        Ok(waiting.min(Duration::from_secs(u64::from(HEARTBEAT_S))))
     }
 
     async fn answer_heartbeat(&mut self, beat: Heartbeat) -> Result<(), SessionError> {

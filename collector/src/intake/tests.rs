@@ -415,6 +415,11 @@ async fn revocation_ends_a_session_that_is_slowed() {
         .await
         .expect("sent");
     assert!(matches!(answer(&mut line).await, CollectorFrame::Ack(_)));
+    let slowed = Allowance {
+        slowed: true,
+        ..Allowance::default()
+    };
+    told(&mut line, slowed).await;
     let mut tx = front.registry.begin().await.expect("begun");
     agent::revoke(&mut tx, pc.agent(), now_ms())
         .await
@@ -585,6 +590,7 @@ fn share(kbit_s: u32) -> Allowance {
     Allowance {
         kbit_s,
         urgent_only: false,
+        slowed: false,
     }
 }
 
@@ -654,6 +660,7 @@ async fn while_the_journal_is_nearly_full_agents_stay_with_what_is_urgent() {
     let urgent_only = Allowance {
         kbit_s: 0,
         urgent_only: true,
+        slowed: false,
     };
 
     let room = front.journal.room();

@@ -374,6 +374,7 @@ fn to_wire(allowance: Allowance) -> Option<pb::Allowance> {
     (allowance != Allowance::default()).then_some(pb::Allowance {
         kbit_s: allowance.kbit_s,
         urgent_only: allowance.urgent_only,
+        slowed: allowance.slowed,
     })
 }
 
@@ -383,6 +384,7 @@ impl From<Option<pb::Allowance>> for Allowance {
         Self {
             kbit_s: wire.kbit_s,
             urgent_only: wire.urgent_only,
+            slowed: wire.slowed,
         }
     }
 }

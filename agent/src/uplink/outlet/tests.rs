@@ -54,6 +54,7 @@ impl Office {
             let allowance = Allowance {
                 kbit_s: share_kbit_s,
                 urgent_only: false,
+                slowed: false,
             };
             outlet.allow(allowance, Duration::ZERO);
             outlet.empty(Lane::Urgent);
@@ -193,6 +194,7 @@ fn who_may_only_send_what_is_urgent_does() {
     let held = Allowance {
         kbit_s: 0,
         urgent_only: true,
+        slowed: false,
     };
     outlet.allow(held, Duration::ZERO);
     assert!(matches!(outlet.next(Duration::ZERO), Next::Send(Lane::Urgent, _)));

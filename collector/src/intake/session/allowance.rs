@@ -17,6 +17,7 @@ impl Session<'_> {
         Allowance {
             kbit_s: *self.share.borrow(),
             urgent_only: !*self.shared.intake.journal.room().borrow(),
+            slowed: self.slowed,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vong_proto::session::RefusalCode;
 
-use super::Session;
+use super::{Session, SessionError};
 use crate::intake::register;
 use crate::registry::host_state::Trouble;
 
@@ -18,15 +18,18 @@ impl Session<'_> {
         register::note_trouble(&self.shared.intake.registry, self.identity.host, trouble).await;
     }
 
-    /// Notes that the agent is slowed, if that was not noted lately.
-    pub(super) async fn note_slowed(&mut self) {
+    /// Notes that the agent is slowed and tells it, if that was not done lately.
+    pub(super) async fn note_slowed(&mut self) -> Result<(), SessionError> {
         if self
             .slowed_noted
             .is_none_or(|noted| noted.elapsed() >= SLOWED_INTERVAL)
         {
             self.slowed_noted = Some(Instant::now());
             self.note_trouble(Trouble::Slowed).await;
+            self.slowed = true;
+            self.tell_allowance().await?;
         }
+        Ok(())
     }
 }
 
