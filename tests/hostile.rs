@@ -254,17 +254,13 @@ impl Scene {
 
     /// What the intake has against a host's agent stands on its page.
     fn the_hosts_page_says(&self, host: i64, expected: &[&str]) -> anyhow::Result<()> {
-        let page = self.api.get(&format!("/hosts/{host}"))?;
-        let troubles = page["troubles"].as_array().context("a list")?;
-        let told: Vec<_> = troubles
-            .iter()
-            .filter_map(|one| one["trouble"].as_str())
-            .collect();
-        ensure!(
-            told == expected,
-            "the page of host {host} says {told:?}, not {expected:?}"
-        );
-        Ok(())
+        let what = format!("{expected:?} on the page of host {host}");
+        poll::until_true(&what, PATIENCE, || {
+            let page = self.api.get(&format!("/hosts/{host}"))?;
+            let troubles = page["troubles"].as_array().context("a list")?;
+            let told = troubles.iter().filter_map(|one| one["trouble"].as_str());
+            Ok(told.eq(expected.iter().copied()))
+        })
     }
 
     fn ledger(&self, host: i64) -> anyhow::Result<Value> {

@@ -14,6 +14,8 @@ use vong_tests::stack::{LONG, Stack};
 use vong_tests::world::Writer;
 
 const PAUSE_MS: u32 = 20;
+/// One after each restart; a collector that takes long to start may cost each agent another.
+const TRIES_MAX: usize = 6;
 const LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// How the collector ends.
@@ -56,13 +58,7 @@ fn restart(stack: &mut Stack, end: End) -> anyhow::Result<()> {
     line.write_all(
         format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
-    // The engine of a killed collector may hold its files for a moment.
-    poll::until("the collector to be back", LONG, || {
-        match stack.start_collector() {
-            Ok(_) => Ok(Some(())),
-            Err(_) => Ok(None),
-        }
-    })?;
+    stack.start_collector()?;
     line.set_read_timeout(Some(PATIENCE))?;
     let mut answer = String::new();
     line.read_to_string(&mut answer)?;
@@ -105,8 +101,10 @@ fn connections_wait_while_the_collector_restarts_under_load() -> anyhow::Result<
             Ok((pc.waiting()? == 0).then_some(()))
         })?;
         let agent = pc.agent.as_mut().context("it runs")?;
-        let tries = agent.output().matches("connecting again").count();
-        ensure!(tries == 2, "one try after each restart, not {tries}");
+        let said = agent.output();
+        ensure!(!said.contains("refused"), "nobody is refused: {said}");
+        let tries = said.matches("connecting again").count();
+        ensure!(tries <= TRIES_MAX, "{tries} tries over two restarts");
         pc.stop()?;
     }
     let (api, store) = (stack.sign_in()?, stack.store()?);

@@ -11,7 +11,8 @@
 //! * `live`: the sessions that are alive.
 //! * `streams`: how many streams a host may begin.
 //! * `register`: what a session asks and tells the registry.
-//! * `limit`: how much an agent may send.
+//! * `limit`, `meter`: how much an agent may send, and has sent.
+//! * `troubles`: what is held against agents.
 //! * `share`: how an office's line is divided among its agents.
 
 use std::io;
@@ -37,11 +38,13 @@ mod batch;
 mod door;
 mod limit;
 mod live;
+mod meter;
 mod register;
 mod session;
 mod share;
 mod streams;
 mod tls;
+mod troubles;
 
 pub use limit::EventRate;
 pub use tls::{TlsError, server_config};
@@ -84,6 +87,8 @@ struct Shared {
     live: live::Live,
     door: door::Door,
     shares: share::Shares,
+    meters: meter::Meters,
+    troubles: troubles::Troubles,
     connections: Arc<Semaphore>,
 }
 
@@ -92,6 +97,8 @@ impl Intake {
     pub async fn serve(self, listener: TcpListener, acceptor: TlsAcceptor) {
         let mut stop = self.stop.clone();
         let shared = Arc::new(Shared {
+            meters: meter::Meters::new(self.event_rate),
+            troubles: troubles::Troubles::default(),
             intake: self,
             live: live::Live::default(),
             door: door::Door::default(),
@@ -103,7 +110,7 @@ impl Intake {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => shared.admit(stream, peer, &acceptor),
+                    Ok((stream, peer)) => shared.admit(stream, canonical(peer), &acceptor),
                     Err(error) => pause_accepting(&error).await,
                 },
                 () = stop::raised(&mut stop) => break,
@@ -190,11 +197,12 @@ impl Shared {
 
     async fn flush_heard(&self) {
         let heard: Vec<(HostId, i64)> = self.live.take_heard();
-        if heard.is_empty() {
-            return;
-        }
         if let Err(error) = register::heard(&self.intake.registry, &heard).await {
             warn!(%error, hosts = heard.len(), "cannot note when hosts were last heard");
+        }
+        let noted = self.troubles.take();
+        if let Err(error) = register::note_troubles(&self.intake.registry, &noted).await {
+            warn!(%error, lost = noted.len(), "cannot note what agents did");
         }
     }
 }
@@ -213,6 +221,11 @@ async fn divide_lines(shares: share::Shares) {
         ticks.tick().await;
         shares.divide(tokio::time::Instant::now());
     }
+}
+
+/// A PC's own address: over a socket for both families, IPv4 comes in the clothes of IPv6.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// Out of descriptors, most likely: accepting at once again would spin.

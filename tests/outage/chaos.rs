@@ -170,7 +170,10 @@ impl Chaos {
 
     fn account(&self, api: &Api, written: &[Written]) -> anyhow::Result<Account> {
         let hosts: Vec<u64> = self.pcs.iter().map(|pc| pc.host).collect();
-        Account::of(&self.stack.store()?, api, &hosts, written)
+        Ok(Account {
+            set_back: self.pcs.iter().any(|pc| !pc.restored.is_empty()),
+            ..Account::of(&self.stack.store()?, api, &hosts, written)?
+        })
     }
 
     fn account_until(

@@ -67,6 +67,12 @@ impl Bucket {
         }
     }
 
+    /// Whether nothing has been taken lately.
+    pub(super) fn is_full(&self, now_ms: u64) -> bool {
+        let elapsed_s = now_ms.saturating_sub(self.at_ms) as f64 / 1_000.0;
+        self.tokens + elapsed_s * self.rate.per_s >= self.rate.burst
+    }
+
     /// Takes so many events' worth out and says how long the agent must be left waiting. What was sent is never
     /// refused: it has been read, and waiting pushes back on the connection.
     pub(super) fn take(&mut self, count: u64, now_ms: u64) -> Duration {

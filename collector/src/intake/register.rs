@@ -4,15 +4,14 @@ use vong_proto::event::CommandResult;
 use vong_proto::session::{Command, CommandKind, Hello, PolicyDocument, PolicyStatus};
 
 use serde_json::json;
-use tracing::warn;
 
 use super::share::Line;
-use crate::clock::now_ms;
+use super::troubles::Noted;
 use crate::entry::{Cloned, HostId};
 use crate::fleet::Identity;
 use crate::registry::host::{PolicyState, Presented};
-use crate::registry::host_state::{self, Trouble};
-use crate::registry::{Error, Registry, Result, agent, audit, command, host, policy};
+use crate::registry::host_state;
+use crate::registry::{Registry, Result, agent, audit, command, host, policy};
 
 /// So many hosts are noted as heard by one statement, in a transaction of its own: a few milliseconds.
 const HEARD_AT_ONCE: usize = 250;
@@ -69,16 +68,16 @@ pub(super) async fn cloned(registry: &Registry, cloned: &Cloned, now_ms: i64) ->
     Ok(tx.commit().await?)
 }
 
-/// The intake had something against a host's agent. That it cannot be noted is logged, and holds up nobody.
-pub(super) async fn note_trouble(registry: &Registry, host: HostId, trouble: Trouble) {
-    let noted = async {
+/// What the intake had against agents.
+pub(super) async fn note_troubles(registry: &Registry, noted: &[Noted]) -> Result<()> {
+    for some in noted.chunks(HEARD_AT_ONCE) {
         let mut tx = registry.begin().await?;
-        host_state::note_trouble(&mut tx, host, trouble, now_ms()).await?;
-        Ok::<_, Error>(tx.commit().await?)
-    };
-    if let Err(error) = noted.await {
-        warn!(%host, ?trouble, %error, "cannot note what an agent did");
+        for one in some {
+            host_state::note_trouble(&mut tx, one.host, one.trouble, one.times, one.at_ms).await?;
+        }
+        tx.commit().await?;
     }
+    Ok(())
 }
 
 /// When hosts were last heard. All at once, 19,000 would keep every other writer waiting for seconds.

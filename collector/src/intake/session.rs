@@ -18,7 +18,7 @@ use vong_proto::session::{
 
 use super::batch::{self, Unpacked};
 use super::door::Stranger;
-use super::limit::{self, Bucket};
+use super::limit;
 use super::live::{Guest, Pen, Place, TakenOver};
 use super::share::Seat;
 use super::{PATIENCE, Shared, register};
@@ -50,6 +50,9 @@ const CREDIT_BYTES: u32 = 2_000_000;
 /// A frame must be taken off our hands within this time: an agent that never reads ends its own session.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
+/// An agent that begins conversations again and again waits at the door for at most this long.
+const HELLO_WAIT_MAX: Duration = Duration::from_secs(30);
+
 type Reader = ReadHalf<TlsStream<TcpStream>>;
 type Writer = WriteHalf<TlsStream<TcpStream>>;
 
@@ -77,10 +80,12 @@ pub(super) async fn converse(
     let said = match first_frame(&mut reader, FIRST_FRAME_BYTES_MAX).await? {
         Ok(said) => said,
         Err(no) => {
-            register::note_trouble(&shared.intake.registry, identity.host, trouble_of(no.code)).await;
+            shared.troubles.note(identity.host, trouble_of(no.code), now_ms());
             return refuse(shared, &mut writer, peer, no).await;
         }
     };
+    let waiting = shared.meters.hello(identity.agent).min(HELLO_WAIT_MAX);
+    tokio::time::sleep(waiting).await;
     // Only now: a certificate alone would let one agent hold any number of connections.
     drop(stranger);
     match said {
@@ -190,11 +195,8 @@ struct Session<'a> {
     stream: StreamId,
     pen: Pen,
     offset_ms: i64,
-    bucket: Bucket,
-    started: Instant,
     policy_hash: String,
     slowed: bool,
-    slowed_noted: Option<Instant>,
     machine: Machine,
     /// The agent's share of its unit's line, in kbit/s; 0 for no limit.
     share: Arc<watch::Sender<u32>>,
@@ -226,11 +228,8 @@ impl<'a> Session<'a> {
             stream: hello.stream,
             pen: place.pen(),
             offset_ms: now_ms() - hello.wall_ms,
-            bucket: Bucket::new(shared.intake.event_rate, 0),
-            started: Instant::now(),
             policy_hash: hello.policy_hash.clone(),
             slowed: false,
-            slowed_noted: None,
             share: Arc::new(watch::Sender::new(0)),
             seat: None,
             told: Allowance::default(),
@@ -398,10 +397,7 @@ impl<'a> Session<'a> {
         };
         let kept = self.shared.intake.journal.append(incoming).await;
         drop(writing);
-        if let Err(error) = &kept {
-            self.note_claim(error).await;
-        }
-        let kept = kept?;
+        let kept = kept.inspect_err(|error| self.note_claim(error))?;
         let metrics = &self.shared.intake.metrics;
         metrics.events_received.inc_by(kept.fresh);
         metrics.events_duplicate.inc_by(kept.duplicates);
@@ -433,8 +429,7 @@ impl<'a> Session<'a> {
 
     /// How long an agent must wait that sends more than it may; its frames lie in its connection meanwhile.
     async fn slowed_for(&mut self, cost: u64) -> Result<Duration, SessionError> {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let waiting = self.bucket.take(cost, now_ms);
+        let waiting = self.shared.meters.events(self.identity.agent, cost);
         if !waiting.is_zero() {
             self.shared.intake.metrics.sessions_slowed.inc();
             debug!(host = %self.identity.host, ?waiting, "slowed: too much at once");

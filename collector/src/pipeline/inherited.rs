@@ -25,7 +25,7 @@ impl Inherited {
     /// with colons between them.
     ///
     /// # Errors
-    /// Something was handed over that has another name, or is no listening TCP socket.
+    /// Something was handed over that has another name, or one that came before, or is no TCP socket.
     pub fn take(names: Option<&str>) -> Result<Self, PipelineError> {
         let mut handed = ListenFd::from_env();
         let mut inherited = Self::default();
@@ -46,12 +46,12 @@ impl Inherited {
                 _ => return Err(unusable(io::ErrorKind::InvalidInput.into())),
             };
             let listener = handed.take_tcp_listener(index).map_err(unusable)?;
+            let listener = listener.ok_or_else(|| unusable(io::ErrorKind::NotFound.into()))?;
             // Nobody here waits for one connection.
-            listener
-                .iter()
-                .try_for_each(|listener| listener.set_nonblocking(true))
-                .map_err(unusable)?;
-            *place = listener;
+            listener.set_nonblocking(true).map_err(unusable)?;
+            if place.replace(listener).is_some() {
+                return Err(unusable(io::ErrorKind::AlreadyExists.into()));
+            }
         }
         Ok(inherited)
     }

@@ -28,7 +28,7 @@ pub enum Noun {
 }
 
 /// What the intake had to hold against an agent: it was slowed, cut off or told to begin anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
     /// It sent more than it may, and was slowed.
@@ -86,11 +86,17 @@ pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<HostState>
         .collect()
 }
 
-/// Notes that the intake had something against a host's agent once more.
+/// Notes that the intake had something against a host's agent, so many times more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn note_trouble(tx: &mut Transaction, host: HostId, trouble: Trouble, now_ms: i64) -> Result<()> {
+pub async fn note_trouble(
+    tx: &mut Transaction,
+    host: HostId,
+    trouble: Trouble,
+    times: u64,
+    at_ms: i64,
+) -> Result<()> {
     let key = word(trouble);
     let before = sqlx::query("SELECT detail FROM host_states WHERE host_id = $1 AND noun = $2 AND key = $3")
         .bind(host.0)
@@ -100,12 +106,12 @@ pub async fn note_trouble(tx: &mut Transaction, host: HostId, trouble: Trouble, 
         .await?;
     let before = before.map(|row| json::<Tally>(&row, "detail")).transpose()?;
     let tally = Tally {
-        times: before.map_or(0, |tally| tally.times) + 1,
+        times: before.map_or(0, |tally| tally.times).saturating_add(times),
     };
     let state = HostState {
         noun: Noun::Intake,
         key,
-        at_ms: now_ms,
+        at_ms,
         detail: json!(tally),
     };
     keep(tx, host, &state).await

@@ -343,12 +343,12 @@ async fn troubles_of_an_agent_are_counted_with_their_last_time(registry: Registr
     let unit = a_unit(&registry, None, "Xã", "").await;
     let host = a_host(&registry, unit, "PC-01").await;
     let mut tx = registry.begin().await.unwrap();
-    for (trouble, at_ms) in [
-        (Trouble::Slowed, 100),
-        (Trouble::Protocol, 150),
-        (Trouble::Slowed, 200),
+    for (trouble, times, at_ms) in [
+        (Trouble::Slowed, 1, 100),
+        (Trouble::Protocol, 1, 150),
+        (Trouble::Slowed, 40, 200),
     ] {
-        host_state::note_trouble(&mut tx, host, trouble, at_ms)
+        host_state::note_trouble(&mut tx, host, trouble, times, at_ms)
             .await
             .unwrap();
     }
@@ -362,7 +362,7 @@ async fn troubles_of_an_agent_are_counted_with_their_last_time(registry: Registr
         told,
         [
             ("protocol", 150, json!({"times": 1})),
-            ("slowed", 200, json!({"times": 2}))
+            ("slowed", 200, json!({"times": 41}))
         ]
     );
 }

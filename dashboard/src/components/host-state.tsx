@@ -261,7 +261,7 @@ function Troubles({ host }: { host: HostDetail }) {
   const { t, language } = useWords();
   const { word } = useCodes();
   if (host.troubles.length === 0) return null;
-  const latest = [...host.troubles].sort((one, other) => other.at_ms - one.at_ms);
+  const latest = host.troubles.toSorted((one, other) => other.at_ms - one.at_ms);
   return (
     <Panel title={t('host.troubles')}>
       <Facts

@@ -13,13 +13,11 @@ use crate::clock::{jitter_ms, now_ms};
 use crate::entry::{Departure, Fact, HostId};
 use crate::intake::live::{Place, TakenOver};
 use crate::intake::register;
-use crate::journal::JournalError;
 
 /// When the journal cannot keep anything, agents come back after about this long.
 const UNAVAILABLE_RETRY_MS: u32 = 15_000;
 
-/// On a restart all agents come back within this time, not all at once; also those whose batch has found the journal
-/// full, who then hear that only what is urgent may come.
+/// On a restart all agents come back within this time, not all at once.
 const RESTART_SPREAD_MS: u32 = 10_000;
 
 /// So often it is tried to note that a host is gone; then it is given up and logged, and the host stands as connected
@@ -83,11 +81,11 @@ impl Session<'_> {
     }
 
     /// What the agent did wrong is told to it and to whoever reads the log, and counted.
-    async fn told_its_fault(&self, no: Refusal) -> CollectorFrame {
+    fn told_its_fault(&self, no: Refusal) -> CollectorFrame {
         self.shared.intake.metrics.sessions_refused.inc();
         let reason = no.message.escape_debug();
         warn!(host = %self.identity.host, code = ?no.code, %reason, "session ended: the agent does not keep to the protocol");
-        self.note_trouble(trouble_of(no.code)).await;
+        self.note_trouble(trouble_of(no.code));
         CollectorFrame::Refusal(no)
     }
 
@@ -102,15 +100,12 @@ impl Session<'_> {
             Ok(End::Stopping) => go_away(jitter_ms(RESTART_SPREAD_MS), "restart"),
             Ok(End::TakenOver(_)) => go_away(0, "taken_over"),
             Ok(End::Refused(no)) => CollectorFrame::Refusal(no.clone()),
-            Err(SessionError::Journal(JournalError::Full { .. })) => {
-                go_away(jitter_ms(RESTART_SPREAD_MS), "unavailable")
-            }
             Err(SessionError::Journal(_) | SessionError::Registry(_)) => go_away(
                 UNAVAILABLE_RETRY_MS + jitter_ms(UNAVAILABLE_RETRY_MS),
                 "unavailable",
             ),
             Err(SessionError::Frame(error)) => match fault(error) {
-                Some(no) => self.told_its_fault(no).await,
+                Some(no) => self.told_its_fault(no),
                 None => return,
             },
             Ok(End::Closed | End::NewStream) | Err(_) => return,

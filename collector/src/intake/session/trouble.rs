@@ -1,35 +1,22 @@
 //! What the intake has against an agent, noted on its host's page for whoever asks why the agent is slow or gone.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
 use vong_proto::session::RefusalCode;
 
 use super::{Session, SessionError};
-use crate::intake::register;
+use crate::clock::now_ms;
 use crate::registry::host_state::Trouble;
-
-/// That an agent is slowed is noted once in this time, not with each of its frames.
-const SLOWED_INTERVAL: Duration = Duration::from_secs(600);
 
 impl Session<'_> {
     /// Notes what the agent did.
-    pub(super) async fn note_trouble(&self, trouble: Trouble) {
-        register::note_trouble(&self.shared.intake.registry, self.identity.host, trouble).await;
+    pub(super) fn note_trouble(&self, trouble: Trouble) {
+        self.shared.troubles.note(self.identity.host, trouble, now_ms());
     }
 
-    /// Notes that the agent is slowed and tells it, if that was not done lately.
+    /// Notes that the agent is slowed, and tells it if it does not know.
     pub(super) async fn note_slowed(&mut self) -> Result<(), SessionError> {
-        if self
-            .slowed_noted
-            .is_none_or(|noted| noted.elapsed() >= SLOWED_INTERVAL)
-        {
-            self.slowed_noted = Some(Instant::now());
-            self.note_trouble(Trouble::Slowed).await;
-            self.slowed = true;
-            self.tell_allowance().await?;
-        }
-        Ok(())
+        self.note_trouble(Trouble::Slowed);
+        self.slowed = true;
+        self.tell_allowance().await
     }
 }
 

@@ -30,7 +30,7 @@ impl Session<'_> {
         }
         let owner = journal.owner(hello.stream).await?;
         let standing = standing(hello, &self.identity, owner, &marks);
-        self.note_standing(hello, standing).await;
+        self.note_standing(hello, standing);
         let marks = shown(marks, standing);
         let new_stream = is_second || standing != Standing::Usual;
         let authority = self.shared.intake.fleet.authority();
@@ -58,7 +58,7 @@ impl Session<'_> {
         Ok(new_stream.then_some(End::NewStream))
     }
 
-    async fn note_standing(&self, hello: &Hello, standing: Standing) {
+    fn note_standing(&self, hello: &Hello, standing: Standing) {
         let metrics = &self.shared.intake.metrics;
         let (host, agent, stream) = (self.identity.host, self.identity.agent, hello.stream);
         match standing {
@@ -71,22 +71,22 @@ impl Session<'_> {
                 metrics.streams_forked.inc();
                 info!(%host, %agent, %stream, "enrolled again: the agent begins a new stream");
             }
-            Standing::Foreign(owner) => self.note_foreign(owner).await,
+            Standing::Foreign(owner) => self.note_foreign(owner),
         }
     }
 
     /// Between hello and batch, another PC may have been the first to bring the stream.
-    pub(super) async fn note_claim(&self, error: &JournalError) {
+    pub(super) fn note_claim(&self, error: &JournalError) {
         if let JournalError::Foreign { owner } = error {
-            self.note_foreign(*owner).await;
+            self.note_foreign(*owner);
         }
     }
 
-    async fn note_foreign(&self, owner: HostId) {
+    fn note_foreign(&self, owner: HostId) {
         self.shared.intake.metrics.streams_claimed.inc();
         warn!(host = %self.identity.host, agent = %self.identity.agent, stream = %self.stream, %owner,
               "the agent brings the stream of another PC: its disk is a copy, or it lies; it begins a new stream");
-        self.note_trouble(Trouble::StreamClaimed).await;
+        self.note_trouble(Trouble::StreamClaimed);
     }
 }
 
