@@ -8,6 +8,7 @@
 mod admission;
 pub mod authority;
 pub mod machine;
+mod restored;
 pub mod token;
 
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ pub use authority::{Authority, AuthorityError};
 use self::admission::{Admission, admission};
 use crate::clock::now_ms;
 use crate::entry::HostId;
-use crate::registry::agent::Presented;
+use crate::registry::agent::{CertificateStatus, Presented};
 use crate::registry::host::{HostKind, HostStatus, NewHost};
 use crate::registry::token::Token;
 use crate::registry::{self, Registry, Transaction, agent, audit, finding, host, unit};
@@ -57,7 +58,8 @@ pub struct Identity {
     pub authority: String,
     /// How the agent came last.
     pub presented: Presented,
-    /// Two machines use the agent's key: what they say is kept apart and marked, until each has enrolled again.
+    /// Two machines use the agent's key: what they say is marked, until one of them has enrolled again and the
+    /// other one is refused.
     pub cloned: bool,
 }
 
@@ -94,18 +96,31 @@ impl Fleet {
     /// # Errors
     /// A refusal to send to the peer; the registry being out of reach is one too (`Unavailable`).
     pub async fn identify(&self, certificate_der: &[u8], now_ms: i64) -> Result<Identity, Refusal> {
-        self.status(&certificate_fingerprint(certificate_der), now_ms)
-            .await
+        let certificate = certificate_fingerprint(certificate_der);
+        let known = async {
+            match agent::certificate_status(&self.registry, &certificate).await? {
+                None if self.recognise(certificate_der, now_ms).await? => {
+                    agent::certificate_status(&self.registry, &certificate).await
+                }
+                known => Ok(known),
+            }
+        };
+        let status = known.await.map_err(|e| unavailable(&e))?;
+        self.judge(&certificate, status, now_ms)
     }
 
-    async fn status(&self, certificate: &str, now_ms: i64) -> Result<Identity, Refusal> {
-        let status = agent::certificate_status(&self.registry, certificate)
-            .await
-            .map_err(|e| unavailable(&e))?;
+    /// Whether somebody with this certificate may speak, and who that is.
+    fn judge(
+        &self,
+        certificate: &str,
+        status: Option<CertificateStatus>,
+        now_ms: i64,
+    ) -> Result<Identity, Refusal> {
         let Some(status) = status else {
             return Err(refusal(
                 RefusalCode::UnknownHost,
-                "this certificate is not in the register; enrol again",
+                "this certificate is not in the register; enrol this PC again with a new token: \
+                 vong-agent enrol --force",
             ));
         };
         if status.revoked {
@@ -157,9 +172,12 @@ impl Fleet {
     /// # Errors
     /// A refusal to send to the peer.
     pub async fn recheck(&self, identity: &Identity, now_ms: i64) -> Result<Identity, Refusal> {
-        match self.status(&identity.certificate, now_ms).await {
-            Err(no) if no.code == RefusalCode::Unavailable => Ok(identity.clone()),
-            known => known,
+        match agent::certificate_status(&self.registry, &identity.certificate).await {
+            Ok(status) => self.judge(&identity.certificate, status, now_ms),
+            Err(error) => {
+                unavailable(&error);
+                Ok(identity.clone())
+            }
         }
     }
 

@@ -16,16 +16,20 @@ const FILES: u32 = 20;
 const PAUSE_MS: u32 = 5;
 const ASK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What was acknowledged after the backup is gone from the PC and from the collector: that is a gap with a name.
+/// What was acknowledged after the backup is gone from the PC and from the collector: that is a gap with a name. The
+/// PC has renewed its certificate meanwhile, which the collector does not remember either: nobody is called for it.
 pub(crate) fn put_back() -> anyhow::Result<()> {
     let mut stack = Stack::prepare(&[])?;
     stack.start_collector()?;
     let mut pc = Pc::join(&stack, "pc-1", Disk::Ordinary)?;
     let kept = work(&stack, &mut pc, "before")?;
     stack.collector.take().context("the collector runs")?.stop()?;
+    stack.admin(&["ca", "rotate", "--renew-within-minutes", "0"])?;
     copy(&stack, "collector", "backup")?;
+    let former = fs::read(pc.path("data/agent.crt"))?;
     stack.start_collector()?;
     let lost = work(&stack, &mut pc, "lost")?;
+    renew(&mut pc, &former)?;
     stack.collector.take().context("the collector runs")?.stop()?;
     fs::remove_dir_all(stack.path("collector"))?;
     copy(&stack, "backup", "collector")?;
@@ -65,6 +69,15 @@ fn work(stack: &Stack, pc: &mut Pc, name: &str) -> anyhow::Result<Vec<Written>> 
     })?;
     pc.stop()?;
     Ok(written)
+}
+
+/// Lets its agent run until it has another certificate than this one.
+fn renew(pc: &mut Pc, former: &[u8]) -> anyhow::Result<()> {
+    pc.start()?;
+    poll::until_true("the PC to renew its certificate", PATIENCE, || {
+        Ok(fs::read(pc.path("data/agent.crt"))? != former)
+    })?;
+    pc.stop()
 }
 
 fn copy(stack: &Stack, from: &str, to: &str) -> anyhow::Result<()> {

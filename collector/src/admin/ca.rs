@@ -55,8 +55,9 @@ impl Ca {
                 let authority = Authority::rotate(&folder, renew_within_minutes.saturating_mul(60))?;
                 note(&registry, "ca.rotated", &authority, 0).await?;
                 let behind = behind(&registry, &authority).await?;
-                let next = "restart the collector now; when `vong-collector ca show` counts no PC any more: \
-                            vong-collector ca retire";
+                let next = "make a backup of the data folder now: a collector that is restored from an older one lacks \
+                            the next authority; then restart the collector; when `vong-collector ca show` counts no \
+                            PC any more: vong-collector ca retire";
                 self.show(&authority, &behind, next)
             }
             CaCommand::Retire { leave_behind } => {
@@ -68,8 +69,9 @@ impl Ca {
                 note(&registry, "ca.retired", &authority, behind.len()).await?;
                 let tokens = token::all(&registry).await?.len();
                 let next = format!(
-                    "restart the collector now; tokens made before (there are {tokens}) name the old authority: revoke \
-                     them and make new ones"
+                    "make a backup of the data folder now: agents that have come over do not believe a collector that \
+                     is restored from an older one; then restart the collector; tokens made before (there are \
+                     {tokens}) name the old authority: revoke them and make new ones"
                 );
                 self.show(&authority, &[], &next)
             }

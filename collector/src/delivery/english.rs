@@ -135,13 +135,7 @@ impl Words for English {
             ),
             "agent.cloned" => (
                 "Two machines use one agent’s identity".to_owned(),
-                facts([
-                    ("First machine", machine(evidence, "/machine", "/address")),
-                    (
-                        "Second machine",
-                        machine(evidence, "/other_machine", "/other_address"),
-                    ),
-                ]),
+                machines(evidence),
             ),
             _ => ("Something unusual".to_owned(), Vec::new()),
         }
@@ -237,6 +231,16 @@ impl Words for English {
 
     fn more(&self, count: i64) -> String {
         format!("… and {count} more, see the details.")
+    }
+}
+
+/// Both machines, or the one that was caught when only it was there.
+fn machines(evidence: &Params<'_>) -> Vec<Fact> {
+    let former = machine(evidence, "/machine", "/address");
+    let latest = machine(evidence, "/other_machine", "/other_address");
+    match former.is_empty() {
+        true => facts([("One of the machines", latest)]),
+        false => facts([("First machine", former), ("Second machine", latest)]),
     }
 }
 

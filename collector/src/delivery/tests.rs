@@ -316,6 +316,26 @@ fn what_is_over_is_not_stated_as_present() {
 }
 
 #[test]
+fn of_two_machines_with_one_identity_one_may_be_all_that_is_known() {
+    let facts = |evidence: Value| -> Vec<(&str, String)> {
+        let letter = written(&row(MailKind::Opened, content("agent.cloned", evidence)));
+        let facts = letter.seen[0].facts.iter();
+        facts.map(|fact| (fact.name, fact.value.clone())).collect()
+    };
+    let two = json!({"machine": "KT-01", "address": "10.1.2.3", "other_machine": "KT-09", "other_address": "10.1.2.9"});
+    assert_eq!(
+        facts(two),
+        [
+            ("Máy thứ nhất", "KT-01 (10.1.2.3)".to_owned()),
+            ("Máy thứ hai", "KT-09 (10.1.2.9)".to_owned())
+        ]
+    );
+    let one =
+        json!({"machine": null, "address": null, "other_machine": "KT-09", "other_address": "10.1.2.9"});
+    assert_eq!(facts(one), [("Một trong hai máy", "KT-09 (10.1.2.9)".to_owned())]);
+}
+
+#[test]
 fn what_a_cloned_agent_says_is_told_as_such() {
     let mut evidence = file_evidence("/a");
     evidence["cloned"] = json!(true);

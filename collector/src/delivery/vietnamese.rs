@@ -135,13 +135,7 @@ impl Words for Vietnamese {
             ),
             "agent.cloned" => (
                 "Hai máy dùng chung một định danh giám sát".to_owned(),
-                facts([
-                    ("Máy thứ nhất", machine(evidence, "/machine", "/address")),
-                    (
-                        "Máy thứ hai",
-                        machine(evidence, "/other_machine", "/other_address"),
-                    ),
-                ]),
+                machines(evidence),
             ),
             _ => ("Dấu hiệu bất thường".to_owned(), Vec::new()),
         }
@@ -237,6 +231,16 @@ impl Words for Vietnamese {
 
     fn more(&self, count: i64) -> String {
         format!("… và {} dấu hiệu khác, xem trên hệ thống.", grouped(count))
+    }
+}
+
+/// Both machines, or the one that was caught when only it was there.
+fn machines(evidence: &Params<'_>) -> Vec<Fact> {
+    let former = machine(evidence, "/machine", "/address");
+    let latest = machine(evidence, "/other_machine", "/other_address");
+    match former.is_empty() {
+        true => facts([("Một trong hai máy", latest)]),
+        false => facts([("Máy thứ nhất", former), ("Máy thứ hai", latest)]),
     }
 }
 

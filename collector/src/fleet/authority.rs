@@ -205,7 +205,8 @@ impl Authority {
         wire::authorities_hash(self.trusted().map(|one| one.as_ref())).to_vec()
     }
 
-    fn trusted(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+    /// The authorities that are not retired, the one that signs first.
+    pub(super) fn trusted(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
         let signers = self.next.iter().chain(std::iter::once(&self.serving));
         signers.map(|signer| &signer.certificate)
     }

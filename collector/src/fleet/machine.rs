@@ -5,7 +5,7 @@
 
 use vong_proto::session::Fingerprint;
 
-use crate::registry::fingerprint::are_different;
+use crate::registry::fingerprint::{are_different, says_nothing};
 
 /// What a hello's fingerprint says, given what is known of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub fn behind(
     let has_moved = known.is_some_and(differs);
     let comes_back = former.is_some_and(|former| !differs(former));
     match (has_moved, known) {
+        // Who says nothing of itself is taken for who was there: the next one is compared with that.
+        (_, Some(known)) if says_nothing(asking) => Behind::One {
+            fingerprint: known.clone(),
+            former: former.cloned(),
+        },
         (true, Some(_)) if comes_back => Behind::Two,
         (true, Some(known)) => Behind::One {
             fingerprint: asking.clone(),
@@ -97,12 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_fingerprint_is_nobody_else() {
+    fn who_has_no_fingerprint_is_nobody_else_and_hides_nobody() {
         let nameless = Fingerprint::default();
-        let here = board("4c4c4544-0051");
-        assert!(matches!(
-            behind(Some(&here), None, &[], &nameless),
-            Behind::One { .. }
-        ));
+        let (before, here) = (board("4c4c4544-0050"), board("4c4c4544-0051"));
+        let still = Behind::One {
+            fingerprint: here.clone(),
+            former: Some(before.clone()),
+        };
+        assert_eq!(behind(Some(&here), Some(&before), &[], &nameless), still);
     }
 }

@@ -18,7 +18,7 @@ struct House {
     province: i64,
     commune: i64,
     other: i64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -35,7 +35,7 @@ impl House {
             province,
             commune,
             other,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -78,6 +78,14 @@ impl House {
     async fn enrolled(&self, unit: i64, later_ms: i64) -> Credentials {
         let secret = self.token(unit).await;
         self.enrol(&secret, later_ms).await.expect("enrolled").credentials
+    }
+
+    async fn renewed(&self, identity: &Identity) -> Credentials {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let csr = rcgen::CertificateParams::default().serialize_request(&key);
+        let csr = csr.expect("a request");
+        let renewed = self.fleet.renew(identity, csr.der(), now_ms()).await;
+        renewed.expect("renewed")
     }
 
     async fn connect(&self, host: HostId) {
@@ -268,4 +276,106 @@ async fn who_guesses_tokens_does_not_queue_for_the_registrys_writer() {
     let guess = house.enrol("a guess", 0).await.expect_err("refused");
     assert_eq!(guess.code, RefusalCode::Token);
     writing.rollback().await.expect("undone");
+}
+
+/// The register is put back to a moment before this certificate was signed.
+async fn forget(house: &House, credentials: &Credentials) {
+    let mut tx = house.sqlite.registry.begin().await.expect("begun");
+    let forgotten = sqlx::query("DELETE FROM certificates WHERE fingerprint = $1")
+        .bind(certificate_fingerprint(&credentials.certificate_der))
+        .execute(&mut *tx)
+        .await
+        .expect("forgotten");
+    assert_eq!(forgotten.rows_affected(), 1);
+    tx.commit().await.expect("committed");
+}
+
+#[tokio::test]
+async fn a_restored_collector_knows_what_it_signed_after_the_backup() {
+    let house = House::new().await;
+    let before = house.enrolled(house.commune, 0).await;
+    let identity = house.fleet.identify(&before.certificate_der, now_ms()).await;
+    let identity = identity.expect("known");
+    let renewed = house.renewed(&identity).await;
+    let kept = house.fleet.identify(&renewed.certificate_der, now_ms()).await;
+    forget(&house, &renewed).await;
+    for _ in 0..2 {
+        let known = house.fleet.identify(&renewed.certificate_der, now_ms()).await;
+        assert_eq!(known, kept, "all that the row said stands in the certificate");
+        let act = house.latest_act().await;
+        assert_eq!(act.action, "certificate.recognised");
+        assert_eq!(act.object, format!("host/{}", identity.host));
+    }
+    let page = Page {
+        after: None,
+        limit: 9,
+    };
+    let acts = audit::list(&house.sqlite.registry, &page).await.expect("acts");
+    assert_eq!(acts.items.len(), 2, "enrolled and recognised, once each");
+}
+
+#[tokio::test]
+async fn what_was_revoked_retired_or_too_old_does_not_come_back_as_forgotten() {
+    let house = House::new().await;
+    let first = house.enrolled(house.commune, 0).await;
+    let identity = house.fleet.identify(&first.certificate_der, now_ms()).await;
+    let identity = identity.expect("known");
+    let renewed = house.renewed(&identity).await;
+    forget(&house, &renewed).await;
+    let later = now_ms() + 491 * DAY_MS;
+    let aged = house.fleet.identify(&renewed.certificate_der, later).await;
+    assert_eq!(aged.map_err(|no| no.code), Err(RefusalCode::UnknownHost));
+
+    let again = house.enrolled(house.commune, LATER_MS).await;
+    assert_eq!(house.who(&again).await, Ok(identity.host));
+    assert_eq!(
+        house.who(&renewed).await,
+        Err(RefusalCode::UnknownHost),
+        "revoked"
+    );
+    forget(&house, &again).await;
+    let retired = HostEdit {
+        status: Some(HostStatus::Retired),
+        ..HostEdit::default()
+    };
+    let mut tx = house.sqlite.registry.begin().await.expect("begun");
+    host::edit(&mut tx, identity.host, &retired)
+        .await
+        .expect("retired");
+    tx.commit().await.expect("committed");
+    assert_eq!(house.who(&again).await, Err(RefusalCode::UnknownHost), "retired");
+}
+
+#[tokio::test]
+async fn only_our_own_trusted_signature_stands_for_a_row() {
+    let house = House::new().await;
+    let own = house.enrolled(house.commune, 0).await;
+    let identity = house.fleet.identify(&own.certificate_der, now_ms()).await;
+    let agent = identity.expect("known").agent;
+    let folder = tempfile::tempdir().expect("a folder");
+    let signed = |authority: &Authority, agent| {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let signed = authority.sign_agent(agent, &key, now_ms()).expect("signed");
+        Credentials {
+            certificate_der: signed.der,
+            ca_der: Vec::new(),
+        }
+    };
+    let other = Authority::open(&folder.path().join("ca")).expect("another authority");
+    let forged = signed(&other, agent);
+    assert_eq!(house.who(&forged).await, Err(RefusalCode::UnknownHost));
+    let unknown = signed(house.fleet.authority(), AgentId([7; 16]));
+    assert_eq!(house.who(&unknown).await, Err(RefusalCode::UnknownHost));
+    let forgotten = signed(house.fleet.authority(), agent);
+
+    let ca = house.folder.path().join("ca");
+    Authority::rotate(&ca, 0).expect("rotated");
+    let retired = Arc::new(Authority::retire(&ca).expect("retired"));
+    let after = Fleet::new(house.sqlite.registry.clone(), retired);
+    let told = after.identify(&forgotten.certificate_der, now_ms()).await;
+    assert_eq!(told.map_err(|no| no.code), Err(RefusalCode::UnknownHost));
+    assert!(
+        house.who(&forgotten).await.is_ok(),
+        "trusted still, it would be recognised"
+    );
 }

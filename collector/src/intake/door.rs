@@ -142,16 +142,19 @@ impl Strangers {
         true
     }
 
-    fn remove(&mut self, address: IpAddr, number: u64) {
+    /// Takes one away; whether it was still here.
+    fn remove(&mut self, address: IpAddr, number: u64) -> bool {
         let Some(of_address) = self.of_address.get_mut(&address) else {
-            return;
+            return false;
         };
-        if of_address.present.remove(&number).is_some() {
+        let was_here = of_address.present.remove(&number).is_some();
+        if was_here {
             self.count -= 1;
         }
         if of_address.present.is_empty() {
             self.of_address.remove(&address);
         }
+        was_here
     }
 }
 
@@ -159,6 +162,11 @@ impl Stranger {
     /// What tells this stranger that it has to make room for others.
     pub(super) fn put_out(&self) -> Arc<Notify> {
         Arc::clone(&self.put_out)
+    }
+
+    /// Leaves the door, after which nobody puts it out; false when that has happened already.
+    pub(super) fn leave(self) -> bool {
+        self.door.lock().remove(self.address, self.number)
     }
 
     /// Does a handshake when its turn has come, and goes on without the turn when it takes long.
@@ -236,7 +244,8 @@ mod tests {
         };
         assert_eq!((told(&crowd), told(&office)), (100, 0), "one had to go for each");
         assert_eq!(door.lock().count, STRANGERS_MAX);
-        drop(crowd);
+        let left = crowd.into_iter().map(Stranger::leave).filter(|in_time| *in_time);
+        assert_eq!(left.count(), STRANGERS_MAX - 100, "who was put out hears so");
         assert_eq!(door.lock().count, office.len(), "who was put out leaves once");
     }
 

@@ -71,7 +71,7 @@ pub(super) async fn converse(
         .map(|c| c.to_vec());
     let (mut reader, mut writer) = tokio::io::split(tls);
     let Some(certificate) = certificate else {
-        return enrol(shared, &mut reader, &mut writer, peer).await;
+        return enrol(shared, &mut reader, &mut writer, peer, stranger).await;
     };
     let identity = match shared.intake.fleet.identify(&certificate, now_ms()).await {
         Ok(identity) => identity,
@@ -110,11 +110,16 @@ async fn enrol(
     reader: &mut Reader,
     writer: &mut Writer,
     peer: SocketAddr,
+    stranger: Stranger,
 ) -> Result<(), SessionError> {
     let answer = match first_frame(reader, ENROL_FRAME_BYTES_MAX).await? {
         Ok(AgentFrame::Enrol(request)) => {
             if let Err(no) = common_version(request.version_min, request.version_max) {
                 return refuse(shared, writer, peer, no).await;
+            }
+            // Put out in its middle, an enrolment would have spent its token and answered nobody.
+            if !stranger.leave() {
+                return Ok(());
             }
             shared.intake.fleet.enrol(&request, peer.ip(), now_ms()).await
         }

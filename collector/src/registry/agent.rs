@@ -122,14 +122,14 @@ pub async fn of_host(registry: &Registry, host: HostId) -> Result<Vec<Agent>> {
         .collect()
 }
 
-/// Adds a certificate.
+/// Adds a certificate; whether it was not there.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_certificate(tx: &mut Transaction, certificate: &Certificate) -> Result<()> {
-    sqlx::query(
+pub async fn add_certificate(tx: &mut Transaction, certificate: &Certificate) -> Result<bool> {
+    let added = sqlx::query(
         "INSERT INTO certificates (fingerprint, serial, agent_id, not_before_ms, not_after_ms, authority) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (fingerprint) DO NOTHING",
     )
     .bind(certificate.fingerprint.clone())
     .bind(certificate.serial.clone())
@@ -139,7 +139,21 @@ pub async fn add_certificate(tx: &mut Transaction, certificate: &Certificate) ->
     .bind(certificate.authority.clone())
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(added.rows_affected() > 0)
+}
+
+/// The host that an agent speaks for; `None` when it is not known, has lost its rights, or its host is retired.
+///
+/// # Errors
+/// When the database fails.
+pub async fn host_with_rights(registry: &Registry, id: AgentId) -> Result<Option<HostId>> {
+    let statement = "SELECT a.host_id FROM agents a JOIN hosts h ON h.id = a.host_id \
+         WHERE a.id = $1 AND a.revoked_ms IS NULL AND h.status <> 'retired'";
+    let host: Option<i64> = sqlx::query_scalar(statement)
+        .bind(id.to_string())
+        .fetch_optional(registry.readers())
+        .await?;
+    Ok(host.map(HostId))
 }
 
 /// How many certificates of an agent are good from this moment on, or from a later one.

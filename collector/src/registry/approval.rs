@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::host::{self, HostEdit, HostStatus};
-use super::{Registry, Result, agent, audit};
+use super::host::HostStatus;
+use super::query::word;
+use super::{Registry, Result, Transaction, agent, audit, policy};
 use crate::entry::HostId;
 
 /// What a person decides.
@@ -30,20 +31,26 @@ pub async fn decide(
         Decision::Approve => (HostStatus::Active, "host.approved"),
         Decision::Reject => (HostStatus::Retired, "host.rejected"),
     };
-    let waiting = host::by_id(registry, id).await?;
-    if waiting.is_none_or(|host| host.status != HostStatus::Pending) {
+    let mut tx = registry.begin().await?;
+    if !end_waiting(&mut tx, id, status).await? {
         return Ok(false);
     }
-    let mut tx = registry.begin().await?;
     if decision == Decision::Reject {
         agent::revoke_all_of(&mut tx, id, now_ms).await?;
     }
-    let edit = HostEdit {
-        status: Some(status),
-        ..HostEdit::default()
-    };
-    host::edit(&mut tx, id, &edit).await?;
     audit::record(&mut tx, now_ms, by, action, &format!("host/{id}"), &json!({})).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Gives a host that waits its next status; whether it did wait. Of two answers at once the first counts.
+async fn end_waiting(tx: &mut Transaction, id: HostId, status: HostStatus) -> Result<bool> {
+    let changed = sqlx::query("UPDATE hosts SET status = $2 WHERE id = $1 AND status = $3")
+        .bind(id.0)
+        .bind(word(status))
+        .bind(word(HostStatus::Pending))
+        .execute(&mut **tx)
+        .await?;
+    policy::bump_revision(tx).await?;
+    Ok(changed.rows_affected() > 0)
 }

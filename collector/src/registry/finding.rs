@@ -33,6 +33,9 @@ pub const NOT_WATCHED: &str = "not_watched";
 const COLUMNS: &str = "id, rule, category, host_id, key, severity, opened_pos, opened_ms, judged_ms, closed_ms, \
     evidence, alert_id";
 
+pub(super) const LOOK_AGAIN: &str =
+    "UPDATE findings SET settled = 0 WHERE host_id = $1 AND alert_id IS NULL AND closed_ms IS NULL";
+
 fn from_row(row: &AnyRow) -> Result<FindingRow> {
     let opened_pos: i64 = row.try_get("opened_pos")?;
     Ok(FindingRow {
@@ -177,12 +180,7 @@ pub async fn settle(tx: &mut Transaction, row: &FindingRow, alert_id: Option<i64
 /// # Errors
 /// When the database fails.
 pub async fn look_again(tx: &mut Transaction, host: HostId) -> Result<()> {
-    sqlx::query(
-        "UPDATE findings SET settled = 0 WHERE host_id = $1 AND alert_id IS NULL AND closed_ms IS NULL",
-    )
-    .bind(host.0)
-    .execute(&mut **tx)
-    .await?;
+    sqlx::query(LOOK_AGAIN).bind(host.0).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -49,9 +49,14 @@ fn telling(value: &str) -> Option<String> {
     (!uniform && !said_nothing && digits.len() >= 4).then_some(value)
 }
 
+/// Whether a fingerprint could be anybody's.
+pub fn says_nothing(fingerprint: &Fingerprint) -> bool {
+    marks(fingerprint).is_empty()
+}
+
 /// Whether two fingerprints are of two PCs; those that say nothing are of anybody.
 pub fn are_different(one: &Fingerprint, other: &Fingerprint) -> bool {
-    !marks(one).is_empty() && !marks(other).is_empty() && likeness(one, other).is_none()
+    !says_nothing(one) && !says_nothing(other) && likeness(one, other).is_none()
 }
 
 /// How sure it is that two fingerprints are of one PC; `None` when they are not.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::json;
+use sqlx::Row as _;
 use vong_proto::event::{AgentId, Severity};
 use vong_proto::session::Fingerprint;
 
@@ -37,6 +38,7 @@ const SUITE: &[(&str, Story)] = &[
     ("certificates", |r| {
         Box::pin(a_certificate_proves_its_host_until_revoked(r))
     }),
+    ("approval", |r| Box::pin(of_two_answers_at_once_one_counts(r))),
     ("policies", |r| Box::pin(policies_merge_down_the_tree(r))),
     ("commands", |r| {
         Box::pin(a_command_is_pending_until_its_own_host_answers(r))
@@ -91,6 +93,21 @@ async fn a_registry_of_another_form_is_refused() {
         Err(Error::Migration(99))
     ));
     assert!(matches!(Registry::open("mysql://x").await, Err(Error::Url)));
+}
+
+#[tokio::test]
+async fn the_findings_of_a_host_are_found_without_reading_all() {
+    let sqlite = sqlite().await;
+    let explained = format!("EXPLAIN QUERY PLAN {}", finding::LOOK_AGAIN);
+    let plan: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(explained))
+        .bind(1_i64)
+        .fetch_all(sqlite.registry.readers())
+        .await
+        .unwrap()
+        .iter()
+        .map(|step| step.get("detail"))
+        .collect();
+    assert!(plan.concat().contains("findings_by_host"), "{plan:?}");
 }
 
 #[tokio::test]
@@ -478,6 +495,39 @@ async fn a_certificate_proves_its_host_until_revoked(registry: Registry) {
         [],
         "it has no rights"
     );
+}
+
+async fn of_two_answers_at_once_one_counts(registry: Registry) {
+    use super::approval::{Decision, decide};
+
+    let unit = a_unit(&registry, None, "Xã", "").await;
+    for name in ["PC-01", "PC-02", "PC-03", "PC-04"] {
+        let host = a_host(&registry, unit, name).await;
+        let waiting = HostEdit {
+            status: Some(HostStatus::Pending),
+            ..HostEdit::default()
+        };
+        let mut tx = registry.begin().await.unwrap();
+        host::edit(&mut tx, host, &waiting).await.unwrap();
+        tx.commit().await.unwrap();
+        let answer = |decision| decide(&registry, host, decision, "admin", 5);
+        let (approved, rejected) = tokio::join!(answer(Decision::Approve), answer(Decision::Reject));
+        let expected = match (approved.unwrap(), rejected.unwrap()) {
+            (true, false) => HostStatus::Active,
+            (false, true) => HostStatus::Retired,
+            both => panic!("one counts: {both:?}"),
+        };
+        let known = host::by_id(&registry, host).await.unwrap().unwrap();
+        assert_eq!(known.status, expected);
+        let again = answer(Decision::Approve).await.unwrap();
+        assert!(!again, "nobody waits any more");
+    }
+    let page = Page {
+        after: None,
+        limit: 9,
+    };
+    let acts = audit::list(&registry, &page).await.unwrap();
+    assert_eq!(acts.items.len(), 4, "one act for each host");
 }
 
 async fn policies_merge_down_the_tree(registry: Registry) {

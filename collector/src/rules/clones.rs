@@ -48,6 +48,11 @@ impl Clones {
         {
             return;
         }
+        let (former, latest) = match cloned.machines.as_slice() {
+            // The former machine came back while nobody was connected: of the other one only its fingerprint is known.
+            [latest] => (None, Some(latest)),
+            machines => (machines.first(), machines.last()),
+        };
         let verdict = Verdict {
             rule: RULE,
             category: Category::Identity,
@@ -56,10 +61,10 @@ impl Clones {
             severity: Severity::High,
             evidence: json!({
                 "how": cloned.how,
-                "machine": cloned.machines.first().map(|machine| &machine.name),
-                "address": cloned.machines.first().map(|machine| &machine.address),
-                "other_machine": cloned.machines.last().map(|machine| &machine.name),
-                "other_address": cloned.machines.last().map(|machine| &machine.address),
+                "machine": former.map(|machine| &machine.name),
+                "address": former.map(|machine| &machine.address),
+                "other_machine": latest.map(|machine| &machine.name),
+                "other_address": latest.map(|machine| &machine.address),
             }),
         };
         let finding = verdict.at(moment);

@@ -565,16 +565,16 @@ fn goodbyes_and_revocations_are_not_silence() {
     check(vec![connected(HOST), disconnected(HOST, Departure::Refused)]);
 }
 
-fn cloned(agent: u8) -> Fact {
-    let machine = |name: &str| crate::entry::Machine {
-        name: name.to_owned(),
+fn cloned(agent: u8, machines: &[&str]) -> Fact {
+    let machine = |name: &&str| crate::entry::Machine {
+        name: (*name).to_owned(),
         address: "10.1.2.3".to_owned(),
     };
     Fact::Cloned(crate::entry::Cloned {
         host: HOST,
         agent: AgentId([agent; 16]),
         how: crate::entry::CloneSign::TakeOvers,
-        machines: vec![machine("PC-01"), machine("PC-02")],
+        machines: machines.iter().map(machine).collect(),
     })
 }
 
@@ -582,8 +582,8 @@ fn cloned(agent: u8) -> Fact {
 fn two_machines_with_one_key_are_a_finding_until_another_agent_speaks() {
     let mut reader = Reader::new();
     reader.read(connected(HOST));
-    reader.read(cloned(1));
-    reader.read(cloned(1));
+    reader.read(cloned(1, &["PC-01", "PC-02"]));
+    reader.read(cloned(1, &["PC-01", "PC-02"]));
     reader.read(connected(HOST));
     assert_eq!(reader.open_rules(), ["agent.cloned"]);
     let (finding, _) = reader.findings.values().next().expect("one").clone();
@@ -598,8 +598,20 @@ fn two_machines_with_one_key_are_a_finding_until_another_agent_speaks() {
         offset_ms: 0,
     }));
     assert_eq!(reader.open_rules(), [""; 0]);
-    reader.read(cloned(9));
+    reader.read(cloned(9, &["PC-01", "PC-02"]));
     assert_eq!(reader.open_rules(), ["agent.cloned"], "it may happen again");
+}
+
+#[test]
+fn a_machine_that_comes_back_alone_is_not_named_twice() {
+    let mut reader = Reader::new();
+    reader.read(connected(HOST));
+    reader.read(cloned(1, &["PC-01"]));
+    let (finding, _) = reader.findings.values().next().expect("one").clone();
+    assert_eq!(
+        finding.evidence,
+        json!({ "how": "take_overs", "machine": null, "address": null, "other_machine": "PC-01", "other_address": "10.1.2.3" })
+    );
 }
 
 #[test]

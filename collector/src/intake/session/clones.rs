@@ -2,8 +2,9 @@
 //!
 //! A reconnect takes over from the connection before it, which is dead and says nothing more. Where the former peer
 //! takes its leave in good order instead, it is alive, and so another machine. Once that is sure, the agent is
-//! quarantined: each of its machines gets a stream of its own, so that nothing is taken for a repetition, and what
-//! they say is marked until each has enrolled again.
+//! quarantined: what its machines say is marked until one of them has enrolled again, which revokes the key they share.
+//! A second fingerprint, or another content of the stream, makes one of them begin a stream of its own, so that nothing
+//! is taken for a repetition; as long as neither shows, they go on replacing each other.
 
 use std::time::Duration;
 
@@ -136,7 +137,7 @@ async fn note(
     machines: Vec<Machine>,
 ) -> Result<(), SessionError> {
     error!(host = %identity.host, agent = %identity.agent, ?how, ?machines,
-           "two machines use one agent's key: both are quarantined until each has enrolled again");
+           "two machines use one agent's key: what both say is marked; enrol each again");
     let cloned = Cloned {
         host: identity.host,
         agent: identity.agent,
