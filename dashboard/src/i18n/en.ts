@@ -559,7 +559,9 @@ export const en = {
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
     host: { silent: 'The PC is silent' },
     ledger: { gap: '{{missing}} events are missing for good' },
-    agent: { cloned: 'Two machines use one agent’s identity (first machine: {{machine}}; second machine: {{other_machine}})' },
+    agent: {
+      cloned: 'Two machines use one agent’s identity (first machine: {{machine}}; second machine: {{other_machine}})',
+    },
   },
   call: { phone: 'call the duty telephone', office: 'tell the security duty office' },
   dutySteps: {

@@ -556,7 +556,9 @@ export const vi = {
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
     host: { silent: 'Máy mất liên lạc' },
     ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
-    agent: { cloned: 'Hai máy dùng chung một định danh giám sát (máy thứ nhất: {{machine}}; máy thứ hai: {{other_machine}})' },
+    agent: {
+      cloned: 'Hai máy dùng chung một định danh giám sát (máy thứ nhất: {{machine}}; máy thứ hai: {{other_machine}})',
+    },
   },
   call: { phone: 'gọi điện thoại trực', office: 'báo bộ phận trực an ninh mạng' },
   dutySteps: {
