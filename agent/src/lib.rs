@@ -252,7 +252,8 @@ pub fn is_running(config: &Config) -> bool {
 }
 
 fn open_spool(config: &Config) -> Result<Spool, StartError> {
-    Spool::open(&config.data.spool(), config.spool_limit_bytes).map_err(spool_error(config))
+    let owned_ms = status::read(&config.data.status()).and_then(|status| status.last_ack_ms);
+    Spool::open_after(&config.data.spool(), config.spool_limit_bytes, owned_ms).map_err(spool_error(config))
 }
 
 fn spool_error(config: &Config) -> impl Fn(SpoolError) -> StartError {

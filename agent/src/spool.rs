@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
-use vong_proto::event::{Lane as LaneName, Sensor};
+use vong_proto::event::Lane as LaneName;
 
 use crate::outbox::{OutboxDesk, Request};
 use crate::report::Report;
@@ -62,6 +62,15 @@ impl Spool {
     /// # Errors
     /// When not even a new file can be made, or a newer agent made this one.
     pub fn open(path: &Path, limit_bytes: u64) -> Result<Self, SpoolError> {
+        Self::open_after(path, limit_bytes, None)
+    }
+
+    /// As [`open`](Self::open); what is lost with a damaged file may be anything since `owned_ms`, when the collector
+    /// acknowledged something for the last time.
+    ///
+    /// # Errors
+    /// As those of [`open`](Self::open).
+    pub fn open_after(path: &Path, limit_bytes: u64, owned_ms: Option<i64>) -> Result<Self, SpoolError> {
         let limit_bytes = bounded_by_disk(path, limit_bytes);
         let (mut keeper, new) = match Keeper::open(path, limit_bytes) {
             Err(SpoolError::Damaged(cause)) => {
@@ -73,9 +82,8 @@ impl Spool {
         };
         let started = Instant::now();
         if new && quarantine::is_waiting(path) {
-            let blind = keeper::blind(LaneName::State, Sensor::Presence, "spool", "spool_corrupt");
             keeper.take(Report {
-                events: vec![blind],
+                events: quarantine::lost_with_the_file(owned_ms),
                 ..Report::default()
             });
             keeper.commit(|| started.elapsed())?;

@@ -159,7 +159,15 @@ impl Registry {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
         };
-        Ok(self.writers.begin_with(statement).await?)
+        match self.writers.begin_with(statement).await {
+            // A disk that was full ended a transaction behind the back of its connection, which still counts it and
+            // would refuse every further one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writers.acquire().await?.close().await?;
+                Ok(self.writers.begin_with(statement).await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Checks that the database answers.

@@ -4,7 +4,7 @@
 use std::sync::mpsc::sync_channel;
 
 use proptest::prelude::*;
-use vong_proto::event::{Body, Event, StreamId, Unsupported};
+use vong_proto::event::{Body, Event, Sensor, StreamId, Unsupported};
 use vong_proto::session::Batch;
 use vong_proto::wire;
 
@@ -279,17 +279,35 @@ fn a_damaged_file_is_set_aside_and_the_loss_is_named() {
     )
     .unwrap();
 
-    let mut spool = Spool::open(&path, LIMIT).unwrap();
+    let mut spool = Spool::open_after(&path, LIMIT, Some(1_700_000_000_000)).unwrap();
 
     assert!(folder.path().join("spool.damaged").exists());
     spool.keeper.resume([0; 4], &UNKNOWN).unwrap();
     let batch = spool.keeper.next(LaneName::State, usize::MAX).unwrap().unwrap();
-    assert_eq!(names(&batch), ["spool_corrupt"]);
+    assert_eq!(names(&batch), ["spool_corrupt", "spool_corrupt"]);
+    let events = wire::unpack_events(&batch).unwrap();
+    let spots: Vec<_> = events
+        .iter()
+        .filter_map(
+            |bytes| match wire::decode_event(LaneName::State, bytes).unwrap().body {
+                Body::Blind(blind) => Some((blind.sensor, blind.since_ms, blind.until_ms > blind.since_ms)),
+                _ => None,
+            },
+        )
+        .collect();
+    let since_ms = 1_700_000_000_000;
+    assert_eq!(
+        spots,
+        [
+            (Sensor::Presence, since_ms, true),
+            (Sensor::Files, since_ms, true)
+        ]
+    );
     drop(spool);
     let again = Spool::open(&path, LIMIT).unwrap();
     assert_eq!(
         again.keeper.standing().unwrap().lanes[1].next,
-        2,
+        3,
         "it is said once"
     );
 }

@@ -1149,3 +1149,15 @@ async fn hostile_text_is_kept_and_stops_nothing(registry: Registry) {
         0
     );
 }
+
+#[tokio::test]
+async fn a_transaction_that_the_database_has_ended_itself_does_not_end_all_writing() {
+    let sqlite = sqlite().await;
+    let mut tx = sqlite.registry.begin().await.unwrap();
+    // As SQLite does by itself when the disk is full.
+    sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+    drop(tx);
+    let mut tx = sqlite.registry.begin().await.unwrap();
+    next_id(&mut tx, "units").await.unwrap();
+    tx.commit().await.unwrap();
+}

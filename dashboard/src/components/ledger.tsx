@@ -2,7 +2,7 @@
 import { Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { ledgerQuery } from '~/api/queries';
-import type { Ledger } from '~/api/types';
+import type { HostDetail, Ledger } from '~/api/types';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { DataTable } from '~/ui/data-table';
@@ -11,16 +11,29 @@ import { Panel } from '~/ui/panel';
 import { Failed, Loading } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { ToneIcon, ToneText } from '~/ui/tone';
-import { formatNumber, ZONE_LABEL } from '~/util/format';
+import { formatDateTime, formatNumber, ZONE_LABEL } from '~/util/format';
 import classes from './ledger.module.css';
 
 const LANES = ['urgent', 'state', 'events', 'samples'] as const;
 
+/** The PC whose ledger it is: while it is away nobody knows what waits on it. */
+type Presence = Pick<HostDetail, 'id' | 'connected' | 'last_seen_ms'>;
+
+function lastHeard(host: Presence): string {
+  return typeof host.last_seen_ms === 'number' ? formatDateTime(host.last_seen_ms) : '–';
+}
+
 /** The verdict in one line. A PC from which nothing has come has nothing to be complete about. */
-export function LedgerLine({ ledger }: { ledger: Ledger }) {
+export function LedgerLine({ ledger, host }: { ledger: Ledger; host: Presence }) {
   const { t, language } = useWords();
   if (ledger.streams.length === 0) return <ToneText tone="unknown">{t('ledger.noStreams')}</ToneText>;
-  if (ledger.missing === 0) return <ToneText tone="good">{t('ledger.complete')}</ToneText>;
+  if (ledger.missing === 0) {
+    return host.connected ? (
+      <ToneText tone="good">{t('ledger.complete')}</ToneText>
+    ) : (
+      <ToneText tone="unknown">{t('ledger.completeSoFar')}</ToneText>
+    );
+  }
   return (
     <ToneText tone="high">
       {t('ledger.missing', { count: ledger.missing, shown: formatNumber(ledger.missing, language) })}
@@ -28,14 +41,14 @@ export function LedgerLine({ ledger }: { ledger: Ledger }) {
   );
 }
 
-export function LedgerView({ host }: { host: number }) {
-  const { data, error, refetch } = useQuery(ledgerQuery(host));
+export function LedgerView({ host }: { host: Presence }) {
+  const { data, error, refetch } = useQuery(ledgerQuery(host.id));
   if (data === undefined) {
     return <Panel>{error === null ? <Loading /> : <Failed error={error} onRetry={() => void refetch()} />}</Panel>;
   }
   return (
     <div className={classes.view}>
-      <Verdict ledger={data} />
+      <Verdict ledger={data} host={host} />
       <Gaps ledger={data} />
       <BlindSpots ledger={data} />
       <Streams ledger={data} />
@@ -43,15 +56,16 @@ export function LedgerView({ host }: { host: number }) {
   );
 }
 
-function Verdict({ ledger }: { ledger: Ledger }) {
+function Verdict({ ledger, host }: { ledger: Ledger; host: Presence }) {
   const { t, language } = useWords();
   const shown = (count: number) => ({ count, shown: formatNumber(count, language) });
   const nothing = ledger.streams.length === 0;
-  const tone = nothing ? 'unknown' : ledger.missing === 0 ? 'good' : 'high';
+  const complete = host.connected ? 'good' : 'unknown';
+  const tone = nothing ? 'unknown' : ledger.missing === 0 ? complete : 'high';
   const title = nothing
     ? t('ledger.noStreams')
     : ledger.missing === 0
-      ? t('ledger.complete')
+      ? t(host.connected ? 'ledger.complete' : 'ledger.completeSoFar')
       : t('ledger.missing', shown(ledger.missing));
   return (
     <section className={classes.verdict} data-tone={tone}>
@@ -59,6 +73,7 @@ function Verdict({ ledger }: { ledger: Ledger }) {
       <div>
         <strong className={classes.title}>{title}</strong>
         {tone === 'good' && <div>{t('ledger.completeNote')}</div>}
+        {!nothing && !host.connected && <div>{t('ledger.awayNote', { since: lastHeard(host) })}</div>}
         {ledger.opaque > 0 && <div>{t('ledger.opaque', shown(ledger.opaque))}</div>}
         {ledger.set_aside > 0 && <div>{t('ledger.setAside', shown(ledger.set_aside))}</div>}
       </div>

@@ -231,6 +231,8 @@ export const en = {
   },
   ledger: {
     complete: '0 events missing',
+    completeSoFar: 'Nothing is missing of what has come',
+    awayNote: 'The PC is away: what it has recorded after {{since}} has not reached the collector yet.',
     completeNote: 'Every event that this PC has recorded has reached the collector.',
     missing_one: '{{shown}} event missing',
     missing_other: '{{shown}} events missing',

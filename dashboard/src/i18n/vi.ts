@@ -235,6 +235,8 @@ export const vi = {
   },
   ledger: {
     complete: 'Không thiếu sự kiện nào',
+    completeSoFar: 'Không thiếu sự kiện nào trong số đã nhận',
+    awayNote: 'Máy đang mất kết nối: những gì máy ghi nhận sau {{since}} chưa tới máy chủ thu thập.',
     completeNote: 'Mọi sự kiện máy này đã ghi nhận đều đã tới máy chủ thu thập.',
     missing_other: 'Thiếu {{shown}} sự kiện',
     opaque_other: '{{shown}} sự kiện không đọc được (đã giữ nguyên bản)',

@@ -78,7 +78,7 @@ function Host({ host }: { host: HostDetail }) {
           <HostState host={host} />
         </Tabs.Panel>
         <Tabs.Panel value="ledger">
-          <LedgerView host={host.id} />
+          <LedgerView host={host} />
         </Tabs.Panel>
       </Tabs>
       <EventPanel eventKey={search.event} onClose={() => change({ event: undefined })} />
@@ -114,7 +114,7 @@ function Summary({ host }: { host: HostDetail }) {
         <span className={classes.pair}>
           <span className={classes.quiet}>{t('host.protection')}:</span> <ProtectionText host={host} />
         </span>
-        {ledger !== undefined && <LedgerLine ledger={ledger} />}
+        {ledger !== undefined && <LedgerLine ledger={ledger} host={host} />}
         {severity === null ? (
           <span className={classes.quiet}>{t('host.noOpenAlerts')}</span>
         ) : (
