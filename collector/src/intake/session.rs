@@ -86,8 +86,11 @@ pub(super) async fn converse(
     };
     let waiting = shared.meters.hello(identity.agent).min(HELLO_WAIT_MAX);
     tokio::time::sleep(waiting).await;
-    // Only now: a certificate alone would let one agent hold any number of connections.
-    drop(stranger);
+    // Only now: a certificate alone would let one agent hold any number of connections. And surely: a session that
+    // could still be put out would end without saying that its host is gone.
+    if !stranger.leave() {
+        return Ok(());
+    }
     match said {
         AgentFrame::Renew { csr_der } => renew(shared, &mut writer, peer, &identity, &csr_der).await,
         AgentFrame::Hello(_) if identity.expired => {
