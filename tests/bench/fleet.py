@@ -77,25 +77,10 @@ def storm(running: vong.Stack, fleet: Swarm) -> float:
     collector.process.kill()
     collector.process.wait()
     running.processes.started.remove(collector)
-    start_again(running)
+    running.start_collector()
     say(f"the collector was back after {time.monotonic() - began:.1f} s")
     fleet.wait_until_welcomed(STORM_SECONDS)
     return time.monotonic() - began
-
-
-def start_again(running: vong.Stack) -> None:
-    """As a service manager does: the engine of a killed collector may still hold its files."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            running.start_collector()
-            return
-        except Failure:
-            ended = next(one for one in running.processes.started if one.name == "collector")
-            running.processes.stop(ended)
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.5)
 
 
 def ingest(running: vong.Stack, _api: Api) -> Figures:
