@@ -56,8 +56,8 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens the spool at `path`, bounded to `limit_bytes` and to its part of the disk. A damaged file is set aside and a new one made,
-    /// which begins by saying that something was lost.
+    /// Opens the spool at `path`, bounded to `limit_bytes` and to its part of the disk. A damaged file is set aside and
+    /// a new one made, which begins by saying that something was lost.
     ///
     /// # Errors
     /// When not even a new file can be made, or a newer agent made this one.

@@ -3,7 +3,7 @@
 //! *Live before backlog* with lanes that keep their order means: lane 0 never waits for the others, neither here, nor
 //! in this PC's kernel, nor on the line, because the others keep little in flight and share the line as they are told.
 //! A new state or file event waits behind the older ones of its own lane, for the ledger's "everything up to this
-//! number" allows no overtaking; but it does not wait for the lanes below.
+//! number" allows no overtaking; for the other two lanes it waits no longer than its share says.
 
 use std::time::Duration;
 
