@@ -8,6 +8,8 @@
 //! Text that came from a PC is hostile, and names of files are bytes, not text: they stay [`Vec<u8>`]
 //! until a border that shows them decides how.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 mod antivirus;
@@ -17,11 +19,16 @@ mod identity;
 mod network;
 mod presence;
 
-pub use antivirus::{AntivirusProduct, AntivirusState, Definitions, Switch};
+pub use antivirus::{
+    AntivirusMode, AntivirusProduct, AntivirusState, Definitions, Detection, Expectations, Freshness, Health,
+    Outcome, Remedy, Switch,
+};
 pub use catalogue::{FIELDS, Field, FieldType};
 pub use file::{Digest, FileAction, FileEvent, FileMeta, Origin, Process, Severity, Who};
 pub use identity::{AgentId, BootId, StreamId};
-pub use network::{Adapter, NetworkState, ProbeKind, ProbeSample, ProbeState, Reachability};
+pub use network::{
+    Adapter, Neighbour, Neighbours, NetworkState, ProbeKind, ProbeSample, ProbeState, Reachability,
+};
 pub use presence::{Presence, Start, StopReason};
 
 /// How important an event is on its way: lane 0 is sent first and dropped last.
@@ -84,8 +91,12 @@ pub enum Body {
     File(FileEvent),
     /// The complete antivirus state of the PC, sent on change and daily.
     Antivirus(AntivirusState),
+    /// Antivirus found malware, or did something about it.
+    Detection(Detection),
     /// Adapters, gateways and resolvers, sent on change and daily.
     Network(NetworkState),
+    /// The machines on the same network, sent when they change.
+    Neighbours(Neighbours),
     /// A probed service became reachable, unreachable or of unknown state.
     ProbeState(ProbeState),
     /// Five minutes of probing one target, in one row.
@@ -108,7 +119,9 @@ impl Body {
         match self {
             Body::File(_) => "file",
             Body::Antivirus(_) => "antivirus",
+            Body::Detection(_) => "detection",
             Body::Network(_) => "network",
+            Body::Neighbours(_) => "neighbours",
             Body::ProbeState(_) => "probe_state",
             Body::ProbeSample(_) => "probe_sample",
             Body::Presence(_) => "presence",
@@ -181,8 +194,10 @@ pub struct CommandResult {
     pub command_id: String,
     /// Whether it was carried out.
     pub done: bool,
-    /// What happened, or why it was refused (`expired`, `unknown_command`, …).
+    /// What happened, or why it was refused (`expired`, `unknown_command`, …): a code.
     pub detail: String,
+    /// Numbers that belong to it, such as how many files were scanned.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// An event the collector could not understand, kept so that nothing blocks and nothing disappears.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
 
-use crate::event::{ProbeKind, Severity};
+use crate::event::{Expectations, ProbeKind, Severity};
 
 /// The effective policy of one PC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,11 +75,59 @@ pub struct Watch {
 pub struct AntivirusPolicy {
     /// The products are looked at this often, in seconds.
     pub interval_s: u32,
+    /// Definitions older than this many days are a warning.
+    pub definitions_warn_days: u32,
+    /// Definitions older than this many days are a grave fault.
+    pub definitions_high_days: u32,
+    /// A scan is overdue when the last one is longer ago than this many days; 0 asks for none.
+    pub scan_days: u32,
+    /// Whether files must be scanned as they are opened.
+    pub real_time: RealTime,
+    /// What a quick scan looks at: absolute paths; empty for where malware usually lands on such a PC.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quick_scan_paths: Vec<String>,
+}
+
+/// Whether a PC's files must be scanned as they are opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RealTime {
+    /// Where products usually do so: on Windows.
+    #[default]
+    Auto,
+    /// Yes; a PC on which it is off is not protected.
+    Required,
+    /// No; that it is off is shown and not told.
+    Optional,
 }
 
 impl Default for AntivirusPolicy {
     fn default() -> Self {
-        Self { interval_s: 60 }
+        let asked = Expectations::default();
+        Self {
+            interval_s: 60,
+            definitions_warn_days: asked.definitions_warn_days,
+            definitions_high_days: asked.definitions_high_days,
+            scan_days: asked.scan_days,
+            real_time: RealTime::Auto,
+            quick_scan_paths: Vec::new(),
+        }
+    }
+}
+
+impl AntivirusPolicy {
+    /// What is asked of a PC's antivirus; `usual` is whether products on such a PC scan files as they are opened.
+    pub fn expectations(&self, usual: bool) -> Expectations {
+        Expectations {
+            definitions_warn_days: self.definitions_warn_days,
+            definitions_high_days: self.definitions_high_days,
+            scan_days: self.scan_days,
+            real_time_required: match self.real_time {
+                RealTime::Auto => usual,
+                RealTime::Required => true,
+                RealTime::Optional => false,
+            },
+        }
     }
 }
 
@@ -168,6 +216,8 @@ impl Policy {
     pub const WATCHES_MAX: usize = 256;
     /// More probes than this are refused: each is traffic from every PC of the unit.
     pub const PROBES_MAX: usize = 64;
+    /// More paths of a quick scan than this are refused: it is to be quick.
+    pub const QUICK_SCAN_PATHS_MAX: usize = 32;
     /// A tighter limit is refused: below it not even what is urgent would arrive in time.
     pub const UPLINK_KBIT_S_MIN: u32 = 8;
     /// A wider one too: 10 Gbit/s is more than any office's line, and most likely a number in bit/s.
@@ -206,7 +256,7 @@ impl Policy {
             "network.probes",
             self.network.probes.iter().map(|p| p.name.as_str()),
         )?;
-        within("antivirus.interval_s", self.antivirus.interval_s, 1, 86_400)?;
+        self.antivirus.check()?;
         within("network.aggregate_s", self.network.aggregate_s, 1, 3_600)?;
         check_kbit_s("uplink.agent_kbit_s", self.uplink.agent_kbit_s)?;
         check_kbit_s("uplink.unit_kbit_s", self.uplink.unit_kbit_s)?;
@@ -236,14 +286,40 @@ fn unreadable(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyFau
     }
 }
 
+impl AntivirusPolicy {
+    fn check(&self) -> Result<(), PolicyFault> {
+        const DAYS_MAX: u32 = 365;
+        within("antivirus.interval_s", self.interval_s, 1, 86_400)?;
+        let (warn, high) = (self.definitions_warn_days, self.definitions_high_days);
+        within("antivirus.definitions_warn_days", warn, 1, DAYS_MAX)?;
+        within("antivirus.definitions_high_days", high, 1, DAYS_MAX)?;
+        if high < warn {
+            let problem = format!("{high} is less than antivirus.definitions_warn_days ({warn})");
+            return Err(fault("antivirus.definitions_high_days", problem));
+        }
+        within("antivirus.scan_days", self.scan_days, 0, DAYS_MAX)?;
+        let paths = &self.quick_scan_paths;
+        at_most(
+            "antivirus.quick_scan_paths",
+            paths.len(),
+            Policy::QUICK_SCAN_PATHS_MAX,
+        )?;
+        for (i, path) in paths.iter().enumerate() {
+            absolute(&format!("antivirus.quick_scan_paths[{i}]"), path)?;
+        }
+        Ok(())
+    }
+}
+
 fn check_watch(place: &str, watch: &Watch) -> Result<(), PolicyFault> {
     not_empty(&format!("{place}.name"), &watch.name)?;
-    let drive = watch.path.as_bytes().get(1) == Some(&b':');
-    if !(watch.path.starts_with('/') || watch.path.starts_with('\\') || drive) {
-        return Err(fault(
-            format!("{place}.path"),
-            format!("{:?} is not an absolute path", watch.path),
-        ));
+    absolute(&format!("{place}.path"), &watch.path)
+}
+
+fn absolute(place: &str, path: &str) -> Result<(), PolicyFault> {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    if !(path.starts_with('/') || path.starts_with('\\') || drive) {
+        return Err(fault(place, format!("{path:?} is not an absolute path")));
     }
     Ok(())
 }
@@ -370,6 +446,14 @@ mod tests {
         assert_eq!(
             fault_of(r#"{"uplink": {"unit_kbit_s": 2}}"#),
             "uplink.unit_kbit_s: 2 is outside 8 to 10000000; 0 stands for no limit"
+        );
+        assert_eq!(
+            fault_of(r#"{"antivirus": {"definitions_warn_days": 9}}"#),
+            "antivirus.definitions_high_days: 7 is less than antivirus.definitions_warn_days (9)"
+        );
+        assert_eq!(
+            fault_of(r#"{"antivirus": {"quick_scan_paths": ["home"]}}"#),
+            r#"antivirus.quick_scan_paths[0]: "home" is not an absolute path"#
         );
         assert!(fault_of("{").starts_with("the policy document cannot be read: EOF"));
         assert_eq!(

@@ -248,6 +248,16 @@ pub enum CommandKind {
         /// The watch's name in the policy.
         watch: String,
     },
+    /// Let the antivirus bring its definitions up to date.
+    UpdateSignatures {
+        /// Given up after this time, in seconds.
+        limit_s: u32,
+    },
+    /// Let the antivirus look at where malware usually lands.
+    QuickScan {
+        /// Given up after this time, in seconds.
+        limit_s: u32,
+    },
     /// A command this build does not know; it is answered as refused.
     Unknown,
 }

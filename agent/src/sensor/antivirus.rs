@@ -49,6 +49,7 @@ pub fn run(context: &Context, places: &Places) -> Result<(), AntivirusError> {
         let (policy, generation) = context.policy.with_generation();
         let state = AntivirusState {
             products: imp::products(places),
+            expectations: policy.antivirus.expectations(false),
         };
         let is_due = said
             .as_ref()

@@ -3,7 +3,7 @@
 //! What has been answered is remembered in the same transaction as the answer, so a crash in between leaves
 //! neither, and the command is simply sent again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 use tracing::{info, warn};
@@ -73,6 +73,7 @@ impl Orders {
                     TrySendError::Disconnected(_) => "stopping",
                 })
             }
+            CommandKind::UpdateSignatures { .. } | CommandKind::QuickScan { .. } => Err("not_possible"),
             CommandKind::Unknown => Err("unknown_command"),
         }
     }
@@ -82,6 +83,7 @@ impl Orders {
             command_id: command.id.clone(),
             done: outcome.is_ok(),
             detail: outcome.err().unwrap_or("begun").to_owned(),
+            counts: BTreeMap::new(),
         };
         let remembered = serde_json::to_vec(&self.answered).expect("texts can be written as JSON");
         Report {

@@ -144,8 +144,19 @@ fn kind(row: &command::Command) -> CommandKind {
         "rescan" => CommandKind::Rescan {
             watch: row.parameters["watch"].as_str().unwrap_or_default().to_owned(),
         },
+        "update_signatures" => CommandKind::UpdateSignatures {
+            limit_s: limit_s(row),
+        },
+        "quick_scan" => CommandKind::QuickScan {
+            limit_s: limit_s(row),
+        },
         _ => CommandKind::Unknown,
     }
+}
+
+fn limit_s(row: &command::Command) -> u32 {
+    let limit_s = row.parameters["limit_s"].as_u64().unwrap_or_default();
+    u32::try_from(limit_s).unwrap_or(u32::MAX)
 }
 
 /// A command is on its way.

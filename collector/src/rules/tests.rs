@@ -163,13 +163,17 @@ fn product(engine: Switch, built_ms: Option<i64>) -> AntivirusProduct {
         definitions: Definitions {
             version: "27900".to_owned(),
             built_ms,
+            ..Definitions::default()
         },
-        raw: Vec::new(),
+        ..AntivirusProduct::default()
     }
 }
 
 fn antivirus(products: Vec<AntivirusProduct>) -> Body {
-    Body::Antivirus(AntivirusState { products })
+    Body::Antivirus(AntivirusState {
+        products,
+        ..AntivirusState::default()
+    })
 }
 
 fn fresh() -> Body {

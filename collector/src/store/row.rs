@@ -6,8 +6,8 @@
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use vong_proto::event::{
-    Body, Digest, Event, FileAction, FileEvent, Origin, ProbeKind, ProbeSample, ProbeState, Process,
-    Reachability, Severity, Who,
+    Body, Detection, Digest, Event, FileAction, FileEvent, Origin, ProbeKind, ProbeSample, ProbeState,
+    Process, Reachability, Severity, Who,
 };
 
 use crate::entry::{Entry, Events, Fact};
@@ -205,6 +205,7 @@ fn event_row(entry: &Entry, batch: &Events, i: u32, event: &Event) -> EventRow {
     match &event.body {
         Body::File(file) => set_file(&mut row, file),
         Body::ProbeState(probe) => set_probe(&mut row, probe),
+        Body::Detection(detection) => set_detection(&mut row, detection),
         other => row.detail = detail::json(other).to_string(),
     }
     row
@@ -257,6 +258,16 @@ fn set_probe(row: &mut EventRow, probe: &ProbeState) {
     row.probe_state = reachability(probe.state).to_owned();
     row.probe_error.clone_from(&probe.error);
     row.probe_severity = probe.severity.map(severity).unwrap_or_default().to_owned();
+}
+
+/// A detection is found by its path, process and user like a change of a file; the rest stands in `detail`.
+fn set_detection(row: &mut EventRow, detection: &Detection) {
+    row.file_path = RawBytes(detection.path.clone());
+    row.file_path_folded = fold(&String::from_utf8_lossy(&detection.path));
+    row.file_sha256 = RawBytes(detection.sha256.map(Vec::from).unwrap_or_default());
+    row.process_executable = RawBytes(detection.process.clone());
+    row.process_user.clone_from(&detection.user);
+    row.detail = detail::json(&Body::Detection(detection.clone())).to_string();
 }
 
 fn sample_row(entry: &Entry, batch: &Events, i: u32, event: &Event, sample: &ProbeSample) -> SampleRow {

@@ -39,6 +39,7 @@ const fn field(name: &'static str, field_type: FieldType, kinds: &'static [&'sta
 }
 
 const FILE: &[&str] = &["file"];
+const PATHS: &[&str] = &["file", "detection"];
 const PROBES: &[&str] = &["probe_state", "probe_sample"];
 const SAMPLE: &[&str] = &["probe_sample"];
 
@@ -53,18 +54,18 @@ pub const FIELDS: &[Field] = &[
     field("received", FieldType::Time, &[]),
     field("cloned", FieldType::Word, &[]),
     field("file.action", FieldType::Word, FILE),
-    field("file.path", FieldType::Path, FILE),
+    field("file.path", FieldType::Path, PATHS),
     field("file.old_path", FieldType::Path, FILE),
     field("file.origin", FieldType::Word, FILE),
     field("file.size", FieldType::Integer, FILE),
     field("file.owner", FieldType::Text, FILE),
-    field("file.sha256", FieldType::Hash, FILE),
+    field("file.sha256", FieldType::Hash, PATHS),
     field("file.watch", FieldType::Text, FILE),
     field("file.severity", FieldType::Word, FILE),
     field("process.pid", FieldType::Integer, FILE),
-    field("process.executable", FieldType::Path, FILE),
+    field("process.executable", FieldType::Path, PATHS),
     field("process.command_line", FieldType::Path, FILE),
-    field("process.user", FieldType::Text, FILE),
+    field("process.user", FieldType::Text, PATHS),
     field("process.parent.pid", FieldType::Integer, FILE),
     field("process.parent.executable", FieldType::Path, FILE),
     field("probe.name", FieldType::Text, PROBES),
@@ -78,7 +79,16 @@ pub const FIELDS: &[Field] = &[
     field(
         "detail",
         FieldType::Text,
-        &["antivirus", "network", "presence", "blind", "unsupported"],
+        &[
+            "antivirus",
+            "detection",
+            "network",
+            "neighbours",
+            "presence",
+            "blind",
+            "unsupported",
+            "command_result",
+        ],
     ),
 ];
 

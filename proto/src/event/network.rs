@@ -26,6 +26,30 @@ pub struct Adapter {
     pub up: bool,
 }
 
+/// The machines that a PC has lately spoken with on its own network. They stand in the system's tables; nobody is
+/// asked for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// At most [`Self::MAX`], sorted by hardware address.
+    pub neighbours: Vec<Neighbour>,
+}
+
+impl Neighbours {
+    /// More machines than this are told in part: an office's network is smaller.
+    pub const MAX: usize = 512;
+}
+
+/// A machine on the same network.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Neighbour {
+    /// Hardware address as `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+    /// Its address.
+    pub address: String,
+    /// The adapter behind which it is.
+    pub adapter: String,
+}
+
 /// How a target is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

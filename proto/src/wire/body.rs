@@ -1,5 +1,8 @@
 //! Bodies of events.
 
+use std::collections::BTreeMap;
+
+use super::bound::{CODE_BYTES_MAX, COUNTS_MAX, SENTENCE_BYTES_MAX, cut};
 use super::{Malformed, pb, word};
 use crate::event::{Blind, Body, CommandResult, Sensor, Unsupported};
 
@@ -9,7 +12,9 @@ pub(super) fn to_wire(body: &Body) -> Option<Wire> {
     Some(match body {
         Body::File(file) => Wire::File(file.into()),
         Body::Antivirus(state) => Wire::Antivirus(state.into()),
+        Body::Detection(detection) => Wire::Detection(detection.into()),
         Body::Network(state) => Wire::Network(state.into()),
+        Body::Neighbours(neighbours) => Wire::Neighbours(neighbours.into()),
         Body::ProbeState(state) => Wire::ProbeState(state.into()),
         Body::ProbeSample(sample) => Wire::ProbeSample(sample.into()),
         Body::Presence(presence) => Wire::Presence(presence.into()),
@@ -24,7 +29,9 @@ pub(super) fn from_wire(wire: Wire) -> Result<Body, Malformed> {
     Ok(match wire {
         Wire::File(file) => Body::File(file.try_into()?),
         Wire::Antivirus(state) => Body::Antivirus(state.try_into()?),
+        Wire::Detection(detection) => Body::Detection(detection.try_into()?),
         Wire::Network(state) => Body::Network(state.into()),
+        Wire::Neighbours(neighbours) => Body::Neighbours(neighbours.into()),
         Wire::ProbeState(state) => Body::ProbeState(state.try_into()?),
         Wire::ProbeSample(sample) => Body::ProbeSample(sample.try_into()?),
         Wire::Presence(presence) => Body::Presence(presence.try_into()?),
@@ -109,6 +116,7 @@ impl From<&CommandResult> for pb::CommandResult {
             command_id: result.command_id.clone(),
             done: result.done,
             detail: result.detail.clone(),
+            counts: result.counts.clone().into_iter().collect(),
         }
     }
 }
@@ -118,7 +126,15 @@ impl From<pb::CommandResult> for CommandResult {
         Self {
             command_id: wire.command_id,
             done: wire.done,
-            detail: wire.detail,
+            detail: cut(wire.detail, SENTENCE_BYTES_MAX),
+            counts: wire
+                .counts
+                .into_iter()
+                .map(|(name, count)| (cut(name, CODE_BYTES_MAX), count))
+                .collect::<BTreeMap<_, _>>()
+                .into_iter()
+                .take(COUNTS_MAX)
+                .collect(),
         }
     }
 }

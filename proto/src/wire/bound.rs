@@ -16,6 +16,12 @@ pub(super) const SENTENCE_BYTES_MAX: usize = 4_096;
 /// Hardware addresses of one PC; further ones say nothing more.
 pub(super) const MACS_MAX: usize = 64;
 
+/// Numbers in the result of a command; there are a handful.
+pub(super) const COUNTS_MAX: usize = 32;
+
+/// A path or a command line.
+pub(super) const PATH_BYTES_MAX: usize = 32 * 1024;
+
 /// Kinds of events that a gap counts. There are some dozen.
 const KINDS_MAX: usize = 128;
 

@@ -1,8 +1,11 @@
 //! Network state, probes and samples.
 
+use super::bound::{CODE_BYTES_MAX, cut};
 use super::file::{severity_from_wire, severity_to_wire};
 use super::{Malformed, pb, word};
-use crate::event::{Adapter, NetworkState, ProbeKind, ProbeSample, ProbeState, Reachability};
+use crate::event::{
+    Adapter, Neighbour, Neighbours, NetworkState, ProbeKind, ProbeSample, ProbeState, Reachability,
+};
 
 impl From<&NetworkState> for pb::NetworkState {
     fn from(state: &NetworkState) -> Self {
@@ -32,6 +35,37 @@ impl From<pb::NetworkState> for NetworkState {
             adapters: adapters.collect(),
             gateways: wire.gateways,
             resolvers: wire.resolvers,
+        }
+    }
+}
+
+impl From<&Neighbours> for pb::Neighbours {
+    fn from(neighbours: &Neighbours) -> Self {
+        let all = neighbours.neighbours.iter().cloned();
+        Self {
+            neighbours: all
+                .map(|neighbour| pb::Neighbour {
+                    mac: neighbour.mac,
+                    address: neighbour.address,
+                    adapter: neighbour.adapter,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<pb::Neighbours> for Neighbours {
+    /// Who names more than [`Neighbours::MAX`] is heard in part.
+    fn from(wire: pb::Neighbours) -> Self {
+        let all = wire.neighbours.into_iter().take(Neighbours::MAX);
+        Self {
+            neighbours: all
+                .map(|neighbour| Neighbour {
+                    mac: cut(neighbour.mac, CODE_BYTES_MAX),
+                    address: cut(neighbour.address, CODE_BYTES_MAX),
+                    adapter: cut(neighbour.adapter, CODE_BYTES_MAX),
+                })
+                .collect(),
         }
     }
 }

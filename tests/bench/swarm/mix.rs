@@ -160,11 +160,14 @@ fn antivirus() -> AntivirusState {
         definitions: Definitions {
             version: "27801".to_owned(),
             built_ms: Some(clock_of_definitions_ms()),
+            ..Definitions::default()
         },
         raw: vec!["clamd=answers".to_owned(), "freshclam=active".to_owned()],
+        ..AntivirusProduct::default()
     };
     AntivirusState {
         products: vec![product],
+        ..AntivirusState::default()
     }
 }
 

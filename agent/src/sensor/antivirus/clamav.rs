@@ -120,8 +120,10 @@ pub(super) fn decode(rows: &Rows) -> Option<AntivirusProduct> {
         definitions: Definitions {
             version: head.as_ref().map_or(database, |head| head.version.clone()),
             built_ms: head.map(|head| head.built_ms),
+            ..Definitions::default()
         },
         raw: raw(rows),
+        ..AntivirusProduct::default()
     })
 }
 
