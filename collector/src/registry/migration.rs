@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_foundation.sql")),
     (2, include_str!("migrations/0002_identity.sql")),
     (3, include_str!("migrations/0003_findings_by_host.sql")),
+    (4, include_str!("migrations/0004_antivirus.sql")),
 ];
 
 /// Applies what is missing, all in one transaction, so that two programs that start at once do not
