@@ -34,14 +34,22 @@ const path =
 
 const mono: Show = (value) => <Hostile text={String(value)} mono />;
 
+/** What was done to a file by somebody, or about malware by a product. */
+function actionValue(value: unknown, { t, evidence }: Context): ReactNode {
+  return word(t, 'threat' in evidence ? 'remedy' : 'fileAction', String(value));
+}
+
 /** How known names are shown, in the order in which a reader wants them. */
 const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
-  action: ['file.action', coded('fileAction')],
+  threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
+  action: ['file.action', actionValue],
+  outcome: ['remedyOutcome.label', coded('remedyOutcome')],
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
   product: ['evidence.product', (value) => <Hostile text={String(value)} />],
   engine: ['evidence.engine', coded('switch')],
+  engine_reason: ['evidence.engine_reason', coded('engineReason')],
   real_time: ['evidence.real_time', coded('switch')],
   definitions_version: ['evidence.definitions_version', mono],
   definitions_built_ms: ['evidence.definitions_built_ms', (value) => <Time ms={Number(value)} />],

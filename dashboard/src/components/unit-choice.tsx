@@ -1,9 +1,9 @@
 /** Chooses a unit from the tree: indented as the tree is, each scope includes what lies below it. */
 import { useQuery } from '@tanstack/react-query';
 import { unitsQuery } from '~/api/queries';
-import type { Unit } from '~/api/types';
 import { useWords } from '~/i18n';
 import { Choice } from '~/ui/filters';
+import { inTreeOrder } from '~/util/unit-tree';
 
 interface UnitChoiceProps {
   readonly value: number | undefined;
@@ -27,20 +27,3 @@ export function UnitChoice({ value, onChange }: UnitChoiceProps) {
   );
 }
 
-export interface Placed {
-  readonly unit: Unit;
-  readonly depth: number;
-}
-
-/** Parents before children, children by name; a unit whose parent is out of sight stands at the top. */
-export function inTreeOrder(units: readonly Unit[]): Placed[] {
-  const known = new Set(units.map((unit) => unit.id));
-  const parentOf = ({ parent_id: parent }: Unit) => (typeof parent === 'number' && known.has(parent) ? parent : null);
-  const collator = new Intl.Collator('vi');
-  const below = (parent: number | null, depth: number): Placed[] =>
-    units
-      .filter((unit) => parentOf(unit) === parent)
-      .toSorted((one, other) => collator.compare(one.name, other.name))
-      .flatMap((unit) => [{ unit, depth }].concat(below(unit.id, depth + 1)));
-  return below(null, 0);
-}

@@ -29,6 +29,9 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
   stop_reason: 'stopReason',
   engine: 'switch',
   real_time: 'switch',
+  result: 'commandResult',
+  remedy: 'remedy',
+  remedy_outcome: 'remedyOutcome',
 };
 
 /** A code with a number in it, such as `status_502`. */

@@ -1,7 +1,20 @@
 /** Every word of the interface in English; `i18n.test.ts` holds it to the Vietnamese keys. */
+import { antivirus } from './en/antivirus';
+import { coverage } from './en/coverage';
+
 export const en = {
+  ...antivirus,
+  ...coverage,
   app: { name: 'Vọng', tagline: 'Security monitoring', skip: 'Skip to the content' },
-  nav: { main: 'Main', overview: 'Overview', hosts: 'PCs', alerts: 'Alerts' },
+  nav: {
+    main: 'Main',
+    overview: 'Overview',
+    hosts: 'PCs',
+    alerts: 'Alerts',
+    protection: 'Protection',
+    detections: 'Malware',
+    coverage: 'Coverage',
+  },
   account: {
     menu: 'Account',
     language: 'Language',
@@ -100,6 +113,8 @@ export const en = {
     presence: 'Presence',
     ledger: 'Missing events',
     identity: 'Identity',
+    malware: 'Malware',
+    updates: 'Source of updates',
   },
   protection: {
     label: 'Protection',
@@ -293,6 +308,8 @@ export const en = {
     unsupported: 'Cannot be seen',
     command_result: 'Command result',
     opaque: 'Unreadable',
+    detection: 'Malware',
+    neighbours: 'Neighbours',
   },
   file: {
     title: 'File',
@@ -514,6 +531,7 @@ export const en = {
     time_ms: 'Happened',
     engine: 'Engine',
     real_time: 'Real-time protection',
+    engine_reason: 'Why the engine is not on',
     who_reason: 'Unknown who changed it',
     more: 'More changes',
   },
@@ -534,6 +552,15 @@ export const en = {
       missing: 'No antivirus',
       off: 'Antivirus {{product}} is off',
       stale: 'Definitions of {{product}} are {{days}} days out of date',
+      crashed: 'The engine of {{product}} crashed',
+      expired: 'The licence of {{product}} has expired',
+      real_time_off: 'Real-time protection of {{product}} is off',
+      scan_overdue: '{{product}} has not scanned for too long',
+      exclusions_added: '{{product}} was told to pass over more',
+      detection: 'Malware {{threat}} was found',
+      not_remediated: 'Malware {{threat}} has not been handled',
+      outbreak: 'Malware {{threat}} is on several PCs',
+      source_stale: 'Definitions of {{product}} are out of date on many PCs at once: look at their source',
     },
     file: {
       critical_changed: 'Critical file {{action}}: {{path}}',
@@ -554,8 +581,11 @@ export const en = {
       blind: '{{sensor}}: could not see {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: cannot see {{what}} ({{why}})',
       supported: '{{sensor}}: can see {{what}} again',
-      command_done: 'Command carried out: {{detail}}',
-      command_refused: 'Command not carried out: {{detail}}',
+      command_done: 'Result of a command: {{result}}',
+      command_refused: 'Command not carried out: {{result}}',
+      detection: '{{product}} found malware {{threat}}: {{remedy}} ({{remedy_outcome}})',
+      neighbours: 'Sees {{machines}} other machines on its network',
+      neighbours_none: 'Sees no other machine on its network',
       opaque: 'Unreadable event, kept as received: {{reason}}',
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },

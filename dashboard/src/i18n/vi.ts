@@ -5,9 +5,22 @@
  * starts a legal clock, "gián đoạn kết nối" an outage. Codes come from the server (`finding.*`,
  * `event.*`, …) and are looked up by `i18n/codes.ts`, which has a fallback for a code unknown here.
  */
+import { antivirus } from './vi/antivirus';
+import { coverage } from './vi/coverage';
+
 export const vi = {
+  ...antivirus,
+  ...coverage,
   app: { name: 'Vọng', tagline: 'Giám sát an toàn thông tin', skip: 'Đến nội dung chính' },
-  nav: { main: 'Chính', overview: 'Tổng quan', hosts: 'Máy tính', alerts: 'Cảnh báo' },
+  nav: {
+    main: 'Chính',
+    overview: 'Tổng quan',
+    hosts: 'Máy tính',
+    alerts: 'Cảnh báo',
+    protection: 'Bảo vệ',
+    detections: 'Mã độc',
+    coverage: 'Độ bao phủ',
+  },
   account: {
     menu: 'Tài khoản',
     language: 'Ngôn ngữ',
@@ -106,6 +119,8 @@ export const vi = {
     presence: 'Hoạt động của máy',
     ledger: 'Thiếu sự kiện',
     identity: 'Định danh của máy',
+    malware: 'Mã độc',
+    updates: 'Nguồn cập nhật',
   },
   protection: {
     label: 'Bảo vệ',
@@ -294,6 +309,8 @@ export const vi = {
     unsupported: 'Không quan sát được',
     command_result: 'Kết quả lệnh',
     opaque: 'Không đọc được',
+    detection: 'Mã độc',
+    neighbours: 'Máy cùng mạng',
   },
   file: {
     title: 'Tệp',
@@ -511,6 +528,7 @@ export const vi = {
     time_ms: 'Xảy ra lúc',
     engine: 'Bộ quét',
     real_time: 'Bảo vệ thời gian thực',
+    engine_reason: 'Vì sao bộ quét không chạy',
     who_reason: 'Không rõ ai thay đổi',
     more: 'Số thay đổi thêm',
   },
@@ -531,6 +549,15 @@ export const vi = {
       missing: 'Không có phần mềm phòng, chống mã độc',
       off: 'Phần mềm phòng, chống mã độc {{product}} đang tắt',
       stale: 'Mẫu nhận diện mã độc của {{product}} chậm cập nhật {{days}} ngày',
+      crashed: 'Bộ quét của {{product}} gặp lỗi và tự dừng',
+      expired: 'Phần mềm phòng, chống mã độc {{product}} hết hạn bản quyền',
+      real_time_off: 'Bảo vệ thời gian thực của {{product}} đang tắt',
+      scan_overdue: '{{product}} đã quá hạn quét',
+      exclusions_added: '{{product}} có thêm mục không được quét',
+      detection: 'Phát hiện mã độc {{threat}}',
+      not_remediated: 'Mã độc {{threat}} chưa được xử lý',
+      outbreak: 'Mã độc {{threat}} xuất hiện trên nhiều máy',
+      source_stale: 'Nhiều máy cùng chậm cập nhật mẫu nhận diện của {{product}}: kiểm tra nguồn cập nhật',
     },
     file: {
       critical_changed: 'Tệp quan trọng {{action}}: {{path}}',
@@ -551,8 +578,11 @@ export const vi = {
       blind: '{{sensor}}: không quan sát được {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: không quan sát được {{what}} ({{why}})',
       supported: '{{sensor}}: đã quan sát được {{what}}',
-      command_done: 'Đã thực hiện lệnh: {{detail}}',
-      command_refused: 'Không thực hiện lệnh: {{detail}}',
+      command_done: 'Kết quả lệnh: {{result}}',
+      command_refused: 'Không thực hiện lệnh: {{result}}',
+      detection: '{{product}} phát hiện mã độc {{threat}}: {{remedy}} ({{remedy_outcome}})',
+      neighbours: 'Thấy {{machines}} máy khác trên cùng mạng',
+      neighbours_none: 'Không thấy máy nào khác trên cùng mạng',
       opaque: 'Sự kiện không đọc được, đã giữ nguyên bản: {{reason}}',
     },
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
