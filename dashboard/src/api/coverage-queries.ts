@@ -62,8 +62,7 @@ export const threatsQuery = (filters: DetectionFilters) =>
 export const commandsQuery = (host: number) =>
   queryOptions({
     queryKey: ['commands', host],
-    queryFn: ({ signal }) =>
-      dataOf(api.GET('/api/v1/hosts/{id}/commands', { params: { path: { id: host } }, signal })),
+    queryFn: ({ signal }) => dataOf(api.GET('/api/v1/hosts/{id}/commands', { params: { path: { id: host } }, signal })),
     refetchInterval: ({ state: { data } }) => {
       const open = data?.items.some((command) => command.done == null && command.expires_ms > Date.now());
       return open === true ? COMMAND_MS : false;

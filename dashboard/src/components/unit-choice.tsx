@@ -7,17 +7,21 @@ import { inTreeOrder } from '~/util/unit-tree';
 
 interface UnitChoiceProps {
   readonly value: number | undefined;
+  /** What choosing none is called. */
+  readonly anyLabel?: string | undefined;
+  readonly width?: number;
   readonly onChange: (unit: number | undefined) => void;
 }
 
-export function UnitChoice({ value, onChange }: UnitChoiceProps) {
+export function UnitChoice({ value, anyLabel, width = 220, onChange }: UnitChoiceProps) {
   const { t } = useWords();
   const units = useQuery(unitsQuery()).data?.items ?? [];
   return (
     <Choice
       label={t('hosts.unit')}
       value={value === undefined ? undefined : String(value)}
-      width={220}
+      {...(anyLabel === undefined ? {} : { anyLabel })}
+      width={width}
       options={inTreeOrder(units).map(({ unit, depth }) => ({
         value: String(unit.id),
         label: `${'\u2003'.repeat(depth)}${unit.name}`,
@@ -26,4 +30,3 @@ export function UnitChoice({ value, onChange }: UnitChoiceProps) {
     />
   );
 }
-

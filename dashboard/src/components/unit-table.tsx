@@ -13,7 +13,7 @@ import classes from './unit-table.module.css';
 export interface UnitColumn<Unit extends Node> {
   readonly key: string;
   readonly title: string;
-  readonly cell: (unit: Unit) => ReactNode;
+  readonly renderCell: (unit: Unit) => ReactNode;
 }
 
 interface UnitTableProps<Unit extends Node> {
@@ -22,13 +22,16 @@ interface UnitTableProps<Unit extends Node> {
   readonly units: readonly Unit[];
   readonly columns: readonly UnitColumn<Unit>[];
   /** The unit's name as a link to its own numbers. */
-  readonly name: (unit: Unit) => ReactNode;
+  readonly renderName: (unit: Unit) => ReactNode;
 }
+
+/** As a group with a name of its own: what gets the focus must say what it is. */
+const scrollable = (label: string) => ({ role: 'group', 'aria-label': label, tabIndex: 0 });
 
 /** A tree with so few rows is shown whole: there is nothing to be gained by folding it. */
 const SMALL = 12;
 
-export function UnitTable<Unit extends Node>({ label, units, columns, name }: UnitTableProps<Unit>) {
+export function UnitTable<Unit extends Node>({ label, units, columns, renderName }: UnitTableProps<Unit>) {
   const { t } = useWords();
   const placed = useMemo(() => inTreeOrder(units), [units]);
   const folding = useFolding(placed);
@@ -45,7 +48,7 @@ export function UnitTable<Unit extends Node>({ label, units, columns, name }: Un
         </Group>
       )}
       {/* Whatever may have to be scrolled sideways must be so by the keyboard too. */}
-      <div className={classes.container} role="group" aria-label={label} tabIndex={0}>
+      <div className={classes.container} {...scrollable(label)}>
         <Table className={classes.table} aria-label={label} verticalSpacing={6} horizontalSpacing="md">
           <Table.Thead>
             <Table.Tr>
@@ -63,12 +66,12 @@ export function UnitTable<Unit extends Node>({ label, units, columns, name }: Un
                 <Table.Th scope="row" className={classes.unit} style={{ '--depth': row.depth } as CSSProperties}>
                   <span className={classes.name}>
                     <Fold row={row} open={folding.isOpen(row)} onToggle={() => folding.toggle(row)} />
-                    <span>{name(row.unit)}</span>
+                    <span>{renderName(row.unit)}</span>
                   </span>
                 </Table.Th>
-                {columns.map(({ key, cell }) => (
+                {columns.map(({ key, renderCell }) => (
                   <Table.Td key={key} className={classes.number}>
-                    {cell(row.unit)}
+                    {renderCell(row.unit)}
                   </Table.Td>
                 ))}
               </Table.Tr>

@@ -590,6 +590,15 @@ export const en = {
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
     host: { silent: 'The PC is silent' },
+    register_fault: {
+      empty: 'The file has no lines.',
+      undecodable: 'The file’s characters cannot be read ({{place}}). Save it as UTF-8.',
+      too_many_lines: 'The file has too many lines.',
+      no_header: 'There is no header: the first line must name the columns, at least the asset number or the name.',
+      unknown_field: 'A column was chosen for something unknown.',
+      unknown_column: 'A chosen column is not in the file.',
+      field_twice: 'Two columns were chosen for the same thing.',
+    },
     ledger: { gap: '{{missing}} events are missing for good' },
     agent: {
       cloned: 'Two machines use one agent’s identity (first machine: {{machine}}; second machine: {{other_machine}})',

@@ -588,6 +588,15 @@ export const vi = {
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
     host: { silent: 'Máy mất liên lạc' },
     ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
+    register_fault: {
+      empty: 'Tệp không có dòng nào.',
+      undecodable: 'Không đọc được chữ trong tệp ({{place}}). Hãy lưu lại tệp theo bảng mã UTF-8.',
+      too_many_lines: 'Tệp có quá nhiều dòng.',
+      no_header: 'Không nhận ra dòng tiêu đề: dòng đầu tiên phải có tên các cột, ít nhất là số tài sản hoặc tên máy.',
+      unknown_field: 'Có mục không nhận ra ở phần chọn cột.',
+      unknown_column: 'Cột đã chọn không có trong tệp.',
+      field_twice: 'Hai cột được chọn cho cùng một mục.',
+    },
     agent: {
       cloned: 'Hai máy dùng chung một định danh giám sát (máy thứ nhất: {{machine}}; máy thứ hai: {{other_machine}})',
     },

@@ -93,7 +93,11 @@ function FilterBar({ search, filtered, rows, onChange }: FilterBarProps) {
   const host = rows.find((row) => row.host.id === search.host)?.host.name;
   return (
     <Filters active={filtered} onClear={() => void navigate({ search: {} })}>
-      <SearchField label={t('detections.search')} value={search.search} onChange={(value) => onChange({ search: value })} />
+      <SearchField
+        label={t('detections.search')}
+        value={search.search}
+        onChange={(value) => onChange({ search: value })}
+      />
       <UnitChoice value={search.unit} onChange={(unit) => onChange({ unit })} />
       <Choice
         label={t('remedyOutcome.label')}
@@ -128,7 +132,12 @@ function FilterBar({ search, filtered, rows, onChange }: FilterBarProps) {
 /** A filter that was chosen by a link; it can only be taken away here. */
 function Chosen({ label, onRemove }: { label: string; onRemove: () => void }) {
   return (
-    <Button variant="default" className={classes.chosen} rightSection={<IconX size={14} aria-hidden />} onClick={onRemove}>
+    <Button
+      variant="default"
+      className={classes.chosen}
+      rightSection={<IconX size={14} aria-hidden />}
+      onClick={onRemove}
+    >
       {label}
     </Button>
   );

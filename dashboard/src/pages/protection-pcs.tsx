@@ -54,10 +54,7 @@ export function ProtectionPcsPage() {
           query={query}
           shown={list.rows.length}
           empty={
-            <Empty
-              icon={<IconShieldCheck size={28} />}
-              title={filtered ? t('hosts.noMatch') : t('hosts.empty')}
-            />
+            <Empty icon={<IconShieldCheck size={28} />} title={filtered ? t('hosts.noMatch') : t('hosts.empty')} />
           }
         >
           <PcTable rows={list.rows} gone={list.gone} stale={list.stale} />

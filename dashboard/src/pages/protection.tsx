@@ -75,7 +75,7 @@ function Matrix({ unit }: { unit: number | undefined }) {
             counts: total,
           }))}
           columns={columns}
-          name={({ id, name }) => (
+          renderName={({ id, name }) => (
             <TextLink to="/protection" search={{ unit: id }} data-row="" inherit>
               {name}
             </TextLink>
@@ -86,19 +86,20 @@ function Matrix({ unit }: { unit: number | undefined }) {
   );
 }
 
+const all = (counts: ProtectionCounts) => PROTECTIONS.reduce((sum, state) => sum + counts[state], 0);
+
 function useMatrixColumns(): UnitColumn<Row>[] {
   const { t, language } = useWords();
-  const all = (counts: ProtectionCounts) => PROTECTIONS.reduce((sum, state) => sum + counts[state], 0);
   return [
     {
       key: 'total',
       title: t('protectionPage.total'),
-      cell: ({ id, counts }) => <Count to="/protection/pcs" search={{ unit: id }} count={all(counts)} />,
+      renderCell: ({ id, counts }) => <Count to="/protection/pcs" search={{ unit: id }} count={all(counts)} />,
     },
     ...PROTECTIONS.map((state): UnitColumn<Row> => ({
       key: state,
       title: t(`protection.${state}`),
-      cell: ({ id, counts }) => (
+      renderCell: ({ id, counts }) => (
         <Count
           to="/protection/pcs"
           search={{ unit: id, protection: state }}
@@ -110,7 +111,7 @@ function useMatrixColumns(): UnitColumn<Row>[] {
     {
       key: 'share',
       title: t('protectionPage.share'),
-      cell: ({ counts }) => formatShare(counts.protected, all(counts), language) ?? '–',
+      renderCell: ({ counts }) => formatShare(counts.protected, all(counts), language) ?? '–',
     },
   ];
 }
@@ -184,10 +185,11 @@ function ProductName({ product, unit }: { product: Product; unit: number | undef
   );
 }
 
+const bar = (key: string, name: Ranked['name'], count: number, tone: Tone): Ranked => ({ key, name, count, tone });
+
 /** Up to a week-end's age is fine, a week's is not, and beyond 15 days a PC is outdated. */
 function Ages({ ages, unit }: { ages: ProtectionProducts['definitions']; unit: number | undefined }) {
   const { t } = useWords();
-  const bar = (key: string, name: Ranked['name'], count: number, tone: Tone): Ranked => ({ key, name, count, tone });
   const days = (count: number) => t('definitionsAge.days', { count });
   const bars = [
     bar('0', t('definitionsAge.today'), ages.days_0, 'good'),

@@ -7,13 +7,7 @@ import { IconDownload } from './icons';
 export function CsvLink({ href }: { href: string }) {
   const { t } = useWords();
   return (
-    <Button
-      component="a"
-      href={href}
-      download
-      variant="default"
-      leftSection={<IconDownload size={16} aria-hidden />}
-    >
+    <Button component="a" href={href} download variant="default" leftSection={<IconDownload size={16} aria-hidden />}>
       {t('coverage.csv')}
     </Button>
   );

@@ -12,4 +12,8 @@ export function Sections({ label, children }: { label: string; children: ReactNo
   );
 }
 
-export const Section = createLink((props: ComponentPropsWithRef<'a'>) => <a {...props} className={classes.section} />);
+export const Section = createLink(({ children, ...link }: ComponentPropsWithRef<'a'>) => (
+  <a {...link} className={classes.section}>
+    {children}
+  </a>
+));

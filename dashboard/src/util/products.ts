@@ -16,7 +16,8 @@ export interface Product {
 
 /** The products of most PCs first. */
 export function grouped(counts: readonly Counted[]): Product[] {
-  const groups = Map.groupBy(counts, ({ product }) => product);
+  const groups = new Map<string, Counted[]>();
+  for (const count of counts) groups.set(count.product, [...(groups.get(count.product) ?? []), count]);
   return [...groups]
     .map(([name, versions]): Product => ({
       name,

@@ -21,7 +21,10 @@ test('a unit whose parent is out of sight stands at the top', () => {
 });
 
 test.each([
-  [[1, 3], ['Tỉnh', 'Dương Liễu', 'Đông Sơn', 'Thôn 2', 'Thôn 10']],
+  [
+    [1, 3],
+    ['Tỉnh', 'Dương Liễu', 'Đông Sơn', 'Thôn 2', 'Thôn 10'],
+  ],
   [[1], ['Tỉnh', 'Dương Liễu', 'Đông Sơn']],
   // An open branch of a folded one is folded with it.
   [[3], ['Tỉnh']],

@@ -25,11 +25,16 @@ export function inTreeOrder<Unit extends Node>(units: readonly Unit[]): Placed<U
     else brothers.push(unit);
   }
   const collator = new Intl.Collator('vi', { numeric: true });
-  const below = (parent: number | null, depth: number): Placed<Unit>[] =>
-    (children.get(parent) ?? [])
-      .toSorted((one, other) => collator.compare(one.name, other.name))
-      .flatMap((unit) => [{ unit, depth, branch: children.has(unit.id) }, ...below(unit.id, depth + 1)]);
-  return below(null, 0);
+  const placed: Placed<Unit>[] = [];
+  const place = (parent: number | null, depth: number) => {
+    const brothers = children.get(parent) ?? [];
+    for (const unit of brothers.toSorted((one, other) => collator.compare(one.name, other.name))) {
+      placed.push({ unit, depth, branch: children.has(unit.id) });
+      place(unit.id, depth + 1);
+    }
+  };
+  place(null, 0);
+  return placed;
 }
 
 /** The rows to be seen: nothing below a unit that is not open. */
