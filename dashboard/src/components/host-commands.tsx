@@ -188,9 +188,11 @@ function State({ command, state }: { command: Command; state: CommandState }) {
 /** `12.034 tệp đã quét · 1 tệp nhiễm mã độc`; a count that this page does not know keeps its own name. */
 function Counts({ counts }: { counts: Command['counts'] }) {
   const { language } = useWords();
-  const { word } = useCodes();
-  const told = Object.entries(counts).flatMap(([name, value]) =>
-    typeof value === 'number' ? [`${formatNumber(value, language)} ${word('commandCount', name)}`] : [],
-  );
+  const { phrase } = useCodes();
+  const told = Object.entries(counts).flatMap(([name, value]) => {
+    if (typeof value !== 'number') return [];
+    const text = phrase('commandCount', name, { n: value });
+    return [text === name ? `${name}: ${formatNumber(value, language)}` : text];
+  });
   return told.length === 0 ? null : <div>{told.join(' · ')}</div>;
 }

@@ -20,13 +20,13 @@ import classes from './host-state.module.css';
 export function HostState({ host }: { host: HostDetail }) {
   return (
     <div className={classes.columns}>
-      <Identity host={host} />
       <div className={classes.column}>
-        <HostAntivirus host={host} />
+        <Identity host={host} />
         <Network host={host} />
         <Unsupported host={host} />
         <Troubles host={host} />
       </div>
+      <HostAntivirus host={host} />
       <div className={classes.wide}>
         <HostDetections host={host} />
         <HostCommands host={host} />

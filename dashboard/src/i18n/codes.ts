@@ -38,7 +38,7 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
 const NUMBERED = /^(\w+)_(\d+)$/;
 
 /** A code about something with a name, such as `watch:Hồ sơ`: its words stand in the group's `…Of`. */
-const NAMED = /^(\w+):(.+)$/su;
+const NAMED = /^(\w+): ?(.+)$/su;
 
 /** The word for a code of a group, or the code itself, escaped. */
 export function word(t: TFunction, group: string, code: string): string {

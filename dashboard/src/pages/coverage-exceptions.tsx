@@ -98,11 +98,11 @@ interface ExceptionTableProps {
 function ExceptionTable({ rows, gone, stale, onEnd }: ExceptionTableProps) {
   const { t } = useWords();
   const columns = [
-    { key: 'pc', title: t('pcs.name') },
+    { key: 'pc', title: t('pcs.name'), width: 200 },
     { key: 'unit', title: t('pcs.unit') },
-    { key: 'kind', title: t('exceptions.kind'), width: 220 },
-    { key: 'reason', title: t('exceptions.reason') },
-    { key: 'by', title: t('exceptions.by'), width: 150 },
+    { key: 'kind', title: t('exceptions.kind'), width: 190 },
+    { key: 'reason', title: t('exceptions.reason'), width: 300 },
+    { key: 'by', title: t('exceptions.by'), width: 130 },
     { key: 'until', title: t('exceptions.until'), width: 120 },
     { key: 'state', title: t('exceptions.state'), width: 160 },
   ];

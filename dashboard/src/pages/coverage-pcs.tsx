@@ -109,7 +109,7 @@ interface PcTableProps {
 function PcTable({ rows, gone, stale, onExcept }: PcTableProps) {
   const { t } = useWords();
   const columns = [
-    { key: 'name', title: t('pcs.name') },
+    { key: 'name', title: t('pcs.name'), width: 230 },
     { key: 'unit', title: t('pcs.unit') },
     { key: 'custodian', title: t('pcs.custodian'), width: 160 },
     { key: 'protection', title: t('pcs.protection'), width: 220 },

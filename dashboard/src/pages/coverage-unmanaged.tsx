@@ -109,11 +109,11 @@ interface MachineTableProps {
 function MachineTable({ rows, gone, stale, onMark }: MachineTableProps) {
   const { t } = useWords();
   const columns = [
-    { key: 'address', title: t('unmanaged.address') },
+    { key: 'address', title: t('unmanaged.address'), width: 180 },
     { key: 'vendor', title: t('unmanaged.vendor') },
     { key: 'unit', title: t('pcs.unit') },
-    { key: 'by', title: t('unmanaged.seenBy'), width: 190 },
-    { key: 'first', title: t('unmanaged.first'), width: 170 },
+    { key: 'by', title: t('unmanaged.seenBy'), width: 170 },
+    { key: 'first', title: t('unmanaged.first'), width: 165 },
     { key: 'last', title: t('unmanaged.last'), width: 170 },
     { key: 'mark', title: t('pcs.actions'), width: 190 },
   ];

@@ -59,11 +59,11 @@ export function CoveragePage() {
       ) : (
         <>
           <Numbers coverage={data} search={search} />
-          <CoverageUnits coverage={data} days={search.days} />
           <div className={classes.columns}>
             <ToDo counts={sumOf(data.units)} search={search} />
             <CoverageHistoryPanel search={search} onChange={change} />
           </div>
+          <CoverageUnits coverage={data} days={search.days} />
           <Definitions days={data.days} />
         </>
       )}

@@ -57,21 +57,19 @@ export function DetectionsPage() {
       }
     >
       <FilterBar search={search} filtered={filtered} rows={list.rows} onChange={change} />
-      <div className={classes.columns}>
-        <Panel flush>
-          <ListBody query={query} shown={list.rows.length} empty={<NoDetections filtered={filtered} />}>
-            <DetectionTable
-              rows={list.rows}
-              gone={list.gone}
-              stale={list.stale}
-              selected={search.open}
-              onSelect={(open) => change({ open })}
-            />
-            <More {...list.more} />
-          </ListBody>
-        </Panel>
-        <TopThreats filters={filters} search={search} />
-      </div>
+      <TopThreats filters={filters} search={search} />
+      <Panel flush>
+        <ListBody query={query} shown={list.rows.length} empty={<NoDetections filtered={filtered} />}>
+          <DetectionTable
+            rows={list.rows}
+            gone={list.gone}
+            stale={list.stale}
+            selected={search.open}
+            onSelect={(open) => change({ open })}
+          />
+          <More {...list.more} />
+        </ListBody>
+      </Panel>
       <DetectionPanel
         detection={list.rows.find(({ id }) => id === search.open)}
         onClose={() => change({ open: undefined })}
@@ -157,8 +155,8 @@ function DetectionTable({ rows, gone, stale, selected, onSelect }: DetectionTabl
   const columns = [
     { key: 'time', title: t('detections.found', { zone: ZONE_LABEL }), width: 170 },
     { key: 'threat', title: t('detections.threat') },
-    { key: 'outcome', title: t('remedyOutcome.label'), width: 200 },
-    { key: 'host', title: t('detections.host'), width: 190 },
+    { key: 'outcome', title: t('remedyOutcome.label'), width: 220 },
+    { key: 'host', title: t('detections.host'), width: 280 },
     { key: 'user', title: t('detections.user'), width: 120 },
   ];
   return (
@@ -196,7 +194,7 @@ function DetectionTable({ rows, gone, stale, selected, onSelect }: DetectionTabl
 }
 
 /** As many as are read at a glance; the period's report has twenty. */
-const THREATS_SHOWN = 10;
+const THREATS_SHOWN = 6;
 
 function TopThreats({ filters, search }: { filters: DetectionFilters; search: DetectionsSearch }) {
   const { t, language } = useWords();
@@ -208,6 +206,7 @@ function TopThreats({ filters, search }: { filters: DetectionFilters; search: De
         <Text c="dimmed">{t('detections.topNone')}</Text>
       ) : (
         <RankedBars
+          wide
           label={t('detections.top')}
           bars={(threats ?? []).map(({ threat, files, hosts }) => ({
             key: threat,

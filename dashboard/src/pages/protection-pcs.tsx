@@ -154,7 +154,7 @@ interface PcTableProps {
 function PcTable({ rows, gone, stale }: PcTableProps) {
   const { t } = useWords();
   const columns = [
-    { key: 'name', title: t('hosts.name') },
+    { key: 'name', title: t('hosts.name'), width: 210 },
     { key: 'unit', title: t('hosts.unit') },
     { key: 'state', title: t('protection.label'), width: 240 },
     { key: 'product', title: t('pcs.product'), width: 200 },

@@ -14,18 +14,25 @@ export interface Ranked {
   readonly tone?: Tone | undefined;
 }
 
-/** `label` names the list for screen readers, to whom the bars say nothing. */
-export function RankedBars({ label, bars }: { label: string; bars: readonly Ranked[] }) {
+interface RankedBarsProps {
+  /** Names the list for screen readers, to whom the bars say nothing. */
+  readonly label: string;
+  readonly bars: readonly Ranked[];
+  /** Side by side where there is room for it. */
+  readonly wide?: boolean;
+}
+
+export function RankedBars({ label, bars, wide = false }: RankedBarsProps) {
   const { language } = useWords();
   const highest = Math.max(1, ...bars.map(({ count }) => count));
   return (
-    <ul className={classes.list} aria-label={label}>
+    <ul className={classes.list} data-wide={wide || undefined} aria-label={label}>
       {bars.map(({ key, name, count, said, tone }) => (
         <li key={key} className={classes.item} data-tone={tone}>
           <span className={classes.name}>{name}</span>
           <span className={classes.count}>{said ?? formatNumber(count, language)}</span>
           <span className={classes.track} aria-hidden>
-            <span className={classes.bar} style={{ width: `${(count / highest) * 100}%` }} />
+            {count > 0 && <span className={classes.bar} style={{ width: `${(count / highest) * 100}%` }} />}
           </span>
         </li>
       ))}

@@ -105,12 +105,12 @@ export const antivirus = {
   },
   commandResultOf: { failed: 'the program reports a fault: {{name}}' },
   commandCount: {
-    files: 'files scanned',
-    infected: 'files with malware',
-    errors: 'files that could not be scanned',
-    skipped: 'files passed over',
-    seconds: 'seconds',
-    exit_code: 'exit code',
+    files: '{{n}} files scanned',
+    infected: '{{n}} files with malware',
+    errors: '{{n}} files that could not be scanned',
+    skipped: '{{n}} files passed over',
+    seconds: '{{n}} seconds',
+    exit_code: 'exit code {{n}}',
   },
   product: {
     engineVersion: 'Engine version',

@@ -87,7 +87,7 @@ export const coverage = {
     seen: 'Registered PCs that were heard in the last {{days}} days.',
     protected: 'Seen PCs whose antivirus runs with recent definitions.',
     not_seen: 'Registered PCs that were not heard in the last {{days}} days, or never.',
-    unprotected: 'Registered PCs that were not seen or are not protected.',
+    unprotected: 'Seen PCs whose antivirus is missing, off, out of date or unknown.',
     not_enrolled: 'PCs in the register that have no agent.',
     not_in_register: 'PCs with an agent that the register does not know.',
     excepted: 'PCs with a current exception.',
@@ -163,7 +163,7 @@ export const coverage = {
   },
   unmanaged: {
     note: 'Machines that agents saw on their own networks in the last 30 days, that are in no register and have no agent. Mark printers, cameras and network devices, so that only those to be found are left.',
-    search: 'Address, hardware address, vendor',
+    search: 'Address, hardware address, PC that sees it',
     count_one: '{{shown}} unmanaged PC',
     count_other: '{{shown}} unmanaged PCs',
     address: 'Address',

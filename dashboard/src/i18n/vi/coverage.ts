@@ -83,7 +83,8 @@ export const coverage = {
     seen: 'Máy đã đăng ký và có gửi tin về trong {{days}} ngày qua.',
     protected: 'Máy có kết nối, có phần mềm phòng, chống mã độc đang chạy với mẫu nhận diện còn mới.',
     not_seen: 'Máy đã đăng ký nhưng không gửi tin về trong {{days}} ngày qua, hoặc chưa từng gửi.',
-    unprotected: 'Máy đã đăng ký nhưng không kết nối hoặc chưa được bảo vệ.',
+    unprotected:
+      'Máy có kết nối, nhưng phần mềm phòng, chống mã độc không có, đang tắt, chậm cập nhật hoặc không rõ tình trạng.',
     not_enrolled: 'Máy có trong danh mục tài sản nhưng chưa cài phần mềm giám sát.',
     not_in_register: 'Máy đã cài phần mềm giám sát nhưng danh mục tài sản không có.',
     excepted: 'Máy có ngoại lệ còn hiệu lực.',
@@ -158,7 +159,7 @@ export const coverage = {
   },
   unmanaged: {
     note: 'Máy mà phần mềm giám sát thấy trên mạng nội bộ trong 30 ngày qua, nhưng không có trong danh mục tài sản và chưa cài phần mềm giám sát. Đánh dấu máy in, camera, thiết bị mạng để danh sách chỉ còn những máy cần tìm.',
-    search: 'Địa chỉ, địa chỉ MAC, hãng',
+    search: 'Địa chỉ, địa chỉ MAC, máy nhìn thấy',
     count_other: '{{shown}} máy chưa quản lý',
     address: 'Địa chỉ',
     mac: 'Địa chỉ MAC',
