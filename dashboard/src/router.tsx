@@ -1,12 +1,15 @@
 /**
  * Every address of the dashboard. The URL is the state: filters, tabs and the open event are in it, so
  * that a link shows a colleague exactly what one sees. Loaders fetch, pages only read.
+ *
+ * The pages of every shift come at once; those about protection and coverage when they are first opened.
  */
 import type { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   Outlet,
   redirect,
   type RouterHistory,
@@ -44,21 +47,11 @@ import {
 import { Shell } from './components/shell';
 import { AlertPage } from './pages/alert';
 import { AlertsPage } from './pages/alerts';
-import { CertificatePage } from './pages/certificate';
-import { CoveragePage } from './pages/coverage';
-import { CoverageExceptionsPage } from './pages/coverage-exceptions';
-import { CoverageImportPage } from './pages/coverage-import';
-import { CoveragePcsPage } from './pages/coverage-pcs';
-import { CoverageReportPage } from './pages/coverage-report';
-import { CoverageUnmanagedPage } from './pages/coverage-unmanaged';
-import { DetectionsPage } from './pages/detections';
 import { FirstPasswordPage } from './pages/first-password';
 import { HostPage } from './pages/host';
 import { HostsPage } from './pages/hosts';
 import { OverviewPage } from './pages/overview';
 import { FailedPage, MissingPage } from './pages/failed';
-import { ProtectionPage } from './pages/protection';
-import { ProtectionPcsPage } from './pages/protection-pcs';
 import { SignInPage } from './pages/sign-in';
 import { alertFilters, alertSearch } from './pages/alerts.search';
 import {
@@ -180,7 +173,7 @@ const alert = createRoute({
 const protection = createRoute({
   getParentRoute: () => shell,
   path: '/protection',
-  component: ProtectionPage,
+  component: lazyRouteComponent(() => import('./pages/protection'), 'ProtectionPage'),
   validateSearch: protectionSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps: { unit } }) => {
@@ -192,7 +185,7 @@ const protection = createRoute({
 const protectionPcs = createRoute({
   getParentRoute: () => shell,
   path: '/protection/pcs',
-  component: ProtectionPcsPage,
+  component: lazyRouteComponent(() => import('./pages/protection-pcs'), 'ProtectionPcsPage'),
   validateSearch: protectionPcsSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => {
@@ -204,7 +197,7 @@ const protectionPcs = createRoute({
 const detections = createRoute({
   getParentRoute: () => shell,
   path: '/detections',
-  component: DetectionsPage,
+  component: lazyRouteComponent(() => import('./pages/detections'), 'DetectionsPage'),
   validateSearch: detectionsSearch,
   // Which of them is open beside the list is no other question.
   loaderDeps: ({ search }) => detectionsFilters(search),
@@ -218,7 +211,7 @@ const detections = createRoute({
 const coverage = createRoute({
   getParentRoute: () => shell,
   path: '/coverage',
-  component: CoveragePage,
+  component: lazyRouteComponent(() => import('./pages/coverage'), 'CoveragePage'),
   validateSearch: coverageSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => {
@@ -230,7 +223,7 @@ const coverage = createRoute({
 const coveragePcs = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/pcs',
-  component: CoveragePcsPage,
+  component: lazyRouteComponent(() => import('./pages/coverage-pcs'), 'CoveragePcsPage'),
   validateSearch: pcsSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => {
@@ -242,7 +235,7 @@ const coveragePcs = createRoute({
 const coverageExceptions = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/exceptions',
-  component: CoverageExceptionsPage,
+  component: lazyRouteComponent(() => import('./pages/coverage-exceptions'), 'CoverageExceptionsPage'),
   validateSearch: exceptionsSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => {
@@ -254,7 +247,7 @@ const coverageExceptions = createRoute({
 const coverageUnmanaged = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/unmanaged',
-  component: CoverageUnmanagedPage,
+  component: lazyRouteComponent(() => import('./pages/coverage-unmanaged'), 'CoverageUnmanagedPage'),
   validateSearch: machinesSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => {
@@ -266,7 +259,7 @@ const coverageUnmanaged = createRoute({
 const coverageReport = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/report',
-  component: CoverageReportPage,
+  component: lazyRouteComponent(() => import('./pages/coverage-report'), 'CoverageReportPage'),
   validateSearch: reportSearch,
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => void context.queries.prefetchQuery(reportQuery(reportFilters(deps, Date.now()))),
@@ -275,14 +268,14 @@ const coverageReport = createRoute({
 const coverageImport = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/import',
-  component: CoverageImportPage,
+  component: lazyRouteComponent(() => import('./pages/coverage-import'), 'CoverageImportPage'),
 });
 
 /** Without a loader: a certificate is an export that is written down, so a mere hover must not ask for one. */
 const certificate = createRoute({
   getParentRoute: () => shell,
   path: '/coverage/certificate',
-  component: CertificatePage,
+  component: lazyRouteComponent(() => import('./pages/certificate'), 'CertificatePage'),
   validateSearch: certificateSearch,
 });
 

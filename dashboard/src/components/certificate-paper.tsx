@@ -36,7 +36,7 @@ function Head({ certificate: { chain, issued_ms: issuedMs, issued_by: issuedBy }
   const { t } = useWords();
   const above = chain.slice(0, -1).map(({ name }) => name);
   return (
-    <header className={classes.head}>
+    <div className={classes.head}>
       {above.length > 0 && <p className={classes.above}>{above.join(' – ')}</p>}
       <p className={classes.unit}>{chain.at(-1)?.name}</p>
       <h2>{t('certificate.heading')}</h2>
@@ -44,7 +44,7 @@ function Head({ certificate: { chain, issued_ms: issuedMs, issued_by: issuedBy }
         {t('certificate.asOf', { time: formatDateTime(issuedMs), zone: ZONE_LABEL })} ·{' '}
         {t('certificate.by', { name: issuedBy })}
       </p>
-    </header>
+    </div>
   );
 }
 

@@ -54,8 +54,8 @@ export function CoveragePcsPage() {
       }
       actions={
         <>
-          <Waiting count={list.waiting} onShow={list.refresh} />
           <CsvLink href={csvAddress('/api/v1/coverage/pcs.csv', { ...search, lang: language })} />
+          <Waiting count={list.waiting} onShow={list.refresh} />
         </>
       }
     >

@@ -1,5 +1,5 @@
 /** The report of a period, as a province hands it in: numbers per unit, and the threats most often met. */
-import { Button, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { reportQuery } from '~/api/coverage-queries';
@@ -71,10 +71,14 @@ function PeriodFilters({ search, asked }: { search: ReportSearch; asked: ReportF
   });
   return (
     <Filters active={active} onClear={() => void navigate({ search: {} })}>
-      <Text span>{t('report.from')}</Text>
-      <TextInput {...day('from')} />
-      <Text span>{t('report.to')}</Text>
-      <TextInput {...day('to')} />
+      <Group gap="xs" wrap="nowrap">
+        <Text span>{t('report.from')}</Text>
+        <TextInput {...day('from')} />
+      </Group>
+      <Group gap="xs" wrap="nowrap">
+        <Text span>{t('report.to')}</Text>
+        <TextInput {...day('to')} />
+      </Group>
       <Button variant="default" onClick={() => change({ from: undefined, to: undefined })}>
         {t('report.month')}
       </Button>

@@ -50,8 +50,8 @@ export function CoverageUnmanagedPage() {
       }
       actions={
         <>
-          <Waiting count={list.waiting} onShow={list.refresh} />
           <CsvLink href={csvAddress('/api/v1/coverage/unmanaged.csv', { ...search, lang: language })} />
+          <Waiting count={list.waiting} onShow={list.refresh} />
         </>
       }
     >

@@ -51,8 +51,8 @@ export function DetectionsPage() {
       }
       actions={
         <>
-          <Waiting count={list.waiting} onShow={list.refresh} />
           <CsvLink href={csvAddress('/api/v1/detections.csv', { ...filters, lang: language })} />
+          <Waiting count={list.waiting} onShow={list.refresh} />
         </>
       }
     >
