@@ -98,10 +98,12 @@ pub(super) struct AlertRow {
     verdict: Option<Verdict>,
     /// What it says.
     title: Phrase,
-    /// The host it is about.
+    /// The host it is about; the one that opened it, when it is about a unit.
     host: HostRef,
-    /// The office of that host.
+    /// The office of that host, or the unit that it is about.
     unit: UnitRef,
+    /// Whether it is about that unit and everything below it, and not about one host.
+    about_unit: bool,
     /// Its findings.
     findings: u64,
     /// Those whose cause is still there.
