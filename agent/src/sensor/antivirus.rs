@@ -173,7 +173,13 @@ impl<'a> Watch<'a> {
         orders: &Receiver<AntivirusOrder>,
         policy: &AntivirusPolicy,
     ) -> Result<(), SpoolStopped> {
-        let ended = self.jobs.end();
+        let mut ended = Vec::new();
+        if self.jobs.has_ended() {
+            for (path, threat) in self.jobs.found() {
+                ended.extend(self.detections.scanned(path, threat));
+            }
+            ended.extend(self.jobs.end());
+        }
         let (places, context) = (self.places.clone(), self.context.clone());
         let paths: Vec<PathBuf> = policy.quick_scan_paths.iter().map(PathBuf::from).collect();
         let refused = self.jobs.begin(orders, move |order, found| match order.task {
