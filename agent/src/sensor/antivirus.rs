@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{AntivirusState, Body, Lane, Sensor, Switch};
 use vong_proto::policy::AntivirusPolicy;
 
+use super::unseen::Unseen;
 use super::{Context, event_now};
 use crate::command::{AntivirusOrder, AntivirusTask};
 use crate::report::{Report, SpoolStopped, StateChange};
@@ -43,6 +44,8 @@ const REPEAT: Duration = Duration::from_secs(24 * 3_600);
 const TURN: Duration = Duration::from_secs(1);
 /// The product whose scans are ours.
 const CLAMAV: &str = "ClamAV";
+/// What cannot be seen when a log cannot be read.
+const LOG_UNSEEN: &str = "antivirus_log";
 /// Where the last state is remembered, in short.
 const KEY: &[u8] = b"last";
 
@@ -65,6 +68,7 @@ pub fn run(
     context: &Context,
     places: &Places,
     orders: &Receiver<AntivirusOrder>,
+    unseen: &mut Unseen,
 ) -> Result<(), AntivirusError> {
     let mut watch = Watch::open(context, places)?;
     while !context.stop.requested() {
@@ -73,7 +77,7 @@ pub fn run(
         let looked = Instant::now();
         watch.look(&policy.antivirus)?;
         loop {
-            watch.follow(interval)?;
+            watch.follow(interval, unseen)?;
             watch.work(orders, &policy.antivirus)?;
             let left = interval.saturating_sub(looked.elapsed());
             let is_changed = context.policy.wait_change(generation, left.min(TURN)) != generation;
@@ -143,11 +147,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Hands over what was found since the last turn.
-    fn follow(&mut self, interval: Duration) -> Result<(), SpoolStopped> {
+    fn follow(&mut self, interval: Duration, unseen: &mut Unseen) -> Result<(), SpoolStopped> {
         let read = self.detections.turn(Instant::now(), interval);
         let mut reports: Vec<Report> = read.into_iter().collect();
         for (path, threat) in self.jobs.found() {
             reports.extend(self.detections.scanned(path, threat));
+        }
+        let why = self.detections.unseen();
+        let mut words = unseen.cure_others(|_| why.is_some());
+        words.extend(why.and_then(|why| unseen.say(LOG_UNSEEN, &why)));
+        if !words.is_empty() {
+            reports.push(Report {
+                events: words,
+                ..Report::default()
+            });
         }
         reports
             .into_iter()
@@ -160,7 +173,13 @@ impl<'a> Watch<'a> {
         orders: &Receiver<AntivirusOrder>,
         policy: &AntivirusPolicy,
     ) -> Result<(), SpoolStopped> {
-        let ended = self.jobs.end();
+        let mut ended = Vec::new();
+        if self.jobs.has_ended() {
+            for (path, threat) in self.jobs.found() {
+                ended.extend(self.detections.scanned(path, threat));
+            }
+            ended.extend(self.jobs.end());
+        }
         let (places, context) = (self.places.clone(), self.context.clone());
         let paths: Vec<PathBuf> = policy.quick_scan_paths.iter().map(PathBuf::from).collect();
         let refused = self.jobs.begin(orders, move |order, found| match order.task {

@@ -92,13 +92,19 @@ pub(super) struct Look {
 }
 
 pub(super) fn look_around(places: &Places) -> Look {
-    let programs = process::running(&PROGRAMS);
+    let mut programs = process::running(&PROGRAMS);
+    programs.retain(|program| !is_our_update(program));
     let (conf, conf_trouble) = conf(places, &programs);
     let product = clamav::decode(&rows(places, &programs, &conf, conf_trouble));
     Look {
         products: product.into_iter().collect(),
         logs: logs::places(places, &programs, &conf),
     }
+}
+
+fn is_our_update(program: &Running<'_>) -> bool {
+    program.name == "freshclam"
+        && process::arguments_of(program.pid).is_some_and(|arguments| update::is_ours(&arguments))
 }
 
 fn rows(places: &Places, programs: &[Running<'_>], conf: &Conf, conf_trouble: Option<String>) -> Rows {
