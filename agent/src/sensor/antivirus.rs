@@ -9,16 +9,28 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{AntivirusState, Body, Lane, Sensor, Switch};
 
 use super::{Context, event_now};
+use crate::clock;
 use crate::report::{Report, SpoolStopped, StateChange};
 use crate::state::{StateError, StateReader};
 
+mod cell;
 mod clamav;
+mod combine;
+pub mod defender;
+mod eset;
+pub mod installed;
+mod kaspersky;
+mod mdatp;
+pub mod rows;
+mod security_center;
+mod vendor;
 
 #[cfg(target_os = "linux")]
 #[path = "antivirus/linux.rs"]
 mod imp;
 
 pub use imp::Places;
+use rows::Rows;
 
 /// The state is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
@@ -36,6 +48,11 @@ pub enum AntivirusError {
     Spool(#[from] SpoolStopped),
 }
 
+/// Looks once at everything that tells of a product.
+pub fn look(places: &Places) -> Rows {
+    Rows::new(clock::wall_ms(), imp::sources(places))
+}
+
 /// Watches until the agent stops.
 ///
 /// # Errors
@@ -48,7 +65,7 @@ pub fn run(context: &Context, places: &Places) -> Result<(), AntivirusError> {
     while !context.stop.requested() {
         let (policy, generation) = context.policy.with_generation();
         let state = AntivirusState {
-            products: imp::products(places),
+            products: rows::decode(&look(places)).products,
             expectations: policy.antivirus.expectations(false),
         };
         let is_due = said

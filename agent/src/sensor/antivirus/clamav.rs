@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -21,7 +22,7 @@ const BUILT: &[BorrowedFormatItem<'_>] = format_description!(
 );
 
 /// Everything that was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rows {
     /// clamd's program is there.
     pub(super) clamd_installed: bool,
@@ -44,7 +45,7 @@ pub(super) struct Rows {
 }
 
 /// An answer of clamd.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
     /// Nobody was asked: no socket is configured.
     #[default]

@@ -15,9 +15,12 @@ use vong_os::file::{look, path_of, read_plain};
 use vong_os::local::{self, Line};
 use vong_os::process::{self, Origin, Running};
 use vong_os::rights;
-use vong_proto::event::AntivirusProduct;
 
 use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
+use super::rows::Sources;
+
+#[path = "linux/others.rs"]
+mod others;
 
 /// A clamd that needs longer is no protection at this moment.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
@@ -59,8 +62,14 @@ impl Default for Places {
     }
 }
 
-pub(super) fn products(places: &Places) -> Vec<AntivirusProduct> {
-    clamav::decode(&rows(places)).into_iter().collect()
+/// The rows of every source that there is on Linux.
+pub(super) fn sources(places: &Places) -> Sources {
+    Sources {
+        clamav: Some(rows(places)),
+        mdatp: others::mdatp(Path::new(others::MDATP)),
+        installed: others::installed(),
+        ..Sources::default()
+    }
 }
 
 fn rows(places: &Places) -> Rows {
@@ -233,9 +242,13 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
-    use vong_proto::event::Switch;
+    use vong_proto::event::{AntivirusProduct, Switch};
 
     use super::*;
+
+    fn products(places: &Places) -> Vec<AntivirusProduct> {
+        clamav::decode(&rows(places)).into_iter().collect()
+    }
 
     /// Programs of nobody's; the configuration in a folder of the test.
     fn places(conf: PathBuf) -> Places {
