@@ -1,4 +1,4 @@
-//! Adapters by `getifaddrs` and /sys, gateways from /proc/net, name servers from /etc/resolv.conf.
+//! Adapters by `getifaddrs` and /sys, gateways and neighbours from /proc/net, name servers from /etc/resolv.conf.
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -7,7 +7,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use super::Adapter;
+use super::{Adapter, Neighbour};
+use crate::file;
+
+#[path = "linux/arp.rs"]
+mod arp;
 
 /// Flag of a route that is up and goes through a gateway.
 const ROUTE_UP_GATEWAY: u32 = 0x3;
@@ -152,6 +156,12 @@ fn parse_routes_v6(table: &str) -> Vec<(u32, IpAddr)> {
         Some((metric, Ipv6Addr::from(gateway).into()))
     };
     table.lines().filter_map(parse).collect()
+}
+
+/// Those with addresses of IPv4; the table of IPv6 is told by netlink only.
+pub(super) fn neighbours() -> Vec<Neighbour> {
+    let table = file::read_plain(Path::new("/proc/net/arp"), arp::TABLE_BYTES_MAX).unwrap_or_default();
+    arp::parse(&String::from_utf8_lossy(&table))
 }
 
 pub(super) fn resolvers() -> Vec<IpAddr> {
