@@ -291,8 +291,7 @@ impl<'a> Network<'a> {
     }
 
     fn look_at_neighbours(&mut self, state: &NetworkState, now: Instant) -> Result<(), SpoolStopped> {
-        let own: Vec<String> = state.adapters.iter().map(|adapter| adapter.mac.clone()).collect();
-        let said = self.neighbours.look(table(), &own, now);
+        let said = self.neighbours.look(neighbours_of(state), now);
         let event = said.map(|neighbours| event_now(Lane::State, Body::Neighbours(neighbours)));
         self.send(event.into_iter().collect())
     }
@@ -308,16 +307,16 @@ impl<'a> Network<'a> {
     }
 }
 
-/// The system's table of neighbours.
-fn table() -> Vec<Neighbour> {
-    vong_os::network::neighbours()
-        .into_iter()
-        .map(|neighbour| Neighbour {
-            mac: neighbour.mac,
-            address: neighbour.address.to_string(),
-            adapter: neighbour.adapter,
-        })
-        .collect()
+/// The machines on the same network, for a PC that is connected so.
+pub fn neighbours_of(state: &NetworkState) -> Vec<Neighbour> {
+    let own: Vec<String> = state.adapters.iter().map(|adapter| adapter.mac.clone()).collect();
+    let table = vong_os::network::neighbours().into_iter();
+    let table = table.map(|neighbour| Neighbour {
+        mac: neighbour.mac,
+        address: neighbour.address.to_string(),
+        adapter: neighbour.adapter,
+    });
+    neighbours::worth_telling(table.collect(), &own)
 }
 
 /// How the PC is connected now.

@@ -26,9 +26,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// What of the table shall be said now; `own` are the PC's own hardware addresses.
-    pub(super) fn look(&mut self, table: Vec<Neighbour>, own: &[String], now: Instant) -> Option<Neighbours> {
-        let neighbours = worth_telling(table, own);
+    /// What shall be said now, if anything, of the neighbours that are there.
+    pub(super) fn look(&mut self, neighbours: Vec<Neighbour>, now: Instant) -> Option<Neighbours> {
         let macs: BTreeSet<String> = neighbours.iter().map(|neighbour| neighbour.mac.clone()).collect();
         let is_due = self.said.as_ref().is_none_or(|(before, at)| {
             let ago = now.duration_since(*at);
@@ -42,9 +41,9 @@ impl Watch {
     }
 }
 
-/// Machines other than this one, sorted by hardware address, each of their addresses once. When there are too many
-/// each machine keeps its first address before any gets a second.
-fn worth_telling(table: Vec<Neighbour>, own: &[String]) -> Vec<Neighbour> {
+/// Of the system's table the machines other than this one, whose hardware addresses are `own`: sorted by hardware
+/// address, each of their addresses once. When there are too many each machine keeps its first address before any gets a second.
+pub(super) fn worth_telling(table: Vec<Neighbour>, own: &[String]) -> Vec<Neighbour> {
     let mut neighbours: Vec<Neighbour> = table
         .into_iter()
         .filter(|neighbour| is_machine(&neighbour.mac) && !own.contains(&neighbour.mac))
@@ -93,7 +92,7 @@ mod tests {
         let start = Instant::now();
         let mut watch = Watch::default();
         let mut check = |after: Duration, macs: &[&str], expected: bool| {
-            let said = watch.look(table(macs), &[], start + after);
+            let said = watch.look(table(macs), start + after);
             assert_eq!(said.is_some(), expected, "{macs:?} after {after:?}");
         };
         let second = Duration::from_secs(1);
@@ -112,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_is_said_too() {
-        let said = Watch::default().look(Vec::new(), &[], Instant::now());
+        let said = Watch::default().look(Vec::new(), Instant::now());
         assert_eq!(said, Some(Neighbours::default()));
     }
 
@@ -120,9 +119,9 @@ mod tests {
     fn another_address_of_the_same_machine_is_no_news() {
         let mut watch = Watch::default();
         let start = Instant::now();
-        watch.look(table(&[A]), &[], start);
+        watch.look(table(&[A]), start);
         let moved = vec![at(A, "192.168.1.8", "eth0")];
-        assert_eq!(watch.look(moved, &[], start + PAUSE), None);
+        assert_eq!(watch.look(moved, start + PAUSE), None);
     }
 
     #[test]
@@ -184,7 +183,7 @@ mod tests {
                 now += Duration::from_secs(seconds);
                 let macs: BTreeSet<String> = macs.iter().map(|mac| format!("4c:cc:6a:00:00:{mac:02x}")).collect();
                 let rows = macs.iter().map(|mac| at(mac, "10.0.0.1", "eth0")).collect();
-                let said = watch.look(rows, &[], now);
+                let said = watch.look(rows, now);
                 let must = match &last {
                     None => true,
                     Some((at, before)) => {
