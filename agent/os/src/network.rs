@@ -40,8 +40,8 @@ pub fn gateways() -> Vec<IpAddr> {
     imp::gateways()
 }
 
-/// The machines that the system has lately spoken with on its own network, as its table has them; nobody is asked.
-/// Which of the two kinds of addresses the table has is the system's.
+/// The machines that the system has lately spoken with on its own network, as its tables have them; none of them is
+/// asked.
 pub fn neighbours() -> Vec<Neighbour> {
     imp::neighbours()
 }

@@ -193,7 +193,7 @@ fn every_other_documented_event_has_its_meaning() {
     let code = text("0x80072ee7");
     check(2001, error(), Is::DefinitionsFailed { error: code.clone() });
     check(2003, error(), Is::EngineUpdateFailed { error: code.clone() });
-    check(3002, error(), Is::RealTimeFailed { error: code.clone() });
+    check(3002, error(), Is::RealTimeFailed { error: code });
     check(3007, json!({ "Feature ID": "1" }), Is::RealTimeRecovered);
     check(5000, json!({}), Is::RealTime { on: true });
     check(5001, json!({}), Is::RealTime { on: false });
@@ -336,9 +336,9 @@ proptest! {
     #[test]
     fn whatever_stands_in_a_row_nothing_panics(row in anything(), id in 1_000_i64..5_200, value in ".*") {
         let _ = decode(&row);
-        let _ = decode(&json!({ "System": row.clone(), "EventData": row.clone() }));
+        let _ = decode(&json!({ "System": row, "EventData": row }));
         let data = json!({ "Path": value, "Detection ID": value, "Error Code": value, "New Value": value,
-                           "Detection Time": value, "Threat Name": row.clone() });
+                           "Detection Time": value, "Threat Name": row });
         let event = decode(&json!({ "System": { "EventID": id, "TimeCreated": row }, "EventData": data }));
         if let DefenderEvent::Detection(detection) = event {
             prop_assert!(!detection.key.is_empty() && detection.key.len() <= 128);
