@@ -3,6 +3,7 @@
 //! It answers two questions of whoever installs the agent: what will the collector see of this PC, and what will it
 //! not, and why. With a recording of the raw rows the decoders are taught to read what they do not know yet.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -237,9 +238,13 @@ fn network_lines(state: &NetworkState, neighbours: &[Neighbour]) -> Vec<String> 
     };
     lines.push(line("gateways", &listed(&state.gateways)));
     lines.push(line("resolvers", &listed(&state.resolvers)));
+    let machines: BTreeSet<&str> = neighbours
+        .iter()
+        .map(|neighbour| neighbour.mac.as_str())
+        .collect();
     lines.push(line(
         "neighbours",
-        &format!("{} known on the same network", neighbours.len()),
+        &format!("{} other machines known on the same network", machines.len()),
     ));
     lines
 }
@@ -275,7 +280,7 @@ mod tests {
              updates unknown; definitions 30251, of 2026-11-20, 2 days old",
             "antivirus  Bkav Antivirus (Bkav): installed, its health is unknown",
             "gateways   none",
-            "neighbours 0 known on the same network",
+            "neighbours 0 other machines known on the same network",
             "not read   security_center: 0x8004100E",
             "not seen   programs of other users: ask as root",
         ];

@@ -271,6 +271,38 @@ fn defender_on_linux_steps_back_beside_a_product_that_is_only_there() {
 }
 
 #[test]
+fn clamav_works_beside_two_that_say_nothing() {
+    let decoded = replay("linux_clamav");
+    let (unknown, nothing) = (AntivirusMode::Unknown, Switch::Unknown);
+    let defender = "Microsoft Defender for Endpoint";
+    assert_eq!(
+        products(&decoded),
+        [
+            ("ClamAV", "Cisco", Health::Reported, unknown, On, Off),
+            (
+                defender,
+                "Microsoft",
+                Health::InstalledOnly,
+                unknown,
+                nothing,
+                nothing
+            ),
+            (
+                "CrowdStrike Falcon",
+                "CrowdStrike",
+                Health::InstalledOnly,
+                unknown,
+                nothing,
+                nothing
+            ),
+        ]
+    );
+    assert_eq!(decoded.products[0].version, "1.4.3");
+    assert_eq!(decoded.products[0].definitions.version, "27690");
+    assert_eq!(unread(&decoded), [("mdatp", "timed_out")]);
+}
+
+#[test]
 fn absurd_values_are_unknown() {
     let decoded = replay("absurd");
     let names: Vec<&str> = decoded

@@ -18,8 +18,8 @@ pub(super) const DAY_MS: i64 = 24 * 3_600 * 1_000;
 const EARLIEST: OffsetDateTime = datetime!(2000-01-01 0:00 UTC);
 /// Later dates are mistakes.
 const LATEST: OffsetDateTime = datetime!(2100-01-01 0:00 UTC);
-/// What WMI writes as an age in days when there is none.
-const AGE_NEVER: i64 = u32::MAX as i64;
+/// What Windows writes as an age in days, or as seconds since 1970, when there is none.
+const NEVER: i64 = u32::MAX as i64;
 /// A longer age is a mistake.
 const AGE_DAYS_MAX: i64 = 36_500;
 /// `20261123043100`, the beginning of a date in WMI's form.
@@ -84,8 +84,8 @@ pub(super) fn switch(row: &Value, name: &str) -> Switch {
     }
 }
 
-/// A moment in milliseconds since 1970: WMI's form, ISO 8601 with a zone, or milliseconds since 1970 as text.
-/// Without a zone nobody knows when it was.
+/// A moment in milliseconds since 1970: WMI's form, ISO 8601 with a zone, or milliseconds since 1970, which
+/// PowerShell writes as `/Date(1795383060000)/`. Without a zone nobody knows when it was.
 pub(super) fn moment_ms(row: &Value, name: &str) -> Option<i64> {
     let text = text(row, name)?;
     let moment = OffsetDateTime::parse(&text, &Rfc3339)
@@ -93,6 +93,12 @@ pub(super) fn moment_ms(row: &Value, name: &str) -> Option<i64> {
         .or_else(|| parse_cim(&text))
         .or_else(|| parse_epoch(&text))?;
     ms_of(moment)
+}
+
+/// A moment that stands there as seconds since 1970, in milliseconds.
+pub(super) fn seconds_ms(row: &Value, name: &str) -> Option<i64> {
+    let seconds = number(row, name).filter(|seconds| *seconds != NEVER)?;
+    ms_of(OffsetDateTime::from_unix_timestamp(seconds).ok()?)
 }
 
 /// A plausible moment in milliseconds since 1970.
@@ -112,7 +118,10 @@ fn parse_cim(text: &str) -> Option<OffsetDateTime> {
 }
 
 fn parse_epoch(text: &str) -> Option<OffsetDateTime> {
-    let ms: i64 = text.parse().ok()?;
+    let bare = text
+        .strip_prefix("/Date(")
+        .and_then(|text| text.strip_suffix(")/"));
+    let ms: i64 = bare.unwrap_or(text).parse().ok()?;
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()
 }
 
@@ -130,7 +139,7 @@ pub(super) enum Age {
 /// An age in days.
 pub(super) fn age(row: &Value, name: &str) -> Age {
     match number(row, name) {
-        Some(AGE_NEVER) => Age::Never,
+        Some(NEVER) => Age::Never,
         Some(days @ 0..=AGE_DAYS_MAX) => Age::Days(days),
         Some(_) | None => Age::Unknown,
     }
@@ -212,6 +221,7 @@ mod tests {
         check(json!("2026-11-23T04:31:00+07:00"), expected);
         check(json!("2026-11-22T21:31:00.0000000Z"), expected);
         check(json!("1795383060000"), expected);
+        check(json!("/Date(1795383060000)/"), expected);
         check(json!(1_795_383_060_000_i64), expected);
         for nonsense in [
             json!("20261123043100.000000+***"),

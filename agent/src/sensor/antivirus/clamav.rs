@@ -23,6 +23,7 @@ const BUILT: &[BorrowedFormatItem<'_>] = format_description!(
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Rows {
     /// clamd's program is there.
     pub(super) clamd_installed: bool,
@@ -46,6 +47,7 @@ pub(super) struct Rows {
 
 /// An answer of clamd.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
     /// Nobody was asked: no socket is configured.
     #[default]

@@ -1,7 +1,7 @@
 //! What ESET's products for Windows keep under `SOFTWARE\ESET\ESET Security\CurrentVersion\Info`.
 //!
-//! The definitions' version carries the day on which they were made. Whether the product is on does not stand
-//! there.
+//! The definitions' version carries the day on which they were made; when they were last brought stands beside the
+//! settings of the updater, as seconds since 1970. Whether the product is on does not stand there.
 
 use serde_json::Value;
 use time::Date;
@@ -15,7 +15,12 @@ use super::vendor::ESET;
 /// How the values are named as raw ones.
 const SOURCE: &str = "eset";
 /// What is read of a row.
-const NAMES: [&str; 3] = ["ProductName", "ProductVersion", "ScannerVersion"];
+const NAMES: [&str; 4] = [
+    "ProductName",
+    "ProductVersion",
+    "ScannerVersion",
+    "LastSuccessfulUpdate",
+];
 /// Such as `20261122`.
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
 
@@ -36,6 +41,7 @@ pub(super) fn decode(row: &Value) -> Option<AntivirusProduct> {
         definitions: Definitions {
             version,
             built_ms,
+            updated_ms: cell::seconds_ms(row, "LastSuccessfulUpdate"),
             ..Definitions::default()
         },
         raw,
@@ -81,6 +87,17 @@ mod tests {
         check("30251 (20261399)", "30251", None);
         check("30251 (16010101", "30251", None);
         check("(", "", None);
+    }
+
+    #[test]
+    fn an_update_that_never_was_leaves_an_empty_text() {
+        let updated = |value: Value| {
+            let row = json!({ "ProductVersion": "12.1", "LastSuccessfulUpdate": value });
+            decode(&row).expect("there").definitions.updated_ms
+        };
+        assert_eq!(updated(json!(1_795_383_060)), Some(1_795_383_060_000));
+        assert_eq!(updated(json!("0x6b035f14")), Some(1_795_383_060_000));
+        assert_eq!(updated(json!("")), None);
     }
 
     #[test]

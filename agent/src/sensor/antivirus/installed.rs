@@ -11,6 +11,8 @@ use super::vendor::{VENDORS, Vendor};
 
 /// How the values are named as raw ones.
 const SOURCE: &str = "installed";
+/// So many signs of one product are shown; a product has a handful.
+const SIGNS_MAX: usize = 16;
 
 /// Something on the PC by which a product can be recognised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +97,7 @@ fn installed(vendor: &Vendor, signs: &[&Sign]) -> AntivirusProduct {
         health: Health::InstalledOnly,
         raw: signs
             .iter()
+            .take(SIGNS_MAX)
             .map(|sign| format!("{SOURCE}.{}={}", sign.kind.name(), cell::cut(&sign.name)))
             .collect(),
         ..AntivirusProduct::default()

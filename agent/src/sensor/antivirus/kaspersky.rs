@@ -19,8 +19,6 @@ const NAMES: [&str; 5] = [
     "LicKeyType",
     "LicDaysTillExpiration",
 ];
-/// What stands for a date that never was.
-const NEVER: i64 = u32::MAX as i64;
 /// No licence is longer.
 const LICENCE_DAYS_MAX: i64 = 36_500;
 
@@ -35,19 +33,13 @@ pub(super) fn decode(row: &Value, read_ms: i64) -> Option<AntivirusProduct> {
         vendor: KASPERSKY.name.to_owned(),
         version: cell::text(row, "ProductVersion").unwrap_or_default(),
         definitions: Definitions {
-            updated_ms: updated_ms(row),
+            updated_ms: cell::seconds_ms(row, "LastSuccessfulUpdate"),
             ..Definitions::default()
         },
         licence_expires_ms: licence_expires_ms(row, read_ms),
         raw,
         ..AntivirusProduct::default()
     })
-}
-
-fn updated_ms(row: &Value) -> Option<i64> {
-    let seconds = cell::number(row, "LastSuccessfulUpdate").filter(|seconds| *seconds != NEVER)?;
-    let moment = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
-    cell::ms_of(moment)
 }
 
 /// Days are counted from the day of the reading; without a kind of key there is no licence to speak of.
