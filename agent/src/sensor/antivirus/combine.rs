@@ -10,7 +10,7 @@
 
 use vong_proto::event::{AntivirusMode, AntivirusProduct, Definitions, Freshness, Health, Switch};
 
-use super::vendor::{MICROSOFT, Vendor};
+use super::vendor::{MICROSOFT, VENDORS};
 
 /// More products than this are told in part: no PC has so many, but a row is quickly written.
 pub(super) const PRODUCTS_MAX: usize = 16;
@@ -20,7 +20,7 @@ pub(super) const PRODUCTS_MAX: usize = 16;
 pub(super) struct Told {
     /// Products that registered in Security Center.
     pub(super) registered: Vec<AntivirusProduct>,
-    /// What products say of themselves.
+    /// What products say of themselves; some do not say how they are called.
     pub(super) own: Vec<AntivirusProduct>,
     /// Products of which traces were found.
     pub(super) installed: Vec<AntivirusProduct>,
@@ -35,7 +35,7 @@ pub(super) fn combine(told: Told) -> Vec<AntivirusProduct> {
                 let registered = products.remove(place);
                 products.insert(place, richer(own, registered));
             }
-            None => products.push(own),
+            None => products.push(named(own)),
         }
     }
     for installed in told.installed {
@@ -79,7 +79,7 @@ fn richer(first: AntivirusProduct, second: AntivirusProduct) -> AntivirusProduct
         first.exclusions
     };
     AntivirusProduct {
-        product: name(first.product, second.product),
+        product: text(first.product, second.product),
         vendor: text(first.vendor, second.vendor),
         version: text(first.version, second.version),
         engine_version: text(first.engine_version, second.engine_version),
@@ -123,12 +123,16 @@ fn richer_definitions(first: Definitions, second: Definitions) -> Definitions {
     }
 }
 
-/// What a vendor's own source calls its product only in general, Security Center may call by its full name.
-/// Microsoft's is called the same on every PC, however Windows spells it there.
-fn name(own: String, registered: String) -> String {
-    let vendor = Vendor::of(&own);
-    let is_general = vendor.is_some_and(|vendor| vendor.product == own && vendor.name != MICROSOFT.name);
-    if is_general { registered } else { own }
+/// A product that nobody calls by its full name is called as its vendor's usually is.
+fn named(product: AntivirusProduct) -> AntivirusProduct {
+    let mut vendors = VENDORS.iter();
+    match vendors.find(|vendor| product.product.is_empty() && vendor.name == product.vendor) {
+        Some(vendor) => AntivirusProduct {
+            product: vendor.product.to_owned(),
+            ..product
+        },
+        None => product,
+    }
 }
 
 /// Only Defender says of itself whether it steps back. What it says decides about the others that are on; without
@@ -301,6 +305,27 @@ mod tests {
     }
 
     #[test]
+    fn a_product_is_called_by_its_own_word_then_by_security_centers_then_by_its_vendors() {
+        let own = |product: &str| AntivirusProduct {
+            product: product.to_owned(),
+            vendor: "ESET".to_owned(),
+            ..AntivirusProduct::default()
+        };
+        let check = |own: AntivirusProduct, registered: Vec<AntivirusProduct>, expected: &str| {
+            let told = Told {
+                registered,
+                own: vec![own],
+                installed: Vec::new(),
+            };
+            assert_eq!(combine(told)[0].product, expected);
+        };
+        let row = || vec![registered("ESET Security", ON)];
+        check(own("ESET Endpoint Antivirus"), row(), "ESET Endpoint Antivirus");
+        check(own(""), row(), "ESET Security");
+        check(own(""), Vec::new(), "ESET Endpoint Security");
+    }
+
+    #[test]
     fn a_server_has_no_security_center() {
         let told = Told {
             own: vec![defender("Normal")],
@@ -335,7 +360,6 @@ mod tests {
     #[test]
     fn a_registration_left_behind_does_not_take_the_facts_of_the_living() {
         let own = AntivirusProduct {
-            product: "Kaspersky Endpoint Security".to_owned(),
             vendor: "Kaspersky".to_owned(),
             version: "12.5".to_owned(),
             ..AntivirusProduct::default()

@@ -35,7 +35,7 @@ pub(super) fn decode(row: &Value) -> Option<AntivirusProduct> {
         None => Default::default(),
     };
     Some(AntivirusProduct {
-        product: cell::text(row, "ProductName").unwrap_or_else(|| ESET.product.to_owned()),
+        product: cell::text(row, "ProductName").unwrap_or_default(),
         vendor: ESET.name.to_owned(),
         version: cell::text(row, "ProductVersion").unwrap_or_default(),
         definitions: Definitions {

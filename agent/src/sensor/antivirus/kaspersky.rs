@@ -29,7 +29,7 @@ pub(super) fn decode(row: &Value, read_ms: i64) -> Option<AntivirusProduct> {
         return None;
     }
     Some(AntivirusProduct {
-        product: cell::text(row, "ProductName").unwrap_or_else(|| KASPERSKY.product.to_owned()),
+        product: cell::text(row, "ProductName").unwrap_or_default(),
         vendor: KASPERSKY.name.to_owned(),
         version: cell::text(row, "ProductVersion").unwrap_or_default(),
         definitions: Definitions {
