@@ -161,8 +161,12 @@ fn product_text(product: &AntivirusProduct, now_ms: i64) -> String {
         AntivirusMode::Active => "protects; ",
         AntivirusMode::Passive => "steps back for another; ",
     };
+    let reason = match product.engine_reason.as_str() {
+        "" => String::new(),
+        reason => format!(" ({reason})"),
+    };
     format!(
-        "{called} ({vendor}): {mode}engine {}; files scanned as they are opened: {}; updates {}; definitions {}",
+        "{called} ({vendor}): {mode}engine {}{reason}; files scanned as they are opened: {}; updates {}; definitions {}",
         switch_text(product.engine),
         switch_text(product.real_time),
         switch_text(product.updater),
@@ -244,7 +248,7 @@ fn network_lines(state: &NetworkState, neighbours: &[Neighbour]) -> Vec<String> 
         .collect();
     lines.push(line(
         "neighbours",
-        &format!("{} other machines known on the same network", machines.len()),
+        &format!("{} known on the same network", machines.len()),
     ));
     lines
 }
@@ -280,7 +284,7 @@ mod tests {
              updates unknown; definitions 30251, of 2026-11-20, 2 days old",
             "antivirus  Bkav Antivirus (Bkav): installed, its health is unknown",
             "gateways   none",
-            "neighbours 0 other machines known on the same network",
+            "neighbours 0 known on the same network",
             "not read   security_center: 0x8004100E",
             "not seen   programs of other users: ask as root",
         ];

@@ -277,7 +277,12 @@ impl<'a> Network<'a> {
         }
         self.links.due = Some(now + LINKS_INTERVAL);
         let state = network_state();
-        self.look_at_neighbours(&state, now)?;
+        let neighbours = neighbours_of(&state);
+        self.say_links(state, now)?;
+        self.say_neighbours(neighbours, now)
+    }
+
+    fn say_links(&mut self, state: NetworkState, now: Instant) -> Result<(), SpoolStopped> {
         let is_news = self
             .links
             .said
@@ -290,8 +295,8 @@ impl<'a> Network<'a> {
         self.send(vec![event_now(Lane::State, Body::Network(state))])
     }
 
-    fn look_at_neighbours(&mut self, state: &NetworkState, now: Instant) -> Result<(), SpoolStopped> {
-        let said = self.neighbours.look(neighbours_of(state), now);
+    fn say_neighbours(&mut self, neighbours: Vec<Neighbour>, now: Instant) -> Result<(), SpoolStopped> {
+        let said = self.neighbours.look(neighbours, now);
         let event = said.map(|neighbours| event_now(Lane::State, Body::Neighbours(neighbours)));
         self.send(event.into_iter().collect())
     }
