@@ -265,6 +265,9 @@ impl Summary {
 }
 
 #[cfg(test)]
+mod real;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

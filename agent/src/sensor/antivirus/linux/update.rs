@@ -1,7 +1,8 @@
 //! Brings ClamAV's definitions up to date: runs freshclam once, as its own service would.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ use crate::stop::Stop;
 const LOOK: Duration = Duration::from_millis(200);
 /// So much of a database tells it from the one before: signed ones say their version in the first bytes.
 const HEAD_BYTES: u64 = 1024 * 1024;
-/// Its log of one run is a few kilobytes.
-const LOG_BYTES_MAX: u64 = 256 * 1024;
+/// Its errors of one run are a few lines.
+const ERRORS_BYTES_MAX: u64 = 64 * 1024;
 /// Its last word is cut here.
 const WORD_CHARS_MAX: usize = 200;
 /// Where system programs lie.
@@ -53,14 +54,12 @@ pub(in crate::sensor::antivirus) fn update_signatures(
         return Some(Ended::refused("not_possible"));
     };
     let folder = context.state.parent()?;
-    // A freshclam that runs as a service holds its own log; this run gets one of its own, of this run only.
-    let log = folder.join("freshclam.log");
-    let _ = fs::remove_file(&log);
+    let errors = folder.join("freshclam.log");
     let databases = conf(places, &process::running(&PROGRAMS)).0.databases;
     let before = files(&databases);
     let begun = Instant::now();
-    let mut command = command(program, places, &log);
-    let mut child = match process::spawn_group(&mut command) {
+    let child = command(program, places, &errors).and_then(|mut command| process::spawn_group(&mut command));
+    let mut child = match child {
         Ok(child) => child,
         Err(error) => {
             warn!(%error, program = %program.display(), "freshclam does not start");
@@ -88,14 +87,17 @@ pub(in crate::sensor::antivirus) fn update_signatures(
             match (exit.success(), changed) {
                 (true, 0) => (true, "up_to_date".to_owned()),
                 (true, _) => (true, "updated".to_owned()),
-                (false, _) => (false, failure(&log)),
+                (false, _) => (false, failure(&errors)),
             }
         }
     };
     Some(Ended { done, detail, counts })
 }
 
-fn command(program: &Path, places: &Places, log: &Path) -> Command {
+/// A freshclam that runs as a service holds its log, so this run keeps none. It could not open one in our folder
+/// either, having given up root's rights before: its errors go to a file that we have opened for it.
+fn command(program: &Path, places: &Places, errors: &Path) -> io::Result<Command> {
+    let errors = File::create(errors)?;
     let mut command = Command::new(program);
     command.env_clear().env("PATH", PATH);
     command.envs(
@@ -105,13 +107,9 @@ fn command(program: &Path, places: &Places, log: &Path) -> Command {
     if places.freshclam_conf.exists() {
         command.arg(argument("--config-file=", &places.freshclam_conf));
     }
-    command.arg(argument("--log=", log));
-    command.current_dir("/");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+    command.args(["--quiet", "--log=/dev/null"]).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+    Ok(command)
 }
 
 fn argument(name: &str, value: &Path) -> std::ffi::OsString {
@@ -156,9 +154,9 @@ fn files(folder: &Path) -> Files {
         .collect()
 }
 
-/// `failed`, with what freshclam gave as the first reason.
-fn failure(log: &Path) -> String {
-    let text = read_plain(log, LOG_BYTES_MAX).unwrap_or_default();
+/// `failed`, with what freshclam said last.
+fn failure(errors: &Path) -> String {
+    let text = read_plain(errors, ERRORS_BYTES_MAX).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     match reason(&text) {
         Some(reason) => format!("failed: {reason}"),
@@ -167,9 +165,10 @@ fn failure(log: &Path) -> String {
 }
 
 /// The last error but for the word that there was one.
-fn reason(log: &str) -> Option<String> {
-    let errors = log.lines().filter_map(|line| {
+fn reason(said: &str) -> Option<String> {
+    let errors = said.lines().filter_map(|line| {
         let (_, error) = line.split_once("ERROR: ")?;
+        let error = error.split_once(" -> ").map_or(error, |(_, error)| error);
         Some(error.trim()).filter(|error| !error.is_empty() && *error != "Update failed.")
     });
     let last = errors.last()?;
@@ -184,12 +183,11 @@ mod tests {
     /// As freshclam 1.4.6 wrote it.
     #[test]
     fn the_reason_of_a_failure_is_the_last_error_that_says_more() {
-        let log = "Mon Nov 30 14:00:23 2026 -> WARNING: Can't query current.cvd.clamav.net\n\
-            Mon Nov 30 14:00:23 2026 -> DatabaseCustomURL: file /tmp/ce/mirror/none.hdb missing\n\
-            Mon Nov 30 14:00:23 2026 -> ERROR: Database update process failed: Failed to update database\n\
-            Mon Nov 30 14:00:23 2026 -> ERROR: Update failed.\n";
+        let said = "WARNING: Mon Nov 30 14:00:23 2026 -> Can't query current.cvd.clamav.net\n\
+            ERROR: Mon Nov 30 14:00:23 2026 -> Database update process failed: Failed to update database\n\
+            ERROR: Mon Nov 30 14:00:23 2026 -> Update failed.\n";
         assert_eq!(
-            reason(log).as_deref(),
+            reason(said).as_deref(),
             Some("Database update process failed: Failed to update database")
         );
         assert_eq!(reason(""), None);
