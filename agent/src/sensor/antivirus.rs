@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{AntivirusState, Body, Lane, Sensor, Switch};
 use vong_proto::policy::AntivirusPolicy;
 
+use super::unseen::Unseen;
 use super::{Context, event_now};
 use crate::clock;
 use crate::command::{AntivirusOrder, AntivirusTask};
@@ -56,6 +57,8 @@ const REPEAT: Duration = Duration::from_secs(24 * 3_600);
 const TURN: Duration = Duration::from_secs(1);
 /// The product whose scans are ours.
 const CLAMAV: &str = "ClamAV";
+/// What cannot be seen when a log cannot be read.
+const LOG_UNSEEN: &str = "antivirus_log";
 /// Where the last state is remembered, in short.
 const KEY: &[u8] = b"last";
 
@@ -83,6 +86,7 @@ pub fn run(
     context: &Context,
     places: &Places,
     orders: &Receiver<AntivirusOrder>,
+    unseen: &mut Unseen,
 ) -> Result<(), AntivirusError> {
     let mut watch = Watch::open(context, places)?;
     while !context.stop.requested() {
@@ -91,7 +95,7 @@ pub fn run(
         let looked = Instant::now();
         watch.look(&policy.antivirus)?;
         loop {
-            watch.follow(interval)?;
+            watch.follow(interval, unseen)?;
             watch.work(orders, &policy.antivirus)?;
             let left = interval.saturating_sub(looked.elapsed());
             let is_changed = context.policy.wait_change(generation, left.min(TURN)) != generation;
@@ -163,11 +167,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Hands over what was found since the last turn.
-    fn follow(&mut self, interval: Duration) -> Result<(), SpoolStopped> {
+    fn follow(&mut self, interval: Duration, unseen: &mut Unseen) -> Result<(), SpoolStopped> {
         let read = self.detections.turn(Instant::now(), interval);
         let mut reports: Vec<Report> = read.into_iter().collect();
         for (path, threat) in self.jobs.found() {
             reports.extend(self.detections.scanned(path, threat));
+        }
+        let why = self.detections.unseen();
+        let mut words = unseen.cure_others(|_| why.is_some());
+        words.extend(why.and_then(|why| unseen.say(LOG_UNSEEN, &why)));
+        if !words.is_empty() {
+            reports.push(Report {
+                events: words,
+                ..Report::default()
+            });
         }
         reports
             .into_iter()

@@ -166,12 +166,11 @@ fn failure(errors: &Path) -> String {
 
 /// The last error but for the word that there was one.
 fn reason(said: &str) -> Option<String> {
-    let errors = said.lines().filter_map(|line| {
+    let last = said.lines().rev().find_map(|line| {
         let (_, error) = line.split_once("ERROR: ")?;
         let error = error.split_once(" -> ").map_or(error, |(_, error)| error);
         Some(error.trim()).filter(|error| !error.is_empty() && *error != "Update failed.")
-    });
-    let last = errors.last()?;
+    })?;
     let plain = last.chars().filter(|letter| !letter.is_control());
     Some(plain.take(WORD_CHARS_MAX).collect())
 }
