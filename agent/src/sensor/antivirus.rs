@@ -7,6 +7,7 @@
 //! * `follower`: logs as they are written and rotated; `joiner`: what is said of one piece of malware; `detections`
 //!   joins the two with the spool.
 //! * `jobs`: the collector's orders.
+//! * `rows`: the raw rows of every source, decoded by a module for each and put together by `combine`.
 
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -18,16 +19,27 @@ use vong_proto::policy::AntivirusPolicy;
 
 use super::unseen::Unseen;
 use super::{Context, event_now};
+use crate::clock;
 use crate::command::{AntivirusOrder, AntivirusTask};
 use crate::report::{Report, SpoolStopped, StateChange};
 use crate::state::{StateError, StateReader};
 
+mod cell;
 mod clamav;
+mod combine;
+pub mod defender;
 mod detections;
+mod eset;
 mod follower;
+pub mod installed;
 mod jobs;
 mod joiner;
+mod kaspersky;
 mod log;
+mod mdatp;
+pub mod rows;
+mod security_center;
+mod vendor;
 
 #[cfg(target_os = "linux")]
 #[path = "antivirus/linux.rs"]
@@ -37,6 +49,7 @@ pub use imp::Places;
 
 use detections::Detections;
 use jobs::Jobs;
+use rows::Rows;
 
 /// The state is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
@@ -58,6 +71,11 @@ pub enum AntivirusError {
     /// The agent stops.
     #[error(transparent)]
     Spool(#[from] SpoolStopped),
+}
+
+/// Looks once at everything that tells of a product.
+pub fn look(places: &Places) -> Rows {
+    Rows::new(clock::wall_ms(), imp::look_around(places).sources)
 }
 
 /// Watches until the agent stops, and carries out `orders`.
@@ -117,16 +135,18 @@ impl<'a> Watch<'a> {
 
     /// Looks at the products, and says what has changed.
     fn look(&mut self, policy: &AntivirusPolicy) -> Result<(), AntivirusError> {
-        let mut look = imp::look_around(self.places);
+        let look = imp::look_around(self.places);
         self.detections.follow(look.logs, Instant::now())?;
-        for product in &mut look.products {
+        let rows = Rows::new(clock::wall_ms(), look.sources);
+        let mut products = rows::decode(&rows).products;
+        for product in &mut products {
             // Ours is of ClamAV; other products count their own.
             if product.product == CLAMAV {
                 product.quick_scan_ms = self.jobs.quick_scan_ms();
             }
         }
         let state = AntivirusState {
-            products: look.products,
+            products,
             expectations: policy.expectations(false),
         };
         let is_due = self
