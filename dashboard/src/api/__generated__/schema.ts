@@ -1280,7 +1280,7 @@ export interface components {
              */
             now_ms: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -1315,7 +1315,7 @@ export interface components {
             /** @description The known PCs that are not seen. */
             not_seen: components["schemas"]["CertificatePcs"];
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -2116,7 +2116,7 @@ export interface components {
              * @description Lines that change something.
              */
             changed: number;
-            /** @description The first 200 changes. */
+            /** @description The first 200 changes: what is taken out, then what changes, then what comes in. */
             changes: components["schemas"]["ImportChange"][];
             /** @description Its columns. */
             columns: components["schemas"]["ImportColumn"][];
@@ -2223,7 +2223,7 @@ export interface components {
             first_line: number | null;
             /**
              * Format: int64
-             * @description Its number in the file, from 1; the header is line 1.
+             * @description Its number in the file, from 1, header and titles counted.
              */
             line: number;
             /** @description What stands there, at most 100 characters of it; of a duplicate, `first_line` says where it stood first. */
@@ -3003,7 +3003,7 @@ export interface components {
             files_handled: number;
             /**
              * Format: int64
-             * @description Hosts, none of them retired, on which malware was found in the period.
+             * @description Active hosts on which malware was found in the period.
              */
             infected: number;
             /**
@@ -3800,7 +3800,8 @@ export interface operations {
                 unit?: number;
                 /**
                  * @description Takes lines out of the register that the file does not name: of the given unit and those below it, or of all
-                 *     units that the file names. `false` when absent.
+                 *     units that the file names. Nothing is taken out while a line of the file is bad: it may be the missing one.
+                 *     `false` when absent.
                  */
                 remove_missing?: boolean;
                 /**
