@@ -13,6 +13,8 @@ use crate::registry::alert::{Alert, AlertState, MailKind, Verdict};
 use crate::registry::delivery::{Content, DutyCard, HostCard, NewDelivery, SeenFinding};
 use crate::registry::harness::{SqliteRegistry, a_host, a_unit, sqlite};
 
+mod antivirus;
+
 /// 23/11/2026 16:05:12 in Vietnam.
 const SEEN_MS: i64 = 1_795_424_712_000;
 
@@ -31,6 +33,7 @@ fn content(code: &str, evidence: Value) -> Content {
         severity: Severity::Critical,
         title_code: code.to_owned(),
         title_params: evidence.clone(),
+        pcs: Vec::new(),
         host: HostCard {
             id: 7,
             name: "KT-01".to_owned(),
@@ -594,6 +597,7 @@ async fn with_a_delivery(registry: &Registry) -> i64 {
         id: 0,
         category: Category::Files,
         host,
+        unit: None,
         severity: Severity::Critical,
         state: AlertState::Open,
         verdict: None,

@@ -952,6 +952,8 @@ export interface components {
         };
         /** @description An alert, as it stands in a queue. */
         AlertRow: {
+            /** @description Whether it is about that unit and everything below it, and not about one host. */
+            about_unit: boolean;
             /** @description Who takes care of it. */
             assignee: string | null;
             /** @description What it is about, in the large. */
@@ -961,7 +963,7 @@ export interface components {
              * @description Its findings.
              */
             findings: number;
-            /** @description The host it is about. */
+            /** @description The host it is about; the one that opened it, when it is about a unit. */
             host: components["schemas"]["HostRef"];
             /**
              * Format: int64
@@ -984,7 +986,7 @@ export interface components {
             state: components["schemas"]["AlertState"];
             /** @description What it says. */
             title: components["schemas"]["Phrase"];
-            /** @description The office of that host. */
+            /** @description The office of that host, or the unit that it is about. */
             unit: components["schemas"]["UnitRef"];
             /**
              * Format: int64
@@ -1133,7 +1135,7 @@ export interface components {
          * @description What an alert is about, in the large.
          * @enum {string}
          */
-        Category: "protection" | "files" | "network" | "presence" | "ledger" | "identity";
+        Category: "protection" | "malware" | "outbreak" | "updates" | "files" | "network" | "presence" | "ledger" | "identity";
         /** @description A list that a page cannot hold without bound. */
         CertificatePcs: {
             /**
@@ -1280,7 +1282,7 @@ export interface components {
              */
             now_ms: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -1315,7 +1317,7 @@ export interface components {
             /** @description The known PCs that are not seen. */
             not_seen: components["schemas"]["CertificatePcs"];
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -2116,7 +2118,7 @@ export interface components {
              * @description Lines that change something.
              */
             changed: number;
-            /** @description The first 200 changes. */
+            /** @description The first 200 changes: what is taken out, then what changes, then what comes in. */
             changes: components["schemas"]["ImportChange"][];
             /** @description Its columns. */
             columns: components["schemas"]["ImportColumn"][];
@@ -2223,7 +2225,7 @@ export interface components {
             first_line: number | null;
             /**
              * Format: int64
-             * @description Its number in the file, from 1; the header is line 1.
+             * @description Its number in the file, from 1, header and titles counted.
              */
             line: number;
             /** @description What stands there, at most 100 characters of it; of a duplicate, `first_line` says where it stood first. */
@@ -2373,6 +2375,8 @@ export interface components {
         Page_AlertRow: {
             /** @description The rows. */
             items: {
+                /** @description Whether it is about that unit and everything below it, and not about one host. */
+                about_unit: boolean;
                 /** @description Who takes care of it. */
                 assignee?: string | null;
                 /** @description What it is about, in the large. */
@@ -2382,7 +2386,7 @@ export interface components {
                  * @description Its findings.
                  */
                 findings: number;
-                /** @description The host it is about. */
+                /** @description The host it is about; the one that opened it, when it is about a unit. */
                 host: components["schemas"]["HostRef"];
                 /**
                  * Format: int64
@@ -2405,7 +2409,7 @@ export interface components {
                 state: components["schemas"]["AlertState"];
                 /** @description What it says. */
                 title: components["schemas"]["Phrase"];
-                /** @description The office of that host. */
+                /** @description The office of that host, or the unit that it is about. */
                 unit: components["schemas"]["UnitRef"];
                 /**
                  * Format: int64
@@ -3003,7 +3007,7 @@ export interface components {
             files_handled: number;
             /**
              * Format: int64
-             * @description Hosts, none of them retired, on which malware was found in the period.
+             * @description Active hosts on which malware was found in the period.
              */
             infected: number;
             /**
@@ -3800,7 +3804,8 @@ export interface operations {
                 unit?: number;
                 /**
                  * @description Takes lines out of the register that the file does not name: of the given unit and those below it, or of all
-                 *     units that the file names. `false` when absent.
+                 *     units that the file names. Nothing is taken out while a line of the file is bad: it may be the missing one.
+                 *     `false` when absent.
                  */
                 remove_missing?: boolean;
                 /**
