@@ -148,6 +148,19 @@ test('each number of a unit leads to the PCs that it counts', async () => {
   expect(collector.query('/api/v1/coverage/pcs')).toMatchObject({ unit: '2', days: '30', of: 'not_seen' });
 });
 
+test('passing over a number asks nothing: looking at people’s PCs is written down', async () => {
+  collector.says('/api/v1/coverage', coverage());
+  collector.says('/api/v1/coverage/history', { days: [] });
+  visit('/coverage');
+  const row = within(await screen.findByRole('row', { name: /Sở Nội vụ/ }));
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  await userEvent.hover(row.getAllByRole('link')[1] as HTMLElement);
+  // Longer than the router waits before it takes a hover for an intention.
+  await vi.advanceTimersByTimeAsync(1_000);
+  vi.useRealTimers();
+  expect(collector.asked.map(({ url }) => new URL(url).pathname)).not.toContain('/api/v1/coverage/pcs');
+});
+
 test('an exception is not made without kind, ground and end, and is made for the register’s line', async () => {
   collector.says('/api/v1/coverage/pcs', { items: [PC], next_cursor: null });
   collector.says('/api/v1/coverage/pcs/count', { count: 1 });

@@ -149,6 +149,7 @@ export const coverage = {
     untilWrong: 'Hãy chọn một ngày sau hôm nay và không quá một năm.',
     add: 'Ghi nhận',
     addedNow: 'Đã ghi nhận ngoại lệ.',
+    taken: 'Máy này đã có ngoại lệ còn hiệu lực.',
     empty: 'Chưa có ngoại lệ nào',
     emptyNote: 'Ghi nhận ngoại lệ từ dòng của một máy trong danh sách máy.',
     noMatch: 'Không có ngoại lệ nào khớp bộ lọc',
