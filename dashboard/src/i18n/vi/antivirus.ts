@@ -135,7 +135,7 @@ export const antivirus = {
     licenceOver: 'đã hết hạn',
     exclusions: 'Mục không quét',
     exclusionsCount_other: '{{shown}} mục không được quét',
-    exclusionsNone: 'Không có ngoại lệ',
+    exclusionsNone: 'Không có mục nào',
     installedOnlyNote: 'Chỉ biết phần mềm đã được cài trên máy; nó có đang bảo vệ hay không thì chưa rõ.',
     scanUnknown: 'Chưa quét, hoặc không rõ',
   },

@@ -69,7 +69,7 @@ export const coverage = {
     registered: 'Đã đăng ký',
     seen: 'Có kết nối',
     protected: 'Đang được bảo vệ',
-    not_seen: 'Không kết nối',
+    not_seen: 'Lâu không kết nối',
     unprotected: 'Chưa được bảo vệ',
     not_enrolled: 'Chưa cài phần mềm giám sát',
     not_in_register: 'Chưa có trong danh mục tài sản',
