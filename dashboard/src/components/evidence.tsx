@@ -49,6 +49,7 @@ function reasonValue(value: unknown, { t, evidence }: Context): ReactNode {
 /** How known names are shown, in the order in which a reader wants them. */
 const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
+  threat_category: ['detections.category', (value) => <Hostile text={String(value)} />],
   action: ['file.action', actionValue],
   outcome: ['remedyOutcome.label', coded('remedyOutcome')],
   path: ['file.path', path('path_hex')],
@@ -57,6 +58,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   product: ['evidence.product', (value) => <Hostile text={String(value)} />],
   user: ['process.user', (value) => <Hostile text={String(value)} />],
   source: ['detections.source', coded('detectionSource')],
+  code: ['detections.code', mono],
   reason: ['evidence.reason', reasonValue],
   engine: ['evidence.engine', coded('switch')],
   engine_reason: ['evidence.engine_reason', coded('engineReason')],
@@ -78,6 +80,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   added: ['evidence.added', (value) => <Hostile text={[value].flat().map(String).join(', ')} mono />],
   pcs: ['evidence.pcs', (value, { language }) => formatNumber(Number(value), language)],
   of: ['evidence.of', (value, { language }) => formatNumber(Number(value), language)],
+  count: ['evidence.count', (value, { language }) => formatNumber(Number(value), language)],
   total: ['evidence.total', (value, { language }) => formatNumber(Number(value), language)],
   hosts: ['evidence.hosts', (value) => <HostLinks hosts={[value].flat()} />],
   harmless: ['evidence.harmless', (value, { t }) => t(value === true ? 'common.yes' : 'common.no')],

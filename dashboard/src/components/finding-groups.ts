@@ -43,7 +43,8 @@ export function first(groups: readonly FindingGroup[], limit: number): FindingGr
 function causeOf({ evidence }: Finding): Cause {
   const { process, who_reason: reason } = evidence;
   const { user, executable } = (process ?? {}) as { user?: unknown; executable?: unknown };
-  return { user: plain(user), program: plain(executable), reason: plain(reason) };
+  // Of malware, the user it was found under stands beside the program, not in it.
+  return { user: plain(user ?? evidence['user']), program: plain(executable), reason: plain(reason) };
 }
 
 /** A text may come alone or with its bytes beside it. */

@@ -541,6 +541,7 @@ export const en = {
     more: 'More changes',
     last_scan_ms: 'Last scan',
     added: 'New exclusions',
+    count: 'New ones',
     total: 'In all',
     pcs: 'PCs',
     of: 'Of PCs',

@@ -538,6 +538,7 @@ export const vi = {
     more: 'Số thay đổi thêm',
     last_scan_ms: 'Lần quét gần nhất',
     added: 'Mục mới không quét',
+    count: 'Số mục mới',
     total: 'Tổng số',
     pcs: 'Số máy',
     of: 'Trên tổng số máy',
