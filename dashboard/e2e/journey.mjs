@@ -140,7 +140,10 @@ async function readProtection() {
 async function readCoverage() {
   begin('reading the coverage');
   await go('Độ bao phủ', 'Độ bao phủ');
-  await page.getByRole('region', { name: 'Ba con số' }).getByRole('link', { name: 'Đã đăng ký' }).waitFor();
+  await page
+    .getByRole('region', { name: 'Ba con số' })
+    .getByRole('link', { name: /^Đã đăng ký/ })
+    .waitFor();
   await check('coverage');
   const sections = page.getByRole('navigation', { name: 'Độ bao phủ' });
   for (const [section, name] of [

@@ -170,13 +170,18 @@ const alert = createRoute({
   loader: ({ context, params }) => void context.queries.prefetchQuery(alertQuery(params.id)),
 });
 
+/*
+ * The pages from here on are reached from tables of hundreds of numbers, and some of them name people, so that
+ * looking is written down. Passing over a link asks nothing: only opening it does.
+ */
 const protection = createRoute({
   getParentRoute: () => shell,
   path: '/protection',
   component: lazyRouteComponent(() => import('./pages/protection'), 'ProtectionPage'),
   validateSearch: protectionSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps: { unit } }) => {
+  loader: ({ context, deps: { unit }, preload }) => {
+    if (preload) return;
     void context.queries.prefetchQuery(matrixQuery(unit));
     void context.queries.prefetchQuery(productsQuery(unit));
   },
@@ -188,7 +193,8 @@ const protectionPcs = createRoute({
   component: lazyRouteComponent(() => import('./pages/protection-pcs'), 'ProtectionPcsPage'),
   validateSearch: protectionPcsSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchInfiniteQuery(hostsQuery(protectionPcsFilters(deps)));
     void context.queries.prefetchQuery(hostsCountQuery(protectionPcsFilters(deps)));
   },
@@ -201,7 +207,8 @@ const detections = createRoute({
   validateSearch: detectionsSearch,
   // Which of them is open beside the list is no other question.
   loaderDeps: ({ search }) => detectionsFilters(search),
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchInfiniteQuery(detectionsQuery(deps));
     void context.queries.prefetchQuery(detectionsCountQuery(deps));
     void context.queries.prefetchQuery(threatsQuery(deps));
@@ -214,7 +221,8 @@ const coverage = createRoute({
   component: lazyRouteComponent(() => import('./pages/coverage'), 'CoveragePage'),
   validateSearch: coverageSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchQuery(coverageQuery(coverageFilters(deps)));
     void context.queries.prefetchQuery(historyQuery(historyFilters(deps, Date.now())));
   },
@@ -226,7 +234,8 @@ const coveragePcs = createRoute({
   component: lazyRouteComponent(() => import('./pages/coverage-pcs'), 'CoveragePcsPage'),
   validateSearch: pcsSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchInfiniteQuery(pcsQuery(deps));
     void context.queries.prefetchQuery(pcsCountQuery(deps));
   },
@@ -238,7 +247,8 @@ const coverageExceptions = createRoute({
   component: lazyRouteComponent(() => import('./pages/coverage-exceptions'), 'CoverageExceptionsPage'),
   validateSearch: exceptionsSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchInfiniteQuery(exceptionsQuery(deps));
     void context.queries.prefetchQuery(exceptionsCountQuery(deps));
   },
@@ -250,7 +260,8 @@ const coverageUnmanaged = createRoute({
   component: lazyRouteComponent(() => import('./pages/coverage-unmanaged'), 'CoverageUnmanagedPage'),
   validateSearch: machinesSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => {
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
     void context.queries.prefetchInfiniteQuery(machinesQuery(deps));
     void context.queries.prefetchQuery(machinesCountQuery(deps));
   },
@@ -262,7 +273,10 @@ const coverageReport = createRoute({
   component: lazyRouteComponent(() => import('./pages/coverage-report'), 'CoverageReportPage'),
   validateSearch: reportSearch,
   loaderDeps: ({ search }) => search,
-  loader: ({ context, deps }) => void context.queries.prefetchQuery(reportQuery(reportFilters(deps, Date.now()))),
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
+    void context.queries.prefetchQuery(reportQuery(reportFilters(deps, Date.now())));
+  },
 });
 
 const coverageImport = createRoute({

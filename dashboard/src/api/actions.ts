@@ -90,3 +90,9 @@ export function importRegister({ file, options }: Importing): Promise<ImportRepo
     }),
   );
 }
+
+/** Tells all PCs of a unit and those below it to do something; answers how many are told. */
+export async function orderUnitCommand({ unit, kind }: { unit: number; kind: CommandKind }): Promise<number> {
+  const params = { path: { id: unit } };
+  return (await dataOf(api.POST('/api/v1/units/{id}/commands', { params, body: { kind } }))).hosts;
+}

@@ -3,6 +3,7 @@ import { Button, Group, Radio, Stack, Text, Textarea, TextInput } from '@mantine
 import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { addException } from '~/api/actions';
+import { ApiError } from '~/api/client';
 import type { ExceptionKind, PcRow } from '~/api/types';
 import { PcLabel } from '~/components/pc-label';
 import { useNow } from '~/hooks/use-now';
@@ -43,7 +44,9 @@ export function ExceptionForm({ pc, onDone }: ExceptionFormProps) {
       onDone();
     },
   });
-  const failure = useErrorText(adding.error);
+  const other = useErrorText(adding.error);
+  const taken = adding.error instanceof ApiError && adding.error.params['state'] === 'excepted';
+  const failure = taken ? t('exceptions.taken') : other;
   const submit = form.onSubmit(({ kind, reason, until }) =>
     adding.mutate({
       // The register's line outlives a PC that is set up anew; without one the host has to do.

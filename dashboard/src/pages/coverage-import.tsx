@@ -182,7 +182,14 @@ function Refused({ error }: { error: unknown }) {
   const { code, params } = error instanceof ApiError ? error : new ApiError(0, '');
   const problem = params['problem'];
   return (
-    <Alert color="red" variant="outline" role="alert" mt="md" title={t('register.refused')}>
+    <Alert
+      color="red"
+      variant="outline"
+      role="alert"
+      mt="md"
+      title={t('register.refused')}
+      classNames={{ title: classes.refused }}
+    >
       {code === 'register_fault' && typeof problem === 'string'
         ? sentence({ code: `register_fault.${problem}`, params })
         : other}

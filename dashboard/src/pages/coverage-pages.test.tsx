@@ -148,6 +148,19 @@ test('each number of a unit leads to the PCs that it counts', async () => {
   expect(collector.query('/api/v1/coverage/pcs')).toMatchObject({ unit: '2', days: '30', of: 'not_seen' });
 });
 
+test('passing over a number asks nothing: looking at people’s PCs is written down', async () => {
+  collector.says('/api/v1/coverage', coverage());
+  collector.says('/api/v1/coverage/history', { days: [] });
+  visit('/coverage');
+  const row = within(await screen.findByRole('row', { name: /Sở Nội vụ/ }));
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  await userEvent.hover(row.getAllByRole('link')[1] as HTMLElement);
+  // Longer than the router waits before it takes a hover for an intention.
+  await vi.advanceTimersByTimeAsync(1_000);
+  vi.useRealTimers();
+  expect(collector.asked.map(({ url }) => new URL(url).pathname)).not.toContain('/api/v1/coverage/pcs');
+});
+
 test('an exception is not made without kind, ground and end, and is made for the register’s line', async () => {
   collector.says('/api/v1/coverage/pcs', { items: [PC], next_cursor: null });
   collector.says('/api/v1/coverage/pcs/count', { count: 1 });
@@ -184,6 +197,14 @@ test('whoever may not keep the register is offered neither exceptions nor the im
   expect(screen.queryByRole('link', { name: 'Nhập danh mục tài sản' })).toBeNull();
 });
 
+test('an auditor looks and tells no PC anything', async () => {
+  collector.says('/api/v1/me', { ...ME, role: 'auditor' });
+  collector.says('/api/v1/protection/matrix', { units: [] });
+  visit('/protection?unit=2');
+  await screen.findByText('Chưa có đơn vị nào');
+  expect(screen.queryByRole('button', { name: /Cập nhật mẫu nhận diện/ })).toBeNull();
+});
+
 test('the matrix leads to the filtered list of PCs', async () => {
   const counts = { protected: 5, stale: 1, off: 2, missing: 0, unknown: 0 };
   const matrix: ProtectionMatrix = {
@@ -195,6 +216,19 @@ test('the matrix leads to the filtered list of PCs', async () => {
   expect(row.getByRole('link', { name: '2' }).getAttribute('href')).toBe('/protection/pcs?unit=2&protection=off');
   // What there is none of leads nowhere.
   expect(row.getAllByText('0')).toHaveLength(2);
+});
+
+test('a whole unit is told to update after saying how many PCs that are', async () => {
+  collector.says('/api/v1/hosts/count', { count: 1240 });
+  collector.says('/api/v1/units/2/commands', { hosts: 1240 });
+  visit('/protection?unit=2');
+  await userEvent.click(await screen.findByRole('button', { name: 'Cập nhật mẫu nhận diện cả đơn vị' }));
+  const dialog = within(await screen.findByRole('dialog'));
+  await dialog.findByText(/^1\.240 máy đang quản lý/);
+  await userEvent.click(dialog.getByRole('button', { name: 'Ra lệnh' }));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
+  const sent: unknown = await collector.asked.find(({ method }) => method === 'POST')?.json();
+  expect(sent).toEqual({ kind: 'update_signatures' });
 });
 
 test('the list of PCs asks for product, reason and age as its address says', async () => {

@@ -212,6 +212,19 @@ test('a PC that counts as protected shows what is off beside it, and one without
   }
 });
 
+test('an alert about several PCs of a unit names the unit, not the PC that opened it', async () => {
+  collector.alerts({
+    ...alert(7, 'ClamAV'),
+    about_unit: true,
+    category: 'outbreak',
+    title: { code: 'malware.outbreak', params: { threat: 'Eicar', pcs: 4 } },
+  });
+  visit('/alerts');
+  const row = within(await screen.findByRole('row', { name: /Mã độc Eicar xuất hiện trên 4 máy/ }));
+  expect(row.getByText('Đơn vị Sở Nội vụ')).toBeTruthy();
+  expect(row.queryByText('SNV-PC-001')).toBeNull();
+});
+
 test('an unknown address says so', async () => {
   visit('/nowhere');
   expect(await screen.findByText('Không tìm thấy')).toBeTruthy();

@@ -7,6 +7,7 @@ import type { ProtectionCounts, ProtectionProducts } from '~/api/types';
 import { ProtectionSections } from '~/components/protection-sections';
 import { PROTECTION_TONE } from '~/components/tones';
 import { UnitChoice } from '~/components/unit-choice';
+import { UnitOrders } from '~/components/unit-orders';
 import { type UnitColumn, UnitTable } from '~/components/unit-table';
 import { useWords } from '~/i18n';
 import { Count } from '~/ui/count';
@@ -33,7 +34,7 @@ export function ProtectionPage() {
   const navigate = route.useNavigate();
   const choose = (chosen: number | undefined) => void navigate({ search: { unit: chosen }, replace: true });
   return (
-    <Page title={t('protectionPage.title')}>
+    <Page title={t('protectionPage.title')} actions={unit !== undefined && <UnitOrders unit={unit} />}>
       <ProtectionSections unit={unit} />
       <Filters active={unit !== undefined} onClear={() => choose(undefined)}>
         <UnitChoice value={unit} onChange={choose} />

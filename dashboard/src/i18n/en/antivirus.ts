@@ -75,6 +75,14 @@ export const antivirus = {
     updateTitle: 'Update the definitions on this PC?',
     updateNote:
       'The PC’s antivirus will fetch the newest definitions now, within {{limit}} at most. Whoever uses the PC can go on working.',
+    updateUnit: 'Update the whole unit’s definitions',
+    updateUnitTitle: 'Update the definitions on all of the unit’s PCs?',
+    updateUnitNote:
+      'The antivirus of each PC will fetch the newest definitions, now or when the PC is back within 24 hours. Many at once may slow the unit’s line.',
+    unitCount_one: '{{shown}} PC under management, the units below included.',
+    unitCount_other: '{{shown}} PCs under management, the units below included.',
+    orderedUnit_one: '{{shown}} PC is told.',
+    orderedUnit_other: '{{shown}} PCs are told.',
     scanTitle: 'Scan this PC quickly?',
     scanNote:
       'The antivirus will look where malware usually is, for {{limit}} at most. The PC may be a little slower meanwhile.',

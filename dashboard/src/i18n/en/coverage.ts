@@ -153,6 +153,7 @@ export const coverage = {
     untilWrong: 'Choose a day after today, at most a year ahead.',
     add: 'Note it',
     addedNow: 'The exception is noted.',
+    taken: 'This PC has an exception in force already.',
     empty: 'No exceptions yet',
     emptyNote: 'Note an exception from a PC’s row in the list of PCs.',
     noMatch: 'No exception matches the filters',

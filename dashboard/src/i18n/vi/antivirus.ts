@@ -75,6 +75,12 @@ export const antivirus = {
     updateTitle: 'Cập nhật mẫu nhận diện mã độc trên máy này?',
     updateNote:
       'Phần mềm phòng, chống mã độc trên máy sẽ tải mẫu nhận diện mới nhất ngay bây giờ, tối đa trong {{limit}}. Người dùng máy vẫn làm việc bình thường.',
+    updateUnit: 'Cập nhật mẫu nhận diện cả đơn vị',
+    updateUnitTitle: 'Cập nhật mẫu nhận diện mã độc trên cả đơn vị?',
+    updateUnitNote:
+      'Phần mềm phòng, chống mã độc trên mỗi máy sẽ tải mẫu nhận diện mới nhất, ngay bây giờ hoặc khi máy kết nối lại trong 24 giờ tới. Nhiều máy tải cùng lúc có thể làm chậm đường truyền của đơn vị.',
+    unitCount_other: '{{shown}} máy đang quản lý, gồm cả đơn vị trực thuộc.',
+    orderedUnit_other: 'Đã ra lệnh cho {{shown}} máy.',
     scanTitle: 'Quét nhanh máy này?',
     scanNote:
       'Phần mềm phòng, chống mã độc sẽ quét những nơi mã độc thường nằm, tối đa trong {{limit}}. Máy có thể chậm hơn một chút trong lúc quét.',
@@ -135,7 +141,7 @@ export const antivirus = {
     licenceOver: 'đã hết hạn',
     exclusions: 'Mục không quét',
     exclusionsCount_other: '{{shown}} mục không được quét',
-    exclusionsNone: 'Không có ngoại lệ',
+    exclusionsNone: 'Không có mục nào',
     installedOnlyNote: 'Chỉ biết phần mềm đã được cài trên máy; nó có đang bảo vệ hay không thì chưa rõ.',
     scanUnknown: 'Chưa quét, hoặc không rõ',
   },
