@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use vong_tests::api::Api;
+use vong_tests::browser;
 use vong_tests::mail::Mail;
 use vong_tests::poll::{self, PATIENCE};
 use vong_tests::stack::{CONTACT, DUTY, PROBE, Stack};
@@ -25,7 +26,12 @@ fn a_changed_file_becomes_one_mail_that_says_who_did_it() -> anyhow::Result<()> 
     check_mail(&stack, &mail, &alert)?;
     let to_duty = mail_about(&stack, &alert, DUTY)?;
     ensure!(to_duty.subject == mail.subject, "both mails tell of one alert");
-    browser_story(&stack, &alert)?;
+    // Chromium finds the alert by role and label, and axe finds nothing to complain about.
+    let told = [
+        ("VONG_ALERT", alert["id"].to_string()),
+        ("VONG_HOST", alert["host"]["id"].to_string()),
+    ];
+    browser::play(&stack, "journey.mjs", "browser", &told)?;
 
     for recipient in [CONTACT, DUTY] {
         let mails = stack.sink.mails()?;
@@ -153,30 +159,6 @@ fn check_mail(stack: &Stack, mail: &Mail, alert: &Value) -> anyhow::Result<()> {
         mail.subject.contains(host),
         "the subject names the PC: {}",
         mail.subject
-    );
-    Ok(())
-}
-
-/// The page shows the alert: Chromium finds it by role and label, and axe finds nothing to complain about.
-fn browser_story(stack: &Stack, alert: &Value) -> anyhow::Result<()> {
-    let made = stack.admin(&["user", "add", "--name", "browser", "--role", "administrator"])?;
-    let password = made["password"].as_str().context("a password is a string")?;
-    let dashboard = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboard");
-    let said = std::process::Command::new("node")
-        .arg("e2e/journey.mjs")
-        .current_dir(dashboard)
-        .env("VONG_WEB", stack.web())
-        .env("VONG_USER", "browser")
-        .env("VONG_PASSWORD", password)
-        .env("VONG_ALERT", alert["id"].to_string())
-        .env("VONG_HOST", alert["host"]["id"].to_string())
-        .output()
-        .context("node is needed for the browser story")?;
-    let output = String::from_utf8_lossy(&said.stdout);
-    ensure!(
-        said.status.success(),
-        "the browser story: {output}\n{}",
-        String::from_utf8_lossy(&said.stderr)
     );
     Ok(())
 }

@@ -8,9 +8,11 @@
 
 pub mod account;
 pub mod api;
+pub mod browser;
 pub mod clamd;
 pub mod clickhouse;
 pub mod disk;
+pub mod eicar;
 pub mod machine;
 pub mod mail;
 pub mod pc;

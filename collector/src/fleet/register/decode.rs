@@ -29,7 +29,7 @@ pub enum Encoding {
     Windows1258,
 }
 
-/// The text of a file, composed, without its mark.
+/// The text of a file, composed, without its mark, its lines ending in one way.
 pub(super) fn decode(bytes: &[u8]) -> Result<(Encoding, String), FileFault> {
     let (encoding, text) = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => (Encoding::Utf8, utf8(rest)?),
@@ -46,7 +46,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Encoding, String), FileFault> {
     } else {
         text.nfc().collect()
     };
-    Ok((encoding, text))
+    Ok((encoding, with_one_line_end(text)))
+}
+
+/// Lines end as systems like it; a reader that meets a return before each new line counts one line less.
+fn with_one_line_end(text: String) -> String {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text
+    }
 }
 
 fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, FileFault> {

@@ -146,10 +146,12 @@ pub(super) fn sheet(encoding: Encoding, text: &str, mapping: &Mapping) -> Result
         .has_headers(false)
         .from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
+    let mut count = LineCount::of(text);
     let mut columns: Option<Vec<Column>> = None;
     let (mut lines, mut looked_at) = (Vec::new(), 0);
+    // Of text in memory, whose lines may have any number of fields, every record can be read.
     while reader.read_record(&mut record).unwrap_or(false) {
-        let number = lines_before + record.position().map_or(0, csv::Position::line);
+        let number = lines_before + count.line_at(record.position().map_or(0, csv::Position::byte));
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
@@ -175,6 +177,35 @@ pub(super) fn sheet(encoding: Encoding, text: &str, mapping: &Mapping) -> Result
         columns,
         lines,
     })
+}
+
+/// Which line a record stands in. The reader's own count takes a record to begin with the empty lines before it.
+struct LineCount<'a> {
+    rest: &'a [u8],
+    read: u64,
+    line: u64,
+}
+
+impl<'a> LineCount<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            rest: text.as_bytes(),
+            read: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the first character at or behind this byte that is no line's end; bytes only go up.
+    fn line_at(&mut self, byte: u64) -> u64 {
+        while let Some((first, rest)) = self.rest.split_first()
+            && (self.read < byte || *first == b'\n')
+        {
+            self.line += u64::from(*first == b'\n');
+            self.read += 1;
+            self.rest = rest;
+        }
+        self.line
+    }
 }
 
 /// The separator, and the text without the line in which a spreadsheet says it.

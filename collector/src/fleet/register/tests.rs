@@ -219,6 +219,19 @@ fn a_bad_line_is_named_and_the_others_are_taken() {
 }
 
 #[test]
+fn lines_are_counted_however_they_end() {
+    let text = "DANH SÁCH MÁY\n\n\"a\nb\"\nTên máy;Đơn vị\nA;Xã Đông Hồ\n\nB;Xã nào\n";
+    for end in ["\n", "\r\n", "\r"] {
+        let (_, faults, _) = checked(sheet(&text.replace('\n', end)), &units());
+        assert_eq!(
+            faults.iter().map(|it| it.line).collect::<Vec<_>>(),
+            [8],
+            "{end:?}"
+        );
+    }
+}
+
+#[test]
 fn one_unit_may_stand_for_all_lines() {
     let only = Units::new([(7, "Sở")].into_iter(), Some(7));
     let (lines, faults, _) = checked(sheet("Tên máy,Đơn vị\nA,không có\nB,\n"), &only);

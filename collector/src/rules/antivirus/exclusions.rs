@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use vong_proto::event::{AntivirusProduct, AntivirusState, Severity};
+use vong_proto::event::{AntivirusProduct, AntivirusState, Severity, Switch};
 
 use super::super::{Judgement, Moment, Verdict};
 use crate::entry::HostId;
@@ -42,7 +42,9 @@ impl Exclusions {
         let pauses = self
             .told_ms
             .is_some_and(|told_ms| moment.received_ms - told_ms < PAUSE_MS);
-        for product in state.products.iter().take(PRODUCTS_MAX) {
+        // What an engine that does not run would pass over is read from wherever it is usually configured.
+        let running = state.products.iter().filter(|product| product.engine == Switch::On);
+        for product in running.take(PRODUCTS_MAX) {
             let now: BTreeSet<String> = product.exclusions.iter().map(|text| short_hash(text)).collect();
             let Some(known) = self.known.get_mut(&product.product) else {
                 self.known.insert(product.product.clone(), now);

@@ -321,6 +321,15 @@ fn what_is_passed_over_is_told_when_it_is_added() {
     };
     assert_eq!(finding.evidence["added"], json!(["/tmp", "C:\\Users\\Công khai"]));
     reader.event(passing(&["/srv/db"]));
+    let elsewhere = on(|it| {
+        it.engine = Switch::Off;
+        it.exclusions = vec!["/etc/other".to_owned()];
+    });
+    assert_eq!(
+        reader.event(antivirus(vec![elsewhere])).findings,
+        [],
+        "an engine that is off passes over everything"
+    );
     let flood = reader.event(passing(&["/srv/db", "/tmp"]));
     assert_eq!(flood.findings, [], "not again within minutes");
     let later = reader.after(10 * MINUTE).event(passing(&["/srv/db", "/tmp"]));
