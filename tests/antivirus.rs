@@ -103,7 +103,9 @@ fn malware_is_told_with_its_outcome_and_a_scan_is_a_click() -> anyhow::Result<()
     browser::play(&stack, "antivirus.mjs", "browser", &told)?;
     let by_scan = poll::until("what the scan found", PATIENCE, || {
         let all = api.list(&format!("/detections?host={host}"))?;
-        Ok(all.into_iter().find(|it| it["source"] == "quick_scan"))
+        Ok(all
+            .into_iter()
+            .find(|it| it["path"].to_string().contains("cũ.com")))
     })?;
     ensure!(
         by_scan["outcome"] == "pending",

@@ -37,7 +37,7 @@ try {
 
 async function findMalware() {
   step = 'finding the malware in the list';
-  await page.getByRole('link', { name: 'Phát hiện mã độc', exact: true }).click();
+  await page.getByRole('link', { name: 'Mã độc', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: 'Phát hiện mã độc' }).waitFor();
   await page.getByText(threat).first().waitFor();
   await check('detections');

@@ -43,7 +43,10 @@ impl Exclusions {
             .told_ms
             .is_some_and(|told_ms| moment.received_ms - told_ms < PAUSE_MS);
         // What an engine that does not run would pass over is read from wherever it is usually configured.
-        let running = state.products.iter().filter(|product| product.engine == Switch::On);
+        let running = state
+            .products
+            .iter()
+            .filter(|product| product.engine == Switch::On);
         for product in running.take(PRODUCTS_MAX) {
             let now: BTreeSet<String> = product.exclusions.iter().map(|text| short_hash(text)).collect();
             let Some(known) = self.known.get_mut(&product.product) else {
