@@ -63,7 +63,7 @@ impl Swarm {
         let made = stack.admin(&["token", "create", "--unit", UNIT, "--uses", &uses, "--days", "1"])?;
         let said = stack.path("swarm.jsonl");
         let process = Command::new(env!("CARGO_BIN_EXE_vong-swarm"))
-            .args(["--agents", &uses, "--folder"])
+            .args(["load", "--agents", &uses, "--folder"])
             .arg(stack.path("swarm"))
             .env(
                 "VONG_AGENT_TOKEN",
