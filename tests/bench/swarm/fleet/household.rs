@@ -224,7 +224,7 @@ fn exceptions(pc: &Pc, days_ms: &[i64], dice: &mut Dice) -> Vec<Exception> {
 
 /// One PC of ten tells whom it sees: its own colleagues, and machines that nobody knows.
 fn neighbours(pc: &Pc, count: usize, dice: &mut Dice) -> Vec<String> {
-    if !pc.is_on(TODAY) || !dice.percent(10) {
+    if pc.retired || !pc.is_on(TODAY) || !dice.percent(10) {
         return Vec::new();
     }
     let mut seen: Vec<String> = (0..2)
