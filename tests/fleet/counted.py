@@ -44,7 +44,7 @@ def verdict(product: dict[str, Any], asked: dict[str, Any], at_ms: int) -> str:
     """How far one product protects."""
     if product["health"] == "installed_only" or product["engine"] == "unknown":
         return "unknown"
-    if product["engine"] != "on":
+    if product["engine"] != "on" or product["mode"] == "passive":
         return "off"
     if asked["real_time_required"] and product["real_time"] in ("off", "snoozed", "expired"):
         return "off"
@@ -56,14 +56,13 @@ def verdict(product: dict[str, Any], asked: dict[str, Any], at_ms: int) -> str:
 
 
 def judged(said: dict[str, Any] | None, at_ms: int) -> tuple[str, dict[str, Any] | None]:
-    """The best product's verdict, and that product; one that has stepped back counts only where there is no other."""
+    """The best product's verdict, and that product; of equals one that has not stepped back, then the most up to date."""
     if said is None:
         return "unknown", None
     if not said["products"]:
         return "missing", None
-    standing = [product for product in said["products"] if product["mode"] != "passive"] or said["products"]
-    verdicts = [(verdict(product, said["expectations"], at_ms), product) for product in standing]
-    return min(verdicts, key=lambda one: ORDER.index(one[0]))
+    verdicts = [(verdict(product, said["expectations"], at_ms), product) for product in said["products"]]
+    return min(verdicts, key=lambda one: (ORDER.index(one[0]), one[1]["mode"] == "passive", -(one[1]["built_ms"] or 0)))
 
 
 class Truth:

@@ -80,6 +80,9 @@ pub(crate) struct Day {
     /// Its number, from 0; this process's clock must show it.
     #[arg(long)]
     day: usize,
+    /// Be connected, and tell nothing.
+    #[arg(long)]
+    quiet: bool,
     /// A file with an enrolment token for each unit, as a JSON object by the unit's number.
     #[arg(long)]
     tokens: PathBuf,
@@ -133,7 +136,11 @@ impl Day {
         let enrolled = enrolment::enrol(&folder, members.collect::<anyhow::Result<_>>()?, &counts).await?;
         let told = enrolled.into_iter().filter_map(|one| {
             let pc = &province.pcs[one.number];
-            pc.is_on(self.day).then(|| (one, Told::on(self.day, pc)))
+            let told = || match self.quiet {
+                true => Told::nothing(),
+                false => Told::on(self.day, pc),
+            };
+            pc.is_on(self.day).then(|| (one, told()))
         });
         crate::swarm(told.collect(), &counts).await
     }

@@ -148,9 +148,9 @@ impl<C: Content> Spool<C> {
         if self.committed == committed {
             return;
         }
-        for lane in 0..committed.len() {
-            let newly = committed[lane] - self.committed[lane];
-            self.lanes[lane].next += newly;
+        for ((numbers, now), before) in self.lanes.iter_mut().zip(committed).zip(self.committed) {
+            let newly = now - before;
+            numbers.next += newly;
             self.counts.committed.fetch_add(newly, Relaxed);
         }
         self.committed = committed;

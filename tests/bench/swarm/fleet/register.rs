@@ -61,13 +61,12 @@ pub(crate) enum Joins {
 
 /// Lists the PCs of all units, but for some that nobody has thought of.
 pub(crate) fn list(pcs: &mut [Pc], units: &[Unit], seed: u64) {
-    for number in 0..pcs.len() {
-        let mut dice = Dice::of(seed << 32 | 1 << 30 | number as u64);
-        let pc = &pcs[number];
+    for pc in pcs.iter_mut() {
+        let mut dice = Dice::of(seed << 32 | 1 << 30 | pc.number as u64);
         if pc.like.is_none() && (pc.enrolled.is_none() || dice.percent(93)) {
             let asset = asset(pc, units, &mut dice);
-            pcs[number].numbered = asset.joins == Some(Joins::AssetNumber);
-            pcs[number].asset = Some(asset);
+            pc.numbered = asset.joins == Some(Joins::AssetNumber);
+            pc.asset = Some(asset);
         }
     }
     for number in 1..pcs.len() {
@@ -135,7 +134,7 @@ fn namesakes(pcs: &mut [Pc], number: usize) {
     let is_alike = |other: &&mut Pc| {
         other.unit == pc.unit && other.asset.as_ref().and_then(|asset| asset.joins) == Some(Joins::Name)
     };
-    if let (Some(other), true) = (before.iter_mut().rev().find(is_alike), number % 5 == 0) {
+    if let (Some(other), true) = (before.iter_mut().rev().find(is_alike), number.is_multiple_of(5)) {
         pc.name.clone_from(&other.name);
         for asset in [&mut pc.asset, &mut other.asset].into_iter().flatten() {
             asset.name.clone_from(&pc.name);

@@ -21,6 +21,10 @@ pub(super) struct Told {
 }
 
 impl Told {
+    pub(super) fn nothing() -> Self {
+        Self::of(Default::default())
+    }
+
     pub(super) fn on(day: usize, pc: &Pc) -> Self {
         let mut lanes: [Vec<Body>; 4] = Default::default();
         let states = &mut lanes[Lane::State.index()];
@@ -31,6 +35,10 @@ impl Told {
             states.push(Body::Neighbours(neighbours(pc)));
         }
         lanes[Lane::Urgent.index()] = detections(day, pc);
+        Self::of(lanes)
+    }
+
+    fn of(lanes: [Vec<Body>; 4]) -> Self {
         Self {
             began_ms: clock::wall_ms(),
             lanes,
