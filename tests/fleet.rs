@@ -5,6 +5,9 @@
 //! (fleet/people.py). Then everything is counted again from the plan (fleet/recount.py), for every unit. The long form
 //! with 5,000 PCs is `make bench NAME=coverage`.
 
+#[path = "fleet/register.rs"]
+mod register;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
