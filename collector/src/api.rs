@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use self::commands::rescan;
 pub(crate) use self::events::shown_event;
 use crate::config::Config;
 use crate::journal::Journal;
@@ -27,6 +26,8 @@ use crate::store::Store;
 mod alerts;
 mod assets;
 mod commands;
+mod coverage;
+mod detections;
 mod document;
 pub mod draft;
 mod error;
@@ -41,8 +42,10 @@ mod overview;
 mod page;
 pub mod password;
 mod policy;
+mod protection;
 mod rim;
 mod session;
+mod table;
 mod throttle;
 mod trail;
 mod units;
@@ -144,6 +147,9 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(ledger::routes())
         .merge(events::routes())
         .merge(alerts::routes())
+        .merge(protection::routes())
+        .merge(coverage::routes())
+        .merge(detections::routes())
         .merge(policy::routes())
         .merge(commands::routes())
         .merge(live::routes())

@@ -214,11 +214,18 @@ async fn prepare_sqlite(connection: &mut AnyConnection) -> std::result::Result<(
 
 /// The next number of a sequence.
 async fn next_id(tx: &mut Transaction, sequence: &'static str) -> Result<i64> {
-    let statement = "UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value";
-    Ok(sqlx::query_scalar(statement)
+    Ok(next_ids(tx, sequence, 1).await? + 1)
+}
+
+/// Takes so many numbers of a sequence; the first of them is the answer plus one.
+async fn next_ids(tx: &mut Transaction, sequence: &'static str, count: i64) -> Result<i64> {
+    let statement = "UPDATE sequences SET value = value + $2 WHERE name = $1 RETURNING value";
+    let last: i64 = sqlx::query_scalar(statement)
         .bind(sequence)
+        .bind(count)
         .fetch_one(&mut **tx)
-        .await?)
+        .await?;
+    Ok(last - count)
 }
 
 #[cfg(test)]

@@ -22,8 +22,12 @@ use super::word::Params;
     ),
     components(schemas(
         super::alerts::AlertStateFilter,
+        super::coverage::ExceptionState,
+        super::coverage::MachineList,
+        super::coverage::PcList,
         super::hosts::Connection,
-        super::hosts::HostSort
+        super::hosts::HostSort,
+        super::table::Language
     ))
 )]
 struct Document;

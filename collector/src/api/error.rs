@@ -46,6 +46,9 @@ pub(super) enum ErrorCode {
     PasswordTooLong,
     /// A policy cannot be accepted; `place`, `problem`.
     PolicyFault,
+    /// A file is no asset register that could be read: `problem` (`empty`, `undecodable`, `too_many_lines`, `no_header`,
+    /// `unknown_field`, `unknown_column`, `field_twice`), and where: `line`, `place`.
+    RegisterFault,
     /// The thing is not in a state that allows it; `state`.
     Conflict,
     /// Everybody together, or this user, has too many open live streams.
@@ -69,7 +72,7 @@ impl ErrorCode {
                 StatusCode::BAD_REQUEST
             }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::PolicyFault => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PolicyFault | Self::RegisterFault => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict => StatusCode::CONFLICT,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -37,6 +37,10 @@ pub(super) enum EventKind {
     File,
     /// The complete antivirus state.
     Antivirus,
+    /// Malware that was found, or what became of it.
+    Detection,
+    /// Machines that a PC sees on its network.
+    Neighbours,
     /// Adapters, gateways and resolvers.
     Network,
     /// A probed service changed its state.

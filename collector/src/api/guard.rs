@@ -57,6 +57,10 @@ pub(super) enum Right {
     ChangePolicy,
     /// Deciding which hosts belong here.
     ManageHosts,
+    /// Bringing in the asset register, and making exceptions from it.
+    KeepRegister,
+    /// Saying of machines on the network that they are no PCs.
+    MarkMachines,
 }
 
 impl Viewer {
@@ -73,7 +77,11 @@ impl Viewer {
 fn allows(role: Role, right: Right) -> bool {
     match role {
         Role::Administrator => true,
-        Role::Analyst | Role::UnitStaff => !matches!(right, Right::ChangePolicy | Right::ManageHosts),
+        Role::Analyst => !matches!(
+            right,
+            Right::ChangePolicy | Right::ManageHosts | Right::KeepRegister
+        ),
+        Role::UnitStaff => matches!(right, Right::HandleAlerts | Right::OrderCommands),
         Role::Auditor => false,
     }
 }

@@ -20,6 +20,7 @@ use super::word::{CloneSign, HostKind, HostStatus, Protection, Severity, count, 
 use super::{Api, trail};
 use crate::clock::now_ms;
 use crate::entry::HostId;
+use crate::registry::fold::storable;
 use crate::registry::host_list::{self, ListedHost};
 use crate::registry::{approval, host_state, unit};
 
@@ -27,6 +28,8 @@ mod report;
 
 use report::{AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, TroubleReport, UnsupportedReport};
 pub(super) use report::{ProbeKind, Reachability};
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -102,6 +105,12 @@ pub(super) struct HostFilter {
     connection: Option<Connection>,
     /// The state of its antivirus.
     protection: Option<Protection>,
+    /// Whose protection rests on exactly this product.
+    product: Option<String>,
+    /// Whose antivirus does not protect for this reason: a code such as `engine_off`.
+    reason: Option<String>,
+    /// Whose definitions are older than so many days.
+    definitions_older_than_days: Option<u32>,
     /// Only those that miss events.
     missing: Option<bool>,
     /// The order.
@@ -131,6 +140,14 @@ pub(super) struct HostRow {
     revoked: bool,
     /// The state of its antivirus.
     protection: Protection,
+    /// A code of why it does not protect; `null` when it does, or nobody knows.
+    protection_reason: Option<String>,
+    /// The product that this rests on.
+    product: Option<String>,
+    /// That product's version.
+    product_version: Option<String>,
+    /// When its definitions were built.
+    definitions_ms: Option<i64>,
     /// What is off although its antivirus runs.
     protection_gaps: Vec<ProtectionGap>,
     /// When that was reported last.
@@ -339,6 +356,11 @@ async fn asked(api: &Api, filter: HostFilter, missing: &Missing) -> Result<host_
         status: filter.status.map(Into::into),
         connection: filter.connection.map(|connection| connection.at(now_ms())),
         protection: filter.protection.map(Into::into),
+        product: filter.product.map(|product| storable(&product)),
+        reason: filter.reason.map(|reason| storable(&reason)),
+        definitions_before_ms: filter
+            .definitions_older_than_days
+            .map(|days| now_ms() - i64::from(days) * DAY_MS),
         among: (filter.missing == Some(true)).then(|| missing.hosts_with_missing()),
     })
 }

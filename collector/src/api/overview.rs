@@ -68,18 +68,18 @@ pub(super) struct HostCounts {
 }
 
 /// Hosts, by the state of their antivirus.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 pub(super) struct ProtectionCounts {
     /// Present, on, up to date.
-    protected: u64,
+    pub(super) protected: u64,
     /// With definitions that are too old.
-    stale: u64,
+    pub(super) stale: u64,
     /// Switched off.
-    off: u64,
+    pub(super) off: u64,
     /// Without any product.
-    missing: u64,
+    pub(super) missing: u64,
     /// Nobody knows.
-    unknown: u64,
+    pub(super) unknown: u64,
 }
 
 /// Alerts, by severity.

@@ -95,6 +95,16 @@ pub(super) fn sees(scope: &Scope, unit: i64) -> bool {
     scope.units.as_ref().is_none_or(|units| units.contains(&unit))
 }
 
+/// A unit and those below it, if the unit lies within the scope; nothing that exists otherwise.
+pub(super) async fn visible_units(api: &Api, scope: &Scope, id: i64) -> Result<Vec<i64>, ApiError> {
+    let units = unit::all(&api.registry).await?;
+    if units.iter().any(|unit| unit.id == id) && sees(scope, id) {
+        Ok(unit::subtree_of(&units, id))
+    } else {
+        Err(ApiError::not_found())
+    }
+}
+
 /// A unit and those below it, for a filter; the query itself keeps it within the scope.
 pub(super) async fn subtree(api: &Api, unit: Option<i64>) -> Result<Option<Vec<i64>>, ApiError> {
     Ok(match unit {

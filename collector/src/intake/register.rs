@@ -179,7 +179,16 @@ pub(super) async fn commands_finished(
         let Ok(command) = result.command_id.parse() else {
             continue;
         };
-        command::finish(&mut tx, id, command, result.done, &result.detail, now_ms).await?;
+        command::finish(
+            &mut tx,
+            id,
+            command,
+            result.done,
+            &result.detail,
+            &result.counts,
+            now_ms,
+        )
+        .await?;
     }
     Ok(tx.commit().await?)
 }

@@ -69,6 +69,14 @@ pub struct Host {
     pub protection_ms: Option<i64>,
     /// The antivirus products behind it.
     pub protection_detail: Option<serde_json::Value>,
+    /// A code of why it does not; empty when it does, or nobody knows.
+    pub protection_reason: String,
+    /// The product that this rests on; empty when there is none.
+    pub product: String,
+    /// That product's version; empty when unknown.
+    pub product_version: String,
+    /// When its definitions were built.
+    pub definitions_ms: Option<i64>,
     /// When its network was seen.
     pub network_ms: Option<i64>,
     /// Adapters, gateways and resolvers.
@@ -181,7 +189,8 @@ pub struct Presented {
 pub(super) const COLUMNS: &str = "h.id, h.unit_id, h.name, h.asset_number, h.place, h.kind, h.always_on, h.os, \
     h.fingerprint, h.status, h.created_ms, h.connected, h.connected_since_ms, h.last_seen_ms, h.agent_version, \
     h.privileged, h.boot, h.clock_offset_ms, h.policy_version, h.policy_hash, h.policy_state, h.policy_refusal, \
-    h.protection, h.protection_ms, h.protection_detail, h.network_ms, h.network_detail, h.said_goodbye, \
+    h.protection, h.protection_ms, h.protection_detail, h.protection_reason, h.product, h.product_version, \
+    h.definitions_ms, h.network_ms, h.network_detail, h.said_goodbye, \
     (SELECT MIN(c.cloned_ms) FROM agents c WHERE c.host_id = h.id AND c.revoked_ms IS NULL) AS cloned_ms, \
     (SELECT MIN(c.cloned_how) FROM agents c WHERE c.host_id = h.id AND c.revoked_ms IS NULL \
      AND c.cloned_ms IS NOT NULL) AS cloned_how";
@@ -216,6 +225,10 @@ pub(super) fn from_row(row: &AnyRow) -> Result<Host> {
         protection: parsed(row, "protection")?,
         protection_ms: row.try_get("protection_ms")?,
         protection_detail: json_option(row, "protection_detail")?,
+        protection_reason: row.try_get("protection_reason")?,
+        product: row.try_get("product")?,
+        product_version: row.try_get("product_version")?,
+        definitions_ms: row.try_get("definitions_ms")?,
         network_ms: row.try_get("network_ms")?,
         network_detail: json_option(row, "network_detail")?,
     })

@@ -40,6 +40,12 @@ pub struct HostFilter {
     pub connection: Option<Connection>,
     /// So protected.
     pub protection: Option<Protection>,
+    /// Whose protection rests on exactly this product.
+    pub product: Option<String>,
+    /// Whose antivirus does not protect for this reason.
+    pub reason: Option<String>,
+    /// Whose definitions were built before this.
+    pub definitions_before_ms: Option<i64>,
     /// Among these, such as those with missing events.
     pub among: Option<Vec<HostId>>,
 }
@@ -274,6 +280,17 @@ fn narrow(statement: &mut Statement, scope: &Scope, filter: &HostFilter) {
     }
     if let Some(protection) = filter.protection {
         statement.sql(" AND h.protection = ").bind(word(protection));
+    }
+    for (column, value) in [
+        ("h.product", &filter.product),
+        ("h.protection_reason", &filter.reason),
+    ] {
+        if let Some(value) = value {
+            statement.sql(&format!(" AND {column} = ")).bind(value.clone());
+        }
+    }
+    if let Some(before_ms) = filter.definitions_before_ms {
+        statement.sql(" AND h.definitions_ms < ").bind(before_ms);
     }
 }
 

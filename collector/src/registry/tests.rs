@@ -1,5 +1,6 @@
 //! The registry's promises, each told once and held by both databases.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -590,7 +591,10 @@ async fn a_command_is_pending_until_its_own_host_answers(registry: Registry) {
     };
     let id = command::insert(&mut tx, &new, 1).await.unwrap();
     command::mark_sent(&mut tx, id, 2).await.unwrap();
-    command::finish(&mut tx, stranger, id, true, "", 3).await.unwrap();
+    let counts = BTreeMap::from([("files".to_owned(), 12)]);
+    command::finish(&mut tx, stranger, id, true, "", &counts, 3)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(
         command::pending_of(&registry, host, 10).await.unwrap()[0].sent_ms,
@@ -599,10 +603,10 @@ async fn a_command_is_pending_until_its_own_host_answers(registry: Registry) {
     assert_eq!(command::pending_of(&registry, host, 1_000).await.unwrap(), []);
 
     let mut tx = registry.begin().await.unwrap();
-    command::finish(&mut tx, host, id, false, "expired", 4)
+    command::finish(&mut tx, host, id, false, "expired", &counts, 4)
         .await
         .unwrap();
-    command::finish(&mut tx, host, id, true, "second answer", 5)
+    command::finish(&mut tx, host, id, true, "second answer", &BTreeMap::new(), 5)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -611,6 +615,7 @@ async fn a_command_is_pending_until_its_own_host_answers(registry: Registry) {
         (finished.done, finished.detail.as_str()),
         (Some(false), "expired")
     );
+    assert_eq!(finished.counts, counts);
     assert_eq!(command::pending_of(&registry, host, 10).await.unwrap(), []);
 }
 

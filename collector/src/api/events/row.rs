@@ -16,6 +16,8 @@ impl EventKind {
         match self {
             Self::File => "file",
             Self::Antivirus => "antivirus",
+            Self::Detection => "detection",
+            Self::Neighbours => "neighbours",
             Self::Network => "network",
             Self::ProbeState => "probe_state",
             Self::ProbeSample => "probe_sample",
@@ -176,6 +178,14 @@ fn summary(row: &store::EventRow, kind: EventKind, detail: &Value) -> Phrase {
         EventKind::Antivirus => phrase(
             "event.antivirus",
             json!({ "products": names(&detail["products"]) }),
+        ),
+        EventKind::Detection => phrase(
+            "event.detection",
+            only(detail, &["product", "threat", "action", "outcome"]),
+        ),
+        EventKind::Neighbours => phrase(
+            "event.neighbours",
+            json!({ "count": detail["neighbours"].as_array().map_or(0, Vec::len) }),
         ),
         EventKind::Network => phrase(
             "event.network",

@@ -28,10 +28,11 @@ pub(in crate::api) struct AntivirusReport {
 }
 
 /// A thing that may be on or off, or that nobody could find out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::api) enum Switch {
     /// Could not be found out.
+    #[default]
     Unknown,
     /// On.
     On,
@@ -43,7 +44,44 @@ pub(in crate::api) enum Switch {
     Expired,
 }
 
-/// One antivirus product.
+/// Whether more than the presence of a product is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum Health {
+    /// Its own state was read.
+    #[default]
+    Reported,
+    /// It is installed; how it is, nobody can tell.
+    InstalledOnly,
+}
+
+/// Whether a product is the one that protects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum AntivirusMode {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// It protects.
+    Active,
+    /// It steps back for another product.
+    Passive,
+}
+
+/// What a source says of definitions without giving their age.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::api) enum Freshness {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// They are up to date.
+    Fresh,
+    /// They are not.
+    Stale,
+}
+
+/// One antivirus product. What agents before this form did not say is read as unknown.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(in crate::api) struct AntivirusProductReport {
     /// Its name.
@@ -52,16 +90,45 @@ pub(in crate::api) struct AntivirusProductReport {
     vendor: String,
     /// Its version, empty when unknown.
     version: String,
+    /// Version of the scanning engine where it has one of its own, empty when unknown.
+    #[serde(default)]
+    engine_version: String,
+    /// Whether more than its presence is known.
+    #[serde(default)]
+    health: Health,
+    /// Whether it is the one that protects, where two are installed.
+    #[serde(default)]
+    mode: AntivirusMode,
     /// Whether its engine answers.
     engine: Switch,
+    /// A code of why its engine is not on, such as `stopped`; empty when it is, or nobody knows.
+    #[serde(default)]
+    engine_reason: String,
     /// Whether files are scanned as they are opened.
     real_time: Switch,
     /// Whether definitions are kept up to date.
     updater: Switch,
+    /// Whether it guards its own settings.
+    #[serde(default)]
+    tamper_protection: Switch,
     /// The definitions' version, empty when unknown.
     definitions_version: String,
     /// When their vendor built them.
     definitions_built_ms: Option<i64>,
+    /// When they were last brought here successfully.
+    definitions_updated_ms: Option<i64>,
+    /// What the source says of their age without naming it.
+    #[serde(default)]
+    definitions_freshness: Freshness,
+    /// When the last quick scan ended.
+    quick_scan_ms: Option<i64>,
+    /// When the last full scan ended.
+    full_scan_ms: Option<i64>,
+    /// When the licence ends.
+    licence_expires_ms: Option<i64>,
+    /// What it does not look at, in the product's own words.
+    #[serde(default)]
+    exclusions: Vec<String>,
     /// Raw values of the source as `name=value`.
     raw: Vec<String>,
 }
@@ -186,6 +253,10 @@ impl HostRow {
             last_seen_ms: host.last_seen_ms,
             protection: host.protection.into(),
             protection_ms: host.protection_ms,
+            protection_reason: said(host.protection_reason),
+            product: said(host.product),
+            product_version: said(host.product_version),
+            definitions_ms: host.definitions_ms,
             alerts_open: count(listed.alerts_open),
             worst_severity: listed.worst_severity.map(Into::into),
             events_missing: missing.of(host.id),

@@ -106,6 +106,367 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/assets/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings in the asset register, as CSV with a header. Bad lines are named and not taken; the others are. Doing it
+         *     again changes nothing. Audited; for administrators.
+         */
+        post: operations["import_register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the PCs of every unit are covered. */
+        get: operations["coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything for a unit's certificate. Audited as an export. */
+        get: operations["certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The exceptions, the newest first. */
+        get: operations["list_exceptions"];
+        put?: never;
+        /** Makes an exception. Audited; for administrators. */
+        post: operations["add_exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/exceptions/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many exceptions a filter matches. */
+        get: operations["count_exceptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/exceptions/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an exception before its time. Audited; for administrators. */
+        post: operations["end_exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The numbers of every day. */
+        get: operations["history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/pcs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The PCs behind a number, by name, page by page. Looking at them is audited: they name who uses them. */
+        get: operations["list_pcs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/pcs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The PCs behind a number as a file for spreadsheets. Audited. */
+        get: operations["export_pcs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/pcs/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many PCs a filter matches. */
+        get: operations["count_pcs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The numbers of a period, for every unit. */
+        get: operations["report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/report.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The report as a file for spreadsheets: a line for each unit, then the threats. Audited. */
+        get: operations["export_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/unmanaged": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Machines that are neither enrolled nor registered, those seen last first. */
+        get: operations["list_unmanaged"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/unmanaged.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machines as a file for spreadsheets. Audited. */
+        get: operations["export_unmanaged"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/unmanaged/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many machines a filter matches. */
+        get: operations["count_unmanaged"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/unmanaged/{mac}/mark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that a machine is no PC. Audited; for administrators and analysts. */
+        post: operations["mark_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/unmanaged/{mac}/unmark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back that a machine is no PC. Audited; for administrators and analysts. */
+        post: operations["unmark_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The detections, the newest first. Looking at them is audited: they name users. */
+        get: operations["list_detections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detections.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The detections as a file for spreadsheets; at most 100,000, the newest. Audited. */
+        get: operations["export_detections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detections/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many detections a filter matches. */
+        get: operations["count_detections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detections/threats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The 20 threats found most often among the detections that a filter matches. */
+        get: operations["threats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{key}": {
         parameters: {
             query?: never;
@@ -379,6 +740,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/protection/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Units by the state of their hosts' antivirus. */
+        get: operations["matrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/protection/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Products, versions and the age of definitions. */
+        get: operations["products"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -408,6 +803,23 @@ export interface paths {
         get: operations["list_units"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units/{id}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells all active hosts of a unit and those below it to do something; at most 5,000. */
+        post: operations["order_unit_command"];
         delete?: never;
         options?: never;
         head?: never;
@@ -591,23 +1003,62 @@ export interface components {
          * @enum {string}
          */
         AlertStateFilter: "active" | "open" | "acknowledged" | "resolved";
-        /** @description One antivirus product. */
+        /**
+         * @description Whether a product is the one that protects.
+         * @enum {string}
+         */
+        AntivirusMode: "unknown" | "active" | "passive";
+        /** @description One antivirus product. What agents before this form did not say is read as unknown. */
         AntivirusProductReport: {
             /**
              * Format: int64
              * @description When their vendor built them.
              */
             definitions_built_ms: number | null;
+            /** @description What the source says of their age without naming it. */
+            definitions_freshness: components["schemas"]["Freshness"];
+            /**
+             * Format: int64
+             * @description When they were last brought here successfully.
+             */
+            definitions_updated_ms: number | null;
             /** @description The definitions' version, empty when unknown. */
             definitions_version: string;
             /** @description Whether its engine answers. */
             engine: components["schemas"]["Switch"];
+            /** @description A code of why its engine is not on, such as `stopped`; empty when it is, or nobody knows. */
+            engine_reason: string;
+            /** @description Version of the scanning engine where it has one of its own, empty when unknown. */
+            engine_version: string;
+            /** @description What it does not look at, in the product's own words. */
+            exclusions: string[];
+            /**
+             * Format: int64
+             * @description When the last full scan ended.
+             */
+            full_scan_ms: number | null;
+            /** @description Whether more than its presence is known. */
+            health: components["schemas"]["Health"];
+            /**
+             * Format: int64
+             * @description When the licence ends.
+             */
+            licence_expires_ms: number | null;
+            /** @description Whether it is the one that protects, where two are installed. */
+            mode: components["schemas"]["AntivirusMode"];
             /** @description Its name. */
             product: string;
+            /**
+             * Format: int64
+             * @description When the last quick scan ended.
+             */
+            quick_scan_ms: number | null;
             /** @description Raw values of the source as `name=value`. */
             raw: string[];
             /** @description Whether files are scanned as they are opened. */
             real_time: components["schemas"]["Switch"];
+            /** @description Whether it guards its own settings. */
+            tamper_protection: components["schemas"]["Switch"];
             /** @description Whether definitions are kept up to date. */
             updater: components["schemas"]["Switch"];
             /** @description Its vendor. */
@@ -632,6 +1083,11 @@ export interface components {
             /** @description What fills the text that the dashboard shows for it. */
             params: components["schemas"]["Params"];
         };
+        /**
+         * @description What a column of the register says.
+         * @enum {string}
+         */
+        AssetField: "asset_number" | "name" | "unit" | "place" | "custodian" | "kind" | "os" | "mac" | "serial" | "note";
         /**
          * @description How a try to tell somebody ended.
          * @enum {string}
@@ -678,6 +1134,16 @@ export interface components {
          * @enum {string}
          */
         Category: "protection" | "files" | "network" | "presence" | "ledger" | "identity";
+        /** @description A list that a page cannot hold without bound. */
+        CertificatePcs: {
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            count: number;
+            /** @description The first 500 of them, by name. */
+            items: components["schemas"]["PcRow"][];
+        };
         /** @description The `data` of a server-sent event named `change`. */
         Change: {
             /**
@@ -710,7 +1176,7 @@ export interface components {
          * @description What hosts can be told to do.
          * @enum {string}
          */
-        CommandKind: "rescan";
+        CommandKind: "rescan" | "update_signatures" | "quick_scan";
         /** @description An ordered command. */
         CommandOrdered: {
             /** @description Its id. */
@@ -718,6 +1184,8 @@ export interface components {
         };
         /** @description A command and what became of it. */
         CommandReport: {
+            /** @description Numbers that belong to the answer, such as `files` and `infected` of a scan. */
+            counts: components["schemas"]["Params"];
             /** @description By whom it was ordered. */
             created_by: string;
             /**
@@ -755,8 +1223,22 @@ export interface components {
         CommandRequest: {
             /** @description What. */
             kind: components["schemas"]["CommandKind"];
-            /** @description The watch's name in the policy; all watches when absent. */
+            /**
+             * Format: int32
+             * @description For the others: given up after so many seconds, 60 to 86400. When absent, 900 for `update_signatures` and 7200
+             *     for `quick_scan`.
+             */
+            limit_s?: number | null;
+            /** @description For `rescan`: the watch's name in the policy; all watches when absent. */
             watch?: string | null;
+        };
+        /** @description Commands that were ordered for a unit. */
+        CommandsOrdered: {
+            /**
+             * Format: int64
+             * @description So many hosts are told.
+             */
+            hosts: number;
         };
         /** @description Saying something about an alert. */
         CommentRequest: {
@@ -784,6 +1266,200 @@ export interface components {
              * @description So many.
              */
             count: number;
+        };
+        /** @description The coverage of every unit. */
+        Coverage: {
+            /**
+             * Format: int32
+             * @description What counts as seen: heard of within so many days.
+             */
+            days: number;
+            /**
+             * Format: int64
+             * @description The collector's clock, to which everything refers.
+             */
+            now_ms: number;
+            /**
+             * Format: int32
+             * @description Definitions older than so many days are outdated.
+             */
+            outdated_days: number;
+            /** @description Every asked unit, in the order they were added: parents may come after children. */
+            units: components["schemas"]["UnitCoverage"][];
+        };
+        /** @description A certificate of coverage. */
+        CoverageCertificate: {
+            /** @description The unit and all that the asker may see above it, the top first. */
+            chain: components["schemas"]["UnitRef"][];
+            /** @description The collector's version. */
+            collector_version: string;
+            /**
+             * Format: int32
+             * @description What counts as seen: heard of within so many days.
+             */
+            days: number;
+            /** @description The first 500 of them, the newest first. */
+            exceptions: components["schemas"]["ExceptionRow"][];
+            /**
+             * Format: int64
+             * @description How many exceptions hold.
+             */
+            exceptions_count: number;
+            /** @description Who asked for it. */
+            issued_by: string;
+            /**
+             * Format: int64
+             * @description The moment that everything refers to.
+             */
+            issued_ms: number;
+            /** @description The known PCs that are not seen. */
+            not_seen: components["schemas"]["CertificatePcs"];
+            /**
+             * Format: int32
+             * @description Definitions older than so many days are outdated.
+             */
+            outdated_days: number;
+            /** @description The unit's numbers, those of the units below it included. */
+            total: components["schemas"]["CoverageNumbers"];
+            /** @description The numbers of the unit and of every unit below it. */
+            units: components["schemas"]["UnitCoverage"][];
+            /** @description The seen PCs that are not protected. */
+            unprotected: components["schemas"]["CertificatePcs"];
+        };
+        /** @description What became of the three numbers. */
+        CoverageHistory: {
+            /** @description The days that were counted, oldest first; days on which the collector did not run are missing. */
+            days: components["schemas"]["HistoryDay"][];
+        };
+        /**
+         * @description How far the PCs of a unit are covered.
+         *
+         *     A *known PC* is a line of the asset register that was not taken out of it, or an active host that no such line
+         *     is joined to; a line and the active host that it is joined to are one PC. A PC with an active host counts at its
+         *     **host's** unit, any other at its line's. Hosts that wait for approval or are retired are no known PCs.
+         */
+        CoverageNumbers: {
+            /**
+             * Format: int64
+             * @description Of the registered, those with a current exception: begun, not yet over, not ended early.
+             */
+            excepted: number;
+            /**
+             * Format: int64
+             * @description PCs whose line names another unit than their host's; counted at the host's unit.
+             */
+            mismatch: number;
+            /**
+             * Format: int64
+             * @description Lines of the register without an active host.
+             */
+            not_enrolled: number;
+            /**
+             * Format: int64
+             * @description Active hosts without a line of the register.
+             */
+            not_in_register: number;
+            /**
+             * Format: int64
+             * @description Of the seen, those whose definitions are older than 15 days (15 × 24 hours before now).
+             */
+            outdated: number;
+            /**
+             * Format: int64
+             * @description Hosts that wait for approval; no known PCs yet.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Of the seen, those whose host's antivirus is `protected`.
+             */
+            protected: number;
+            /**
+             * Format: int64
+             * @description Of the protected, those without a current exception.
+             */
+            protected_not_excepted: number;
+            /**
+             * Format: double
+             * @description `protected` of `registered`, in per cent and not rounded; `null` when there are none.
+             */
+            protected_percent: number | null;
+            /**
+             * Format: double
+             * @description `protected_not_excepted` of `registered` less `excepted`, in per cent and not rounded; `null` when there are
+             *     none.
+             */
+            protected_percent_without_exceptions: number | null;
+            /**
+             * Format: int64
+             * @description All known PCs.
+             */
+            registered: number;
+            /**
+             * Format: int64
+             * @description Of these, those with an active host that is connected now, or was heard of within the asked days.
+             */
+            seen: number;
+            /**
+             * Format: int64
+             * @description Machines that PCs of the unit have seen on their networks within 30 days, that are no enrolled PC, no line of
+             *     the register, no gateway and not marked as another kind of device.
+             */
+            unmanaged: number;
+        };
+        /** @description The report of a period. */
+        CoverageReport: {
+            /** @description The first day. */
+            from: string;
+            /** @description The 20 threats found most often in the period on hosts of these units. */
+            threats: components["schemas"]["ThreatRow"][];
+            /** @description The last day. */
+            to: string;
+            /** @description Every asked unit, in the order they were added: parents may come after children. */
+            units: components["schemas"]["UnitReport"][];
+        };
+        /** @description Active hosts by the age of their definitions, in whole days of 24 hours before now. */
+        DefinitionsAges: {
+            /**
+             * Format: int64
+             * @description Younger than one day, or dated in the future.
+             */
+            days_0: number;
+            /**
+             * Format: int64
+             * @description One day.
+             */
+            days_1: number;
+            /**
+             * Format: int64
+             * @description Two days.
+             */
+            days_2: number;
+            /**
+             * Format: int64
+             * @description Three days.
+             */
+            days_3: number;
+            /**
+             * Format: int64
+             * @description Four to seven days.
+             */
+            days_4_to_7: number;
+            /**
+             * Format: int64
+             * @description Eight days up to exactly 15 × 24 hours.
+             */
+            days_8_to_15: number;
+            /**
+             * Format: int64
+             * @description Older than that: outdated.
+             */
+            days_over_15: number;
+            /**
+             * Format: int64
+             * @description Nobody knows.
+             */
+            unknown: number;
         };
         /**
          * @description Why somebody is told.
@@ -823,6 +1499,74 @@ export interface components {
          * @enum {string}
          */
         DeliveryState: "due" | "sent" | "failed";
+        /** @description The host that a thing is about. */
+        DetectionHost: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description Malware that was found once. */
+        DetectionRow: {
+            /** @description What was done. */
+            action: components["schemas"]["Remedy"];
+            /** @description The vendor's category. */
+            category: string | null;
+            /** @description The vendor's own code. */
+            code: string | null;
+            /** @description The event that told of it first, as the timeline names it. */
+            event_key: string | null;
+            /**
+             * Format: int64
+             * @description When it was found.
+             */
+            found_ms: number;
+            /**
+             * Format: int64
+             * @description When it became harmless.
+             */
+            handled_ms: number | null;
+            /** @description Where. */
+            host: components["schemas"]["DetectionHost"];
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Whether that worked. */
+            outcome: components["schemas"]["Outcome"];
+            path: components["schemas"]["Text"] | null;
+            /** @description The program that touched it. */
+            process: string | null;
+            /** @description By which product. */
+            product: string;
+            severity: components["schemas"]["Severity"] | null;
+            /** @description SHA-256 of the file. */
+            sha256: string | null;
+            /** @description Where it was read. */
+            source: string;
+            /** @description The threat, as the vendor names it. */
+            threat: string;
+            /** @description The office of that host. */
+            unit: components["schemas"]["UnitRef"];
+            /**
+             * Format: int64
+             * @description When something was said of it last.
+             */
+            updated_ms: number;
+            /** @description The user it was found under. */
+            user: string | null;
+            /** @description Of which vendor. */
+            vendor: string;
+        };
+        /**
+         * @description What a machine that is no PC is.
+         * @enum {string}
+         */
+        DeviceKind: "printer" | "switch" | "router" | "access_point" | "camera" | "phone" | "appliance" | "other";
         /** @description What a host is told. */
         EffectivePolicy: {
             /** @description All documents from the top of the tree down to the host's unit, merged. */
@@ -839,7 +1583,7 @@ export interface components {
          * @description The reasons for a refusal.
          * @enum {string}
          */
-        ErrorCode: "bad_credentials" | "too_many_attempts" | "unauthenticated" | "forbidden" | "password_change_required" | "csrf" | "not_found" | "bad_request" | "body_too_large" | "wrong_password" | "password_too_short" | "password_too_long" | "policy_fault" | "conflict" | "too_many_streams" | "timeout" | "unavailable" | "internal";
+        ErrorCode: "bad_credentials" | "too_many_attempts" | "unauthenticated" | "forbidden" | "password_change_required" | "csrf" | "not_found" | "bad_request" | "body_too_large" | "wrong_password" | "password_too_short" | "password_too_long" | "policy_fault" | "register_fault" | "conflict" | "too_many_streams" | "timeout" | "unavailable" | "internal";
         /** @description One event with everything that was reported. */
         EventDetail: components["schemas"]["EventRow"] & {
             /** @description Its row in the store, by the names of the catalogue of fields. */
@@ -849,7 +1593,7 @@ export interface components {
          * @description What kind of thing was seen.
          * @enum {string}
          */
-        EventKind: "file" | "antivirus" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
+        EventKind: "file" | "antivirus" | "detection" | "neighbours" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
         /** @description An event, as it stands in a timeline. */
         EventRow: {
             /** @description Whether two machines used the key of its agent: it may be of another one than it seems. */
@@ -890,6 +1634,106 @@ export interface components {
              * @description When it happened: the PC's clock, corrected by the measured offset.
              */
             time_ms: number;
+        };
+        /**
+         * @description What allows a PC to be an exception.
+         * @enum {string}
+         */
+        ExceptionKind: "offline_rule" | "tablet_kiosk" | "unsupported" | "retired";
+        /** @description An exception that was made. */
+        ExceptionMade: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+        };
+        /** @description A new exception. */
+        ExceptionRequest: {
+            /**
+             * Format: int64
+             * @description The register's line; either this or `host_id`.
+             */
+            asset_id?: number | null;
+            /**
+             * Format: int64
+             * @description When it ends: later than now, and within 366 days.
+             */
+            ends_ms: number;
+            /**
+             * Format: int64
+             * @description The host; either this or `asset_id`.
+             */
+            host_id?: number | null;
+            /** @description What allows it. */
+            kind: components["schemas"]["ExceptionKind"];
+            /** @description Why: 3 to 500 characters. */
+            reason: string;
+        };
+        /** @description A PC that may lawfully be uncovered for a while. */
+        ExceptionRow: {
+            /**
+             * Format: int64
+             * @description The register's line that it is for, if it is for one.
+             */
+            asset_id: number | null;
+            /** @description The office's own number for it. */
+            asset_number: string | null;
+            /** @description Its author. */
+            created_by: string;
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description Whether it holds now. */
+            current: boolean;
+            /** @description By whom. */
+            ended_by: string | null;
+            /**
+             * Format: int64
+             * @description When it was ended early.
+             */
+            ended_ms: number | null;
+            /**
+             * Format: int64
+             * @description When it ends.
+             */
+            ends_ms: number;
+            /**
+             * Format: int64
+             * @description The host that it is for, or that its line is joined to.
+             */
+            host_id: number | null;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What allows it. */
+            kind: components["schemas"]["ExceptionKind"];
+            /** @description The PC's name. */
+            name: string;
+            /** @description Where it stands. */
+            place: string | null;
+            /** @description Why, in its author's words. */
+            reason: string;
+            /** @description The office it counts at. */
+            unit: components["schemas"]["UnitRef"];
+        };
+        /**
+         * @description Which exceptions are wanted.
+         * @enum {string}
+         */
+        ExceptionState: "current" | "over" | "all";
+        /** @description One field that changes. */
+        FieldChange: {
+            /** @description What will. */
+            after: string;
+            /** @description What stood there. */
+            before: string;
+            /** @description The field. */
+            field: components["schemas"]["AssetField"];
         };
         /**
          * @description What happened to a file.
@@ -949,6 +1793,11 @@ export interface components {
             /** @description How grave it is. */
             severity: components["schemas"]["Severity"];
         };
+        /**
+         * @description What a source says of definitions without giving their age.
+         * @enum {string}
+         */
+        Freshness: "unknown" | "fresh" | "stale";
         /** @description Numbers that are missing. */
         GapReport: {
             /**
@@ -974,10 +1823,50 @@ export interface components {
             reason: string;
         };
         /**
+         * @description Whether more than the presence of a product is known.
+         * @enum {string}
+         */
+        Health: "reported" | "installed_only";
+        /**
          * @description What happened to an alert.
          * @enum {string}
          */
         HistoryAction: "opened" | "finding_added" | "finding_closed" | "acknowledged" | "resolved" | "reopened" | "comment" | "mailed";
+        /** @description One day's numbers, as they stood when it was last looked at. Days begin at midnight in Vietnam (UTC+7). */
+        HistoryDay: {
+            /** @description The day, as `2026-11-30`. */
+            day: string;
+            /**
+             * Format: int64
+             * @description Of the registered, those with a current exception.
+             */
+            excepted: number;
+            /**
+             * Format: int64
+             * @description Of the seen, those with definitions older than 15 days.
+             */
+            outdated: number;
+            /**
+             * Format: int64
+             * @description Of the seen, the protected.
+             */
+            protected: number;
+            /**
+             * Format: int64
+             * @description Of the protected, those without one.
+             */
+            protected_not_excepted: number;
+            /**
+             * Format: int64
+             * @description All known PCs.
+             */
+            registered: number;
+            /**
+             * Format: int64
+             * @description Of these, those heard of within 7 days.
+             */
+            seen: number;
+        };
         /** @description A moment of an alert's history. */
         HistoryEntry: {
             /** @description What. */
@@ -1106,6 +1995,11 @@ export interface components {
             connected_since_ms: number | null;
             /**
              * Format: int64
+             * @description When its definitions were built.
+             */
+            definitions_ms: number | null;
+            /**
+             * Format: int64
              * @description Events that it numbered and that never arrived.
              */
             events_missing: number;
@@ -1127,6 +2021,10 @@ export interface components {
             os: string;
             /** @description Where it stands. */
             place: string | null;
+            /** @description The product that this rests on. */
+            product: string | null;
+            /** @description That product's version. */
+            product_version: string | null;
             /** @description The state of its antivirus. */
             protection: components["schemas"]["Protection"];
             /** @description What is off although its antivirus runs. */
@@ -1136,6 +2034,8 @@ export interface components {
              * @description When that was reported last.
              */
             protection_ms: number | null;
+            /** @description A code of why it does not protect; `null` when it does, or nobody knows. */
+            protection_reason: string | null;
             /** @description Whether its agent has lost its rights: it cannot connect before it is enrolled again. */
             revoked: boolean;
             /** @description The office it belongs to. */
@@ -1165,6 +2065,100 @@ export interface components {
              */
             hour_ms: number;
         };
+        /**
+         * @description What happens to a line of the register.
+         * @enum {string}
+         */
+        ImportAction: "add" | "change" | "remove";
+        /** @description What happens to one line of the register. */
+        ImportChange: {
+            /** @description What happens. */
+            action: components["schemas"]["ImportAction"];
+            /** @description Its asset number. */
+            asset_number: string | null;
+            /** @description What changes about it. */
+            fields: components["schemas"]["FieldChange"][];
+            /**
+             * Format: int64
+             * @description The file's line; `null` of one that is taken out.
+             */
+            line: number | null;
+            /** @description Its name. */
+            name: string | null;
+            /** @description Its unit. */
+            unit: components["schemas"]["UnitRef"];
+        };
+        /** @description A column of the file. */
+        ImportColumn: {
+            field: components["schemas"]["AssetField"] | null;
+            /** @description Its header. */
+            header: string;
+        };
+        /**
+         * @description How a file's characters were written.
+         * @enum {string}
+         */
+        ImportEncoding: "utf-8" | "utf-16le" | "utf-16be" | "windows-1258";
+        /** @description What a file would change, or has changed. */
+        ImportReport: {
+            /**
+             * Format: int64
+             * @description Lines that come in.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Lines that are not taken.
+             */
+            bad_lines: number;
+            /**
+             * Format: int64
+             * @description Lines that change something.
+             */
+            changed: number;
+            /** @description The first 200 changes. */
+            changes: components["schemas"]["ImportChange"][];
+            /** @description Its columns. */
+            columns: components["schemas"]["ImportColumn"][];
+            /** @description Whether nothing was changed. */
+            dry_run: boolean;
+            /** @description How its characters are written. */
+            encoding: components["schemas"]["ImportEncoding"];
+            /** @description The first 200 of them. */
+            faults: components["schemas"]["LineFault"][];
+            /**
+             * Format: int64
+             * @description All faults of these.
+             */
+            faults_count: number;
+            /**
+             * Format: int64
+             * @description Lines of the register that are joined to a host by this.
+             */
+            joined: number;
+            /**
+             * Format: int64
+             * @description Its lines with content, the header not counted.
+             */
+            lines: number;
+            /**
+             * Format: int64
+             * @description Lines of the register that are taken out.
+             */
+            removed: number;
+            /** @description What separates its fields: `,`, `;` or a tab. */
+            separator: string;
+            /**
+             * Format: int64
+             * @description Lines that change nothing.
+             */
+            unchanged: number;
+        };
+        /**
+         * @description What a line of the register was joined to its host by.
+         * @enum {string}
+         */
+        JoinedBy: "asset_number" | "mac" | "serial" | "name";
         /** @description One lane of a stream. */
         LaneReport: {
             /** @description Which. */
@@ -1185,6 +2179,11 @@ export interface components {
              */
             missing: number;
         };
+        /**
+         * @description The language of headers and words in a file.
+         * @enum {string}
+         */
+        Language: "vi" | "en";
         /** @description A change of language. */
         LanguageRequest: {
             /** @description `vi` or `en`. */
@@ -1212,11 +2211,90 @@ export interface components {
             /** @description Its streams, the newest first. */
             streams: components["schemas"]["StreamReport"][];
         };
+        /** @description A line that is not taken. */
+        LineFault: {
+            /** @description Why. */
+            code: components["schemas"]["LineFaultCode"];
+            field: components["schemas"]["AssetField"] | null;
+            /**
+             * Format: int64
+             * @description Of a duplicate: the line that was first.
+             */
+            first_line: number | null;
+            /**
+             * Format: int64
+             * @description Its number in the file, from 1; the header is line 1.
+             */
+            line: number;
+            /** @description What stands there, at most 100 characters of it; of a duplicate, `first_line` says where it stood first. */
+            value: string | null;
+        };
+        /**
+         * @description Why a line is not taken.
+         * @enum {string}
+         */
+        LineFaultCode: "unnamed" | "too_many_fields" | "too_long" | "unprintable" | "no_unit" | "unknown_unit" | "ambiguous_unit" | "bad_mac" | "duplicate_asset_number" | "duplicate_mac" | "duplicate_pc";
         /**
          * @description What something is about.
          * @enum {string}
          */
         LiveTopic: "alert" | "host" | "event" | "overview" | "reload";
+        /**
+         * @description Which machines are wanted, of those seen within 30 days that are neither enrolled nor registered.
+         * @enum {string}
+         */
+        MachineList: "unmanaged" | "gateway" | "marked" | "all";
+        /** @description That somebody said what a machine is. */
+        MachineMark: {
+            /** @description What. */
+            kind: components["schemas"]["DeviceKind"];
+            /** @description By whom. */
+            marked_by: string;
+            /**
+             * Format: int64
+             * @description When.
+             */
+            marked_ms: number;
+            /** @description What was noted about it. */
+            note: string | null;
+        };
+        /** @description What a machine is. */
+        MachineMarkRequest: {
+            /** @description What. */
+            kind: components["schemas"]["DeviceKind"];
+            /** @description What is to be noted about it; at most 200 characters. */
+            note?: string | null;
+        };
+        /** @description A machine on an office's network. */
+        MachineRow: {
+            /** @description That PC's adapter. */
+            adapter: string;
+            /** @description Its address. */
+            address: string;
+            /**
+             * Format: int64
+             * @description When it was seen first.
+             */
+            first_ms: number;
+            /** @description Whether that is a gateway of the PC that sees it. */
+            gateway: boolean;
+            /**
+             * Format: int64
+             * @description When it was seen last.
+             */
+            last_ms: number;
+            /** @description Its hardware address, six pairs of lower-case hexadecimal digits with colons. */
+            mac: string;
+            mark: components["schemas"]["MachineMark"] | null;
+            /** @description Whether the hardware address is random: telephones and virtual machines make them up. */
+            random: boolean;
+            /** @description The PC that saw it last. */
+            seen_by: components["schemas"]["SeenBy"];
+            /** @description That PC's office. */
+            unit: components["schemas"]["UnitRef"];
+            /** @description Who made its network adapter, where that is certain. */
+            vendor: string | null;
+        };
         /** @description Who is signed in. */
         Me: {
             /** @description The value of the header `X-CSRF-Token` that every change must carry. */
@@ -1250,6 +2328,11 @@ export interface components {
          * @enum {string}
          */
         Origin: "real_time" | "catch_up";
+        /**
+         * @description Whether what was done about malware worked.
+         * @enum {string}
+         */
+        Outcome: "unknown" | "pending" | "succeeded" | "failed";
         /** @description How the visible part of the fleet stands. */
         Overview: {
             /** @description Alerts that are not resolved, by severity. */
@@ -1338,6 +2421,8 @@ export interface components {
         Page_CommandReport: {
             /** @description The rows. */
             items: {
+                /** @description Numbers that belong to the answer, such as `files` and `infected` of a scan. */
+                counts: components["schemas"]["Params"];
                 /** @description By whom it was ordered. */
                 created_by: string;
                 /**
@@ -1370,6 +2455,64 @@ export interface components {
                  * @description When it was sent.
                  */
                 sent_ms?: number | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_DetectionRow: {
+            /** @description The rows. */
+            items: {
+                /** @description What was done. */
+                action: components["schemas"]["Remedy"];
+                /** @description The vendor's category. */
+                category?: string | null;
+                /** @description The vendor's own code. */
+                code?: string | null;
+                /** @description The event that told of it first, as the timeline names it. */
+                event_key?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it was found.
+                 */
+                found_ms: number;
+                /**
+                 * Format: int64
+                 * @description When it became harmless.
+                 */
+                handled_ms?: number | null;
+                /** @description Where. */
+                host: components["schemas"]["DetectionHost"];
+                /**
+                 * Format: int64
+                 * @description Its number.
+                 */
+                id: number;
+                /** @description Whether that worked. */
+                outcome: components["schemas"]["Outcome"];
+                path?: components["schemas"]["Text"] | null;
+                /** @description The program that touched it. */
+                process?: string | null;
+                /** @description By which product. */
+                product: string;
+                severity?: components["schemas"]["Severity"] | null;
+                /** @description SHA-256 of the file. */
+                sha256?: string | null;
+                /** @description Where it was read. */
+                source: string;
+                /** @description The threat, as the vendor names it. */
+                threat: string;
+                /** @description The office of that host. */
+                unit: components["schemas"]["UnitRef"];
+                /**
+                 * Format: int64
+                 * @description When something was said of it last.
+                 */
+                updated_ms: number;
+                /** @description The user it was found under. */
+                user?: string | null;
+                /** @description Of which vendor. */
+                vendor: string;
             }[];
             /** @description Where the next page begins; `null` at the end. */
             next_cursor: string | null;
@@ -1421,6 +2564,62 @@ export interface components {
             next_cursor: string | null;
         };
         /** @description One page of a list. */
+        Page_ExceptionRow: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description The register's line that it is for, if it is for one.
+                 */
+                asset_id?: number | null;
+                /** @description The office's own number for it. */
+                asset_number?: string | null;
+                /** @description Its author. */
+                created_by: string;
+                /**
+                 * Format: int64
+                 * @description When it was made.
+                 */
+                created_ms: number;
+                /** @description Whether it holds now. */
+                current: boolean;
+                /** @description By whom. */
+                ended_by?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it was ended early.
+                 */
+                ended_ms?: number | null;
+                /**
+                 * Format: int64
+                 * @description When it ends.
+                 */
+                ends_ms: number;
+                /**
+                 * Format: int64
+                 * @description The host that it is for, or that its line is joined to.
+                 */
+                host_id?: number | null;
+                /**
+                 * Format: int64
+                 * @description Its number.
+                 */
+                id: number;
+                /** @description What allows it. */
+                kind: components["schemas"]["ExceptionKind"];
+                /** @description The PC's name. */
+                name: string;
+                /** @description Where it stands. */
+                place?: string | null;
+                /** @description Why, in its author's words. */
+                reason: string;
+                /** @description The office it counts at. */
+                unit: components["schemas"]["UnitRef"];
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
         Page_HostRow: {
             /** @description The rows. */
             items: {
@@ -1444,6 +2643,11 @@ export interface components {
                 connected_since_ms?: number | null;
                 /**
                  * Format: int64
+                 * @description When its definitions were built.
+                 */
+                definitions_ms?: number | null;
+                /**
+                 * Format: int64
                  * @description Events that it numbered and that never arrived.
                  */
                 events_missing: number;
@@ -1465,6 +2669,10 @@ export interface components {
                 os: string;
                 /** @description Where it stands. */
                 place?: string | null;
+                /** @description The product that this rests on. */
+                product?: string | null;
+                /** @description That product's version. */
+                product_version?: string | null;
                 /** @description The state of its antivirus. */
                 protection: components["schemas"]["Protection"];
                 /** @description What is off although its antivirus runs. */
@@ -1474,11 +2682,145 @@ export interface components {
                  * @description When that was reported last.
                  */
                 protection_ms?: number | null;
+                /** @description A code of why it does not protect; `null` when it does, or nobody knows. */
+                protection_reason?: string | null;
                 /** @description Whether its agent has lost its rights: it cannot connect before it is enrolled again. */
                 revoked: boolean;
                 /** @description The office it belongs to. */
                 unit: components["schemas"]["UnitRef"];
                 worst_severity?: components["schemas"]["Severity"] | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_MachineRow: {
+            /** @description The rows. */
+            items: {
+                /** @description That PC's adapter. */
+                adapter: string;
+                /** @description Its address. */
+                address: string;
+                /**
+                 * Format: int64
+                 * @description When it was seen first.
+                 */
+                first_ms: number;
+                /** @description Whether that is a gateway of the PC that sees it. */
+                gateway: boolean;
+                /**
+                 * Format: int64
+                 * @description When it was seen last.
+                 */
+                last_ms: number;
+                /** @description Its hardware address, six pairs of lower-case hexadecimal digits with colons. */
+                mac: string;
+                mark?: components["schemas"]["MachineMark"] | null;
+                /** @description Whether the hardware address is random: telephones and virtual machines make them up. */
+                random: boolean;
+                /** @description The PC that saw it last. */
+                seen_by: components["schemas"]["SeenBy"];
+                /** @description That PC's office. */
+                unit: components["schemas"]["UnitRef"];
+                /** @description Who made its network adapter, where that is certain. */
+                vendor?: string | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_PcRow: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description The register's line.
+                 */
+                asset_id?: number | null;
+                /** @description The office's own number for it. */
+                asset_number?: string | null;
+                /** @description Whether it is connected at this moment. */
+                connected: boolean;
+                /** @description Who uses it. */
+                custodian?: string | null;
+                /**
+                 * Format: int64
+                 * @description When its definitions were built.
+                 */
+                definitions_ms?: number | null;
+                exception?: components["schemas"]["PcException"] | null;
+                /**
+                 * Format: int64
+                 * @description The host.
+                 */
+                host_id?: number | null;
+                /**
+                 * Format: int64
+                 * @description Its number in this list: of the line and host together.
+                 */
+                id: number;
+                joined_by?: components["schemas"]["JoinedBy"] | null;
+                /** @description What it is, in the register's words. */
+                kind?: string | null;
+                /**
+                 * Format: int64
+                 * @description When it was heard of last.
+                 */
+                last_seen_ms?: number | null;
+                /** @description The register's hardware address. */
+                mac?: string | null;
+                /** @description The host's name, or the register's where there is no host. */
+                name: string;
+                /** @description What the register notes. */
+                note?: string | null;
+                /** @description The operating system, as the host says, or else the register. */
+                os?: string | null;
+                /** @description Where it stands. */
+                place?: string | null;
+                /** @description The product that this rests on. */
+                product?: string | null;
+                /** @description Its version. */
+                product_version?: string | null;
+                protection?: components["schemas"]["Protection"] | null;
+                /** @description A code of why it does not protect. */
+                protection_reason?: string | null;
+                register_unit?: components["schemas"]["UnitRef"] | null;
+                /** @description Whether it counts as seen. */
+                seen: boolean;
+                /** @description The register's serial number. */
+                serial?: string | null;
+                /** @description The office it counts at. */
+                unit: components["schemas"]["UnitRef"];
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_ThreatRow: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description Detections of it.
+                 */
+                files: number;
+                /**
+                 * Format: int64
+                 * @description Of these, those made harmless.
+                 */
+                handled: number;
+                /**
+                 * Format: int64
+                 * @description Hosts on which it was found.
+                 */
+                hosts: number;
+                /**
+                 * Format: int64
+                 * @description When it was found last.
+                 */
+                last_ms: number;
+                /** @description The threat, as vendors name it. */
+                threat: string;
             }[];
             /** @description Where the next page begins; `null` at the end. */
             next_cursor: string | null;
@@ -1557,6 +2899,140 @@ export interface components {
              * @description The password from now on.
              */
             new: string;
+        };
+        /** @description A PC's current exception. */
+        PcException: {
+            /**
+             * Format: int64
+             * @description When it ends.
+             */
+            ends_ms: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description What allows it. */
+            kind: components["schemas"]["ExceptionKind"];
+        };
+        /**
+         * @description A number of the coverage whose PCs are wanted; each is defined where the number is.
+         * @enum {string}
+         */
+        PcList: "registered" | "seen" | "protected" | "not_seen" | "unprotected" | "not_enrolled" | "not_in_register" | "excepted" | "outdated" | "mismatch";
+        /** @description A known PC: a line of the register, a host, or both. */
+        PcRow: {
+            /**
+             * Format: int64
+             * @description The register's line.
+             */
+            asset_id: number | null;
+            /** @description The office's own number for it. */
+            asset_number: string | null;
+            /** @description Whether it is connected at this moment. */
+            connected: boolean;
+            /** @description Who uses it. */
+            custodian: string | null;
+            /**
+             * Format: int64
+             * @description When its definitions were built.
+             */
+            definitions_ms: number | null;
+            exception: components["schemas"]["PcException"] | null;
+            /**
+             * Format: int64
+             * @description The host.
+             */
+            host_id: number | null;
+            /**
+             * Format: int64
+             * @description Its number in this list: of the line and host together.
+             */
+            id: number;
+            joined_by: components["schemas"]["JoinedBy"] | null;
+            /** @description What it is, in the register's words. */
+            kind: string | null;
+            /**
+             * Format: int64
+             * @description When it was heard of last.
+             */
+            last_seen_ms: number | null;
+            /** @description The register's hardware address. */
+            mac: string | null;
+            /** @description The host's name, or the register's where there is no host. */
+            name: string;
+            /** @description What the register notes. */
+            note: string | null;
+            /** @description The operating system, as the host says, or else the register. */
+            os: string | null;
+            /** @description Where it stands. */
+            place: string | null;
+            /** @description The product that this rests on. */
+            product: string | null;
+            /** @description Its version. */
+            product_version: string | null;
+            protection: components["schemas"]["Protection"] | null;
+            /** @description A code of why it does not protect. */
+            protection_reason: string | null;
+            register_unit: components["schemas"]["UnitRef"] | null;
+            /** @description Whether it counts as seen. */
+            seen: boolean;
+            /** @description The register's serial number. */
+            serial: string | null;
+            /** @description The office it counts at. */
+            unit: components["schemas"]["UnitRef"];
+        };
+        /**
+         * @description The numbers of a period.
+         *
+         *     Days begin at midnight in Vietnam (UTC+7); the period is from the beginning of its first day to the end of its
+         *     last. A host's day is noted while the collector runs: `seen` when it was heard of on that day, `protected` and
+         *     `outdated` as its antivirus stood when that day was last looked at. Every PC counts at the unit where it stands
+         *     now.
+         */
+        PeriodNumbers: {
+            /**
+             * Format: int64
+             * @description Malware found on those hosts in the period, each detection once.
+             */
+            files_found: number;
+            /**
+             * Format: int64
+             * @description Of these, those made harmless: their outcome is `succeeded`.
+             */
+            files_handled: number;
+            /**
+             * Format: int64
+             * @description Hosts, none of them retired, on which malware was found in the period.
+             */
+            infected: number;
+            /**
+             * Format: double
+             * @description `infected` of `registered`, in per cent and not rounded; `null` when there are none.
+             */
+            infected_percent: number | null;
+            /**
+             * Format: int64
+             * @description Of the seen, those whose host had definitions older than 15 days on the last day of the period on which it was
+             *     seen.
+             */
+            outdated: number;
+            /**
+             * Format: int64
+             * @description Of the seen, those whose host was protected on the last day of the period on which it was seen.
+             */
+            protected: number;
+            /**
+             * Format: int64
+             * @description PCs known at the period's end: lines of the register added by then and not taken out by then, and active hosts
+             *     enrolled by then that no such line is joined to.
+             */
+            registered: number;
+            /**
+             * Format: int64
+             * @description Of these, those whose host was seen on any day of the period.
+             */
+            seen: number;
         };
         /** @description Something to be said, as a code and what fills it. */
         Phrase: {
@@ -1639,6 +3115,23 @@ export interface components {
             /** @description What is probed. */
             target: string;
         };
+        /** @description How many active hosts rest on a product in a version. */
+        ProductCount: {
+            /**
+             * Format: int64
+             * @description So many hosts.
+             */
+            hosts: number;
+            /** @description The product; empty for hosts of which none is known. */
+            product: string;
+            /**
+             * Format: int64
+             * @description Of these, protected ones.
+             */
+            protected: number;
+            /** @description Its version; empty when unknown. */
+            version: string;
+        };
         /**
          * @description What is known of a host's antivirus.
          * @enum {string}
@@ -1677,6 +3170,23 @@ export interface components {
          * @enum {string}
          */
         ProtectionGap: "real_time_off" | "updater_off";
+        /** @description Units by the state of their hosts' antivirus. */
+        ProtectionMatrix: {
+            /** @description Every asked unit, in the order they were added: parents may come after children. */
+            units: components["schemas"]["UnitProtection"][];
+        };
+        /** @description What protects the hosts. */
+        ProtectionProducts: {
+            /** @description The age of their definitions. */
+            definitions: components["schemas"]["DefinitionsAges"];
+            /**
+             * Format: int64
+             * @description The collector's clock, to which ages refer.
+             */
+            now_ms: number;
+            /** @description Products and versions, those of most hosts first; at most 500. */
+            products: components["schemas"]["ProductCount"][];
+        };
         /**
          * @description Whether a probed target answers.
          * @enum {string}
@@ -1689,6 +3199,11 @@ export interface components {
             /** @description Whether every part answers. */
             ready: boolean;
         };
+        /**
+         * @description What a product did about malware.
+         * @enum {string}
+         */
+        Remedy: "unknown" | "none" | "quarantined" | "removed" | "cleaned" | "blocked" | "allowed";
         /** @description Resolving an alert. */
         ResolveRequest: {
             /** @description Why, in one's own words. */
@@ -1701,6 +3216,16 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "analyst" | "unit_staff" | "auditor";
+        /** @description Who sees a machine. */
+        SeenBy: {
+            /**
+             * Format: int64
+             * @description The host's number.
+             */
+            host_id: number;
+            /** @description Its name. */
+            name: string;
+        };
         /**
          * @description How grave a thing is.
          * @enum {string}
@@ -1734,6 +3259,31 @@ export interface components {
             hex: string | null;
             /** @description The text; what is not UTF-8 in it is replaced by U+FFFD. */
             text: string;
+        };
+        /** @description A threat and how much of it there was. */
+        ThreatRow: {
+            /**
+             * Format: int64
+             * @description Detections of it.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Of these, those made harmless.
+             */
+            handled: number;
+            /**
+             * Format: int64
+             * @description Hosts on which it was found.
+             */
+            hosts: number;
+            /**
+             * Format: int64
+             * @description When it was found last.
+             */
+            last_ms: number;
+            /** @description The threat, as vendors name it. */
+            threat: string;
         };
         /**
          * @description What the intake had to hold against an agent.
@@ -1798,6 +3348,22 @@ export interface components {
              */
             protected: number;
         };
+        /** @description One unit's coverage. */
+        UnitCoverage: {
+            /** @description What kind of office it is. */
+            kind: components["schemas"]["UnitKind"];
+            /** @description Its own PCs. */
+            own: components["schemas"]["CoverageNumbers"];
+            /**
+             * Format: int64
+             * @description The unit above it; `null` at the top, and at the top of what was asked for.
+             */
+            parent_id: number | null;
+            /** @description Its own and those of the units below it. */
+            total: components["schemas"]["CoverageNumbers"];
+            /** @description The unit. */
+            unit: components["schemas"]["UnitRef"];
+        };
         /**
          * @description What kind of office a unit is.
          * @enum {string}
@@ -1825,6 +3391,22 @@ export interface components {
              */
             version: number;
         };
+        /** @description One unit's active hosts, by the state of their antivirus. */
+        UnitProtection: {
+            /** @description What kind of office it is. */
+            kind: components["schemas"]["UnitKind"];
+            /** @description Its own hosts. */
+            own: components["schemas"]["ProtectionCounts"];
+            /**
+             * Format: int64
+             * @description The unit above it; `null` at the top, and at the top of what was asked for.
+             */
+            parent_id: number | null;
+            /** @description Its own and those of the units below it. */
+            total: components["schemas"]["ProtectionCounts"];
+            /** @description The unit. */
+            unit: components["schemas"]["UnitRef"];
+        };
         /** @description A unit, as it is named elsewhere. */
         UnitRef: {
             /**
@@ -1834,6 +3416,22 @@ export interface components {
             id: number;
             /** @description Its name. */
             name: string;
+        };
+        /** @description One unit's numbers of a period. */
+        UnitReport: {
+            /** @description What kind of office it is. */
+            kind: components["schemas"]["UnitKind"];
+            /** @description Its own PCs. */
+            own: components["schemas"]["PeriodNumbers"];
+            /**
+             * Format: int64
+             * @description The unit above it; `null` at the top, and at the top of what was asked for.
+             */
+            parent_id: number | null;
+            /** @description Its own and those of the units below it. */
+            total: components["schemas"]["PeriodNumbers"];
+            /** @description The unit. */
+            unit: components["schemas"]["UnitRef"];
         };
         /** @description Something that cannot be seen on a host. */
         UnsupportedReport: {
@@ -2193,6 +3791,1140 @@ export interface operations {
             };
         };
     };
+    import_register: {
+        parameters: {
+            query?: {
+                /** @description Only says what would change, and changes nothing; `true` when absent. */
+                dry_run?: boolean;
+                /** @description One unit for all lines, whatever their column of units says. */
+                unit?: number;
+                /**
+                 * @description Takes lines out of the register that the file does not name: of the given unit and those below it, or of all
+                 *     units that the file names. `false` when absent.
+                 */
+                remove_missing?: boolean;
+                /**
+                 * @description Which column is what, where the headers do not say so: `field=header` pairs separated by `;`, such as
+                 *     `asset_number=Số thẻ;name=Tên`.
+                 */
+                map?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    coverage: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+                /** @description A PC counts as seen when it was heard of within so many days: 1 to 90, 7 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    certificate: {
+        parameters: {
+            query: {
+                /** @description The unit, with those below it. */
+                unit: number;
+                /** @description A PC counts as seen when it was heard of within so many days: 1 to 90, 7 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoverageCertificate"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_exceptions: {
+        parameters: {
+            query?: {
+                /** @description Of PCs of a unit, with those below it. */
+                unit?: number;
+                /** @description Whether they hold: `current` when absent. */
+                state?: components["schemas"]["ExceptionState"];
+                /** @description Part of the PC's name, asset number or place. */
+                search?: string;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ExceptionRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    add_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExceptionRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionMade"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_exceptions: {
+        parameters: {
+            query?: {
+                /** @description Of PCs of a unit, with those below it. */
+                unit?: number;
+                /** @description Whether they hold: `current` when absent. */
+                state?: components["schemas"]["ExceptionState"];
+                /** @description Part of the PC's name, asset number or place. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    end_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    history: {
+        parameters: {
+            query: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+                /** @description The first day, as `2026-11-30`. */
+                from: string;
+                /** @description The last day; at most 800 days after the first. */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoverageHistory"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_pcs: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it. */
+                unit?: number;
+                /** @description Behind which number: `registered` when absent. */
+                of?: components["schemas"]["PcList"];
+                /** @description Part of the name, the asset number, the place or the custodian. */
+                search?: string;
+                /** @description A PC counts as seen when it was heard of within so many days: 1 to 90, 7 when absent. */
+                days?: number;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PcRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    export_pcs: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it. */
+                unit?: number;
+                /** @description Behind which number: `registered` when absent. */
+                of?: components["schemas"]["PcList"];
+                /** @description Part of the name, the asset number, the place or the custodian. */
+                search?: string;
+                /** @description A PC counts as seen when it was heard of within so many days: 1 to 90, 7 when absent. */
+                days?: number;
+                /** @description The language of the headers; Vietnamese when absent. */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_pcs: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it. */
+                unit?: number;
+                /** @description Behind which number: `registered` when absent. */
+                of?: components["schemas"]["PcList"];
+                /** @description Part of the name, the asset number, the place or the custodian. */
+                search?: string;
+                /** @description A PC counts as seen when it was heard of within so many days: 1 to 90, 7 when absent. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    report: {
+        parameters: {
+            query: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+                /** @description The first day, as `2026-11-01`. */
+                from: string;
+                /** @description The last day; at most 366 days after the first. */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoverageReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    export_report: {
+        parameters: {
+            query: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+                /** @description The first day, as `2026-11-01`. */
+                from: string;
+                /** @description The last day; at most 366 days after the first. */
+                to: string;
+                /** @description The language of the headers; Vietnamese when absent. */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_unmanaged: {
+        parameters: {
+            query?: {
+                /** @description Seen by PCs of a unit, with those below it. */
+                unit?: number;
+                /** @description Which: `unmanaged` when absent. */
+                of?: components["schemas"]["MachineList"];
+                /** @description Part of the hardware address, the address, or the name of the PC that sees it. */
+                search?: string;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MachineRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    export_unmanaged: {
+        parameters: {
+            query?: {
+                /** @description Seen by PCs of a unit, with those below it. */
+                unit?: number;
+                /** @description Which: `unmanaged` when absent. */
+                of?: components["schemas"]["MachineList"];
+                /** @description Part of the hardware address, the address, or the name of the PC that sees it. */
+                search?: string;
+                /** @description The language of the headers; Vietnamese when absent. */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_unmanaged: {
+        parameters: {
+            query?: {
+                /** @description Seen by PCs of a unit, with those below it. */
+                unit?: number;
+                /** @description Which: `unmanaged` when absent. */
+                of?: components["schemas"]["MachineList"];
+                /** @description Part of the hardware address, the address, or the name of the PC that sees it. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    mark_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mac: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachineMarkRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    unmark_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mac: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_detections: {
+        parameters: {
+            query?: {
+                /** @description On hosts of a unit, with those below it. */
+                unit?: number;
+                /** @description On this host. */
+                host?: number;
+                /** @description With this outcome. */
+                outcome?: components["schemas"]["Outcome"];
+                /** @description Of exactly this threat. */
+                threat?: string;
+                /** @description Part of the threat's, the file's, the user's, the product's or the host's name. */
+                search?: string;
+                /** @description Found not before. */
+                from_ms?: number;
+                /** @description Found before. */
+                to_ms?: number;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DetectionRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    export_detections: {
+        parameters: {
+            query?: {
+                /** @description On hosts of a unit, with those below it. */
+                unit?: number;
+                /** @description On this host. */
+                host?: number;
+                /** @description With this outcome. */
+                outcome?: components["schemas"]["Outcome"];
+                /** @description Of exactly this threat. */
+                threat?: string;
+                /** @description Part of the threat's, the file's, the user's, the product's or the host's name. */
+                search?: string;
+                /** @description Found not before. */
+                from_ms?: number;
+                /** @description Found before. */
+                to_ms?: number;
+                /** @description The language of the headers; Vietnamese when absent. */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_detections: {
+        parameters: {
+            query?: {
+                /** @description On hosts of a unit, with those below it. */
+                unit?: number;
+                /** @description On this host. */
+                host?: number;
+                /** @description With this outcome. */
+                outcome?: components["schemas"]["Outcome"];
+                /** @description Of exactly this threat. */
+                threat?: string;
+                /** @description Part of the threat's, the file's, the user's, the product's or the host's name. */
+                search?: string;
+                /** @description Found not before. */
+                from_ms?: number;
+                /** @description Found before. */
+                to_ms?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    threats: {
+        parameters: {
+            query?: {
+                /** @description On hosts of a unit, with those below it. */
+                unit?: number;
+                /** @description On this host. */
+                host?: number;
+                /** @description With this outcome. */
+                outcome?: components["schemas"]["Outcome"];
+                /** @description Of exactly this threat. */
+                threat?: string;
+                /** @description Part of the threat's, the file's, the user's, the product's or the host's name. */
+                search?: string;
+                /** @description Found not before. */
+                from_ms?: number;
+                /** @description Found before. */
+                to_ms?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ThreatRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     event: {
         parameters: {
             query?: never;
@@ -2243,6 +4975,12 @@ export interface operations {
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
                 protection?: components["schemas"]["Protection"];
+                /** @description Whose protection rests on exactly this product. */
+                product?: string;
+                /** @description Whose antivirus does not protect for this reason: a code such as `engine_off`. */
+                reason?: string;
+                /** @description Whose definitions are older than so many days. */
+                definitions_older_than_days?: number;
                 /** @description Only those that miss events. */
                 missing?: boolean;
                 /** @description The order. */
@@ -2297,6 +5035,12 @@ export interface operations {
                 connection?: components["schemas"]["Connection"];
                 /** @description The state of its antivirus. */
                 protection?: components["schemas"]["Protection"];
+                /** @description Whose protection rests on exactly this product. */
+                product?: string;
+                /** @description Whose antivirus does not protect for this reason: a code such as `engine_off`. */
+                reason?: string;
+                /** @description Whose definitions are older than so many days. */
+                definitions_older_than_days?: number;
                 /** @description Only those that miss events. */
                 missing?: boolean;
                 /** @description The order. */
@@ -2480,6 +5224,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandOrdered"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
                 };
             };
             401: {
@@ -2873,6 +5625,82 @@ export interface operations {
             };
         };
     };
+    matrix: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectionMatrix"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    products: {
+        parameters: {
+            query?: {
+                /** @description A unit, with those below it; all that the asker may see when absent. */
+                unit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectionProducts"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     sign_in: {
         parameters: {
             query?: never;
@@ -2955,6 +5783,63 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    order_unit_command: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommandRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandsOrdered"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
