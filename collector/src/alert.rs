@@ -8,7 +8,7 @@
 //! file reads rows and writes rows. Everything that follows from one look, deliveries included, commits in
 //! one transaction: a finding is either waiting to be seen, or everything that follows from it is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::registry::alert::{Alert, MailKind};
 use crate::registry::finding::FindingRow;
 use crate::registry::unreadable::SetAside;
-use crate::registry::{self, Registry, Transaction, alert, finding, host, unit};
+use crate::registry::{self, Registry, Transaction, alert, finding, host, host_list, unit};
 use crate::stop;
 
 mod group;
@@ -201,8 +201,16 @@ impl Alerts {
         if !group::concerns(row, self.standing(row).await?) {
             return Ok(None);
         }
+        if self.was_dealt_with(tx, row).await? {
+            return Ok(None);
+        }
         let tells = group::tells(row);
-        let latest = match alert::latest_of(tx, row.finding.host, row.finding.category).await? {
+        let of_many = row.finding.category.is_of_many();
+        let latest = match of_many {
+            true => alert::latest_with(tx, &row.finding.rule, &row.finding.key).await?,
+            false => alert::latest_of(tx, row.finding.host, row.finding.category).await?,
+        };
+        let latest = match latest {
             Some(id) => self.readable(tx, id).await?,
             None => None,
         };
@@ -217,15 +225,48 @@ impl Alerts {
             }
             Place::New => {
                 let (mut alert, lines) = state::opened(row, tells, now_ms);
+                alert.unit = self.unit_of_many(row, None).await?;
                 alert.id = alert::insert(tx, &alert).await?;
                 look.opened += 1;
                 (alert, lines)
             }
         };
+        if of_many {
+            alert.unit = self.unit_of_many(row, alert.unit).await?;
+        }
         if row.closed_ms.is_some() {
             lines.extend(state::finding_closed(&mut alert, row, now_ms));
         }
         written(tx, &alert, &lines).await.map(Some)
+    }
+
+    /// The lowest unit that explains a finding about many hosts, and what its alert was about before.
+    async fn unit_of_many(&self, row: &FindingRow, before: Option<i64>) -> registry::Result<Option<i64>> {
+        if !row.finding.category.is_of_many() {
+            return Ok(None);
+        }
+        let units = self.units().await?;
+        let hosts = host_list::units_of(&self.registry, &group::hosts(row)).await?;
+        Ok(unit::common(&units, before.into_iter().chain(hosts)))
+    }
+
+    /// Whether people have ended the alert whose fault has only grown graver since.
+    async fn was_dealt_with(&self, tx: &mut Transaction, row: &FindingRow) -> registry::Result<bool> {
+        let Some(before) = row.finding.evidence["rises_from"].as_str() else {
+            return Ok(false);
+        };
+        let Some(id) = finding::alert_of(tx, before).await? else {
+            return Ok(false);
+        };
+        let alert = self.readable(tx, id).await?;
+        Ok(alert.is_some_and(|alert| alert.resolved_by.is_some()))
+    }
+
+    /// All units; those that cannot be read are noted.
+    async fn units(&self) -> registry::Result<HashMap<i64, unit::Unit>> {
+        let units = unit::readable(&self.registry).await?;
+        self.set_aside().note_all(&units.unreadable);
+        Ok(units.rows.into_iter().map(|unit| (unit.id, unit)).collect())
     }
 
     async fn standing(&self, row: &FindingRow) -> registry::Result<Standing> {
@@ -281,13 +322,18 @@ impl Alerts {
         };
         let findings = finding::of_alert_within(tx, alert.id, letter::FINDINGS_SHOWN).await?;
         self.set_aside().note_all(&findings.unreadable);
-        let units = unit::readable(&self.registry).await?;
-        self.set_aside().note_all(&units.unreadable);
+        let pcs = match findings.rows.first().filter(|_| alert.unit.is_some()) {
+            Some(newest) => {
+                host_list::names_of(&self.registry, &group::hosts(newest), letter::PCS_SHOWN).await?
+            }
+            None => Vec::new(),
+        };
         let about = letter::Subject {
             alert,
             host: &host,
-            units: &units.rows.into_iter().map(|unit| (unit.id, unit)).collect(),
+            units: &self.units().await?,
             findings: &findings.rows,
+            pcs,
         };
         letters.write(tx, &about, kind, now_ms).await
     }

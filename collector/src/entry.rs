@@ -18,6 +18,14 @@ impl std::fmt::Display for HostId {
     }
 }
 
+impl std::str::FromStr for HostId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(HostId)
+    }
+}
+
 /// A fact at its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {

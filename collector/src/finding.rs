@@ -34,6 +34,12 @@ pub struct Finding {
 pub enum Category {
     /// Antivirus is missing, off or stale.
     Protection,
+    /// Malware was found.
+    Malware,
+    /// One threat on several hosts; about the unit that they have in common.
+    Outbreak,
+    /// One product is no longer brought up to date; about the unit that its hosts have in common.
+    Updates,
     /// Watched files changed.
     Files,
     /// A service cannot be reached.
@@ -45,6 +51,30 @@ pub enum Category {
     /// It is in doubt who reports.
     Identity,
 }
+
+impl Category {
+    /// Whether its findings are about many hosts at once, which their evidence names under `hosts`.
+    pub fn is_of_many(self) -> bool {
+        matches!(self, Category::Outbreak | Category::Updates)
+    }
+}
+
+/// Malware was found.
+pub const MALWARE_DETECTED: &str = "malware.detected";
+/// Malware is still there.
+pub const MALWARE_NOT_REMEDIATED: &str = "malware.not_remediated";
+/// Antivirus was told to pass something over.
+pub const EXCLUSIONS_ADDED: &str = "antivirus.exclusions_added";
+
+/// The rules whose findings are a single moment: people close them with their alert. Malware that was made harmless is
+/// also closed by its rule, after a day.
+pub const MOMENTS: &[&str] = &[
+    "file.critical_changed",
+    "ledger.gap",
+    EXCLUSIONS_ADDED,
+    MALWARE_DETECTED,
+    MALWARE_NOT_REMEDIATED,
+];
 
 /// What rules decide.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,11 @@
 //! The same journal gives the same findings, because a finding's id is made of what opened it and where
 //! that stands in the journal; an entry that was judged before is passed over.
 //!
-//! * [`antivirus`] — a PC without working antivirus: `antivirus.missing`, `antivirus.off`, `antivirus.stale`
+//! * [`antivirus`] — a PC without working antivirus: `antivirus.missing`, `.off`, `.crashed`, `.expired`,
+//!   `.real_time_off`, `.stale`, `.scan_overdue`, `.exclusions_added`; and one product that grows old on many PCs at once:
+//!   `updates.source_stale`
+//! * [`malware`] — malware was found, and is not made harmless: `malware.detected`, `malware.not_remediated`
+//! * [`outbreak`] — one threat on several PCs: `malware.outbreak`
 //! * [`files`] — a watched file that matters changed: `file.critical_changed`
 //! * [`probes`] — a service that matters cannot be reached: `probe.unreachable`
 //! * [`gaps`] — events of a PC are gone for good: `ledger.gap`
@@ -16,12 +20,11 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use vong_proto::event::{Body, Severity};
+use vong_proto::event::{Body, Detection, Neighbour, Severity};
 
 use crate::entry::{Entry, Events, Fact, HostId};
 use crate::finding::{Category, Finding, FindingChange};
-use crate::registry::host::Protection;
-use crate::registry::host_state::{HostState, Noun};
+use crate::registry::host_state::{HostState, Noun, ProtectionState};
 use crate::registry::rule_state::RuleState;
 
 mod antivirus;
@@ -29,7 +32,9 @@ mod clones;
 mod files;
 mod gaps;
 mod known;
+mod malware;
 mod memory;
+mod outbreak;
 mod probes;
 mod silence;
 
@@ -70,13 +75,24 @@ pub struct HostChange {
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostNews {
     /// Whether antivirus protects it.
-    Protection {
-        /// The verdict.
-        protection: Protection,
-        /// When that was seen.
+    Protection(ProtectionState),
+    /// Malware on it, or what became of it.
+    Detection {
+        /// What its agent said.
+        detection: Detection,
+        /// When it was found.
+        found_ms: i64,
+        /// When that was said.
         at_ms: i64,
-        /// The products behind it.
-        detail: Value,
+        /// The event's name.
+        event_key: String,
+    },
+    /// The machines on its network.
+    Neighbours {
+        /// When they were seen.
+        at_ms: i64,
+        /// Who they are.
+        neighbours: Vec<Neighbour>,
     },
     /// How it is connected.
     Network {
@@ -108,6 +124,10 @@ pub enum HostNews {
 pub struct Rules {
     judged: u64,
     antivirus: antivirus::Antivirus,
+    sources: antivirus::Sources,
+    malware: malware::Malware,
+    outbreaks: outbreak::Outbreaks,
+    neighbours: known::Neighbours,
     clones: clones::Clones,
     files: files::Files,
     gaps: gaps::Gaps,
@@ -131,6 +151,9 @@ impl Rules {
     fn restore_one(&mut self, state: &RuleState) -> Result<(), MemoryError> {
         match state.rule.as_str() {
             antivirus::FAMILY => self.antivirus.restore(state),
+            antivirus::SOURCE_FAMILY => self.sources.restore(state),
+            malware::FAMILY => self.malware.restore(state),
+            outbreak::FAMILY => self.outbreaks.restore(state),
             clones::FAMILY => self.clones.restore(state),
             files::FAMILY => self.files.restore(state),
             gaps::FAMILY => self.gaps.restore(state),
@@ -165,7 +188,15 @@ impl Rules {
             Fact::Cloned(cloned) => self.clones.seen(cloned, moment, &mut judgement),
             Fact::Tick => {
                 self.silence.tick(moment, &mut judgement);
-                self.antivirus.tick(moment, &mut judgement);
+                let silence = &self.silence;
+                self.antivirus.tick(
+                    &mut self.sources,
+                    |host| silence.is_connected(host),
+                    moment,
+                    &mut judgement,
+                );
+                self.malware.tick(moment, &mut judgement);
+                self.outbreaks.tick(moment, &mut judgement);
                 self.files.tick(moment, &mut judgement);
                 self.probes.tick(moment, &mut judgement);
             }
@@ -176,6 +207,9 @@ impl Rules {
             }
         }
         self.antivirus.remember(&mut judgement.memory);
+        self.sources.remember(&mut judgement.memory);
+        self.malware.remember(&mut judgement.memory);
+        self.outbreaks.remember(&mut judgement.memory);
         self.clones.remember(&mut judgement.memory);
         self.files.remember(&mut judgement.memory);
         self.gaps.remember(&mut judgement.memory);
@@ -201,6 +235,8 @@ impl Rules {
             };
             match &event.body {
                 Body::Antivirus(state) => self.antivirus.seen(host, state, moment, judgement),
+                Body::Detection(detection) => self.detected(host, detection, moment, judgement),
+                Body::Neighbours(all) => self.neighbours.note(host, all, moment, judgement),
                 Body::File(file) => self.files.changed(host, file, moment, judgement),
                 Body::ProbeState(probe) => self.probes.turned(host, probe, moment, judgement),
                 Body::ProbeSample(sample) => self.probes.sampled(host, sample, moment),
@@ -214,6 +250,15 @@ impl Rules {
         }
         if events.cloned {
             mark_cloned(&mut judgement.findings);
+        }
+    }
+}
+
+impl Rules {
+    fn detected(&mut self, host: HostId, detection: &Detection, moment: Moment, judgement: &mut Judgement) {
+        let news = self.malware.found(host, detection, moment, judgement);
+        if news == malware::News::First {
+            self.outbreaks.hit(host, detection, moment, judgement);
         }
     }
 }

@@ -83,6 +83,10 @@ pub struct AntivirusPolicy {
     pub scan_days: u32,
     /// Whether files must be scanned as they are opened.
     pub real_time: RealTime,
+    /// A fault must last this long before it is told, in seconds.
+    pub hold_s: u32,
+    /// Old definitions must stay old for this long while the PC is connected, in seconds.
+    pub stale_hold_s: u32,
     /// What a quick scan looks at: absolute paths; empty for where malware usually lands on such a PC.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quick_scan_paths: Vec<String>,
@@ -110,6 +114,8 @@ impl Default for AntivirusPolicy {
             definitions_high_days: asked.definitions_high_days,
             scan_days: asked.scan_days,
             real_time: RealTime::Auto,
+            hold_s: asked.hold_s,
+            stale_hold_s: asked.stale_hold_s,
             quick_scan_paths: Vec::new(),
         }
     }
@@ -127,6 +133,8 @@ impl AntivirusPolicy {
                 RealTime::Required => true,
                 RealTime::Optional => false,
             },
+            hold_s: self.hold_s,
+            stale_hold_s: self.stale_hold_s,
         }
     }
 }
@@ -298,6 +306,8 @@ impl AntivirusPolicy {
             return Err(fault("antivirus.definitions_high_days", problem));
         }
         within("antivirus.scan_days", self.scan_days, 0, DAYS_MAX)?;
+        within("antivirus.hold_s", self.hold_s, 0, 86_400)?;
+        within("antivirus.stale_hold_s", self.stale_hold_s, 0, 7 * 86_400)?;
         let paths = &self.quick_scan_paths;
         at_most(
             "antivirus.quick_scan_paths",

@@ -5,6 +5,7 @@
 
 use vong_proto::event::Severity;
 
+use crate::entry::HostId;
 use crate::finding::Category;
 use crate::registry::alert::{Alert, AlertState};
 use crate::registry::finding::FindingRow;
@@ -53,6 +54,16 @@ pub(super) fn concerns(row: &FindingRow, host: Standing) -> bool {
     let finding = &row.finding;
     let is_held = host.cloned && finding.category != Category::Identity && finding.severity < Severity::High;
     !is_held && (finding.category != Category::Presence || host.always_on)
+}
+
+/// The hosts that a finding about many of them names.
+pub(super) fn hosts(row: &FindingRow) -> Vec<HostId> {
+    let named = row.finding.evidence["hosts"].as_array();
+    let hosts = named
+        .into_iter()
+        .flatten()
+        .filter_map(|id| id.as_i64().map(HostId));
+    hosts.collect()
 }
 
 /// Whether somebody is to be told of a finding. What is already over is history, and pages nobody; what

@@ -13,6 +13,9 @@ use crate::registry::{self, Transaction, delivery, host};
 /// A mail shows this many findings, the newest; it says how many there are.
 pub(super) const FINDINGS_SHOWN: i64 = 10;
 
+/// A mail names this many PCs of those that an alert about a unit is about.
+pub(super) const PCS_SHOWN: usize = 12;
+
 /// How mails are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letters {
@@ -32,6 +35,8 @@ pub(super) struct Subject<'a> {
     pub(super) host: &'a host::Host,
     pub(super) units: &'a HashMap<i64, Unit>,
     pub(super) findings: &'a [FindingRow],
+    /// Some of the PCs, by name, when it is about many.
+    pub(super) pcs: Vec<String>,
 }
 
 impl Letters {
@@ -44,7 +49,8 @@ impl Letters {
         now_ms: i64,
     ) -> registry::Result<Vec<String>> {
         let content = self.content(about);
-        let chain: Vec<&Unit> = ancestry(about.units, about.host.unit_id).collect();
+        let unit = about.alert.unit.unwrap_or(about.host.unit_id);
+        let chain: Vec<&Unit> = ancestry(about.units, unit).collect();
         let recipients = recipients(&chain, about.alert.severity, &self.duty);
         let card = duty_card(&chain, &self.duty);
         for Recipient { address, is_duty } in &recipients {
@@ -68,20 +74,29 @@ impl Letters {
 
     fn content(&self, about: &Subject<'_>) -> Content {
         let Subject { alert, host, .. } = about;
-        let unit = about.units.get(&host.unit_id);
+        let unit = about.units.get(&alert.unit.unwrap_or(host.unit_id));
+        let unit_name = unit.map(|unit| unit.name.clone()).unwrap_or_default();
         Content {
             language: self.language.clone(),
             category: alert.category,
             severity: alert.severity,
             title_code: alert.title_code.clone(),
             title_params: alert.title_params.clone(),
-            host: HostCard {
-                id: host.id.0,
-                name: host.name.clone(),
-                asset_number: host.asset_number.clone(),
-                place: host.place.clone(),
-                unit: unit.map(|unit| unit.name.clone()).unwrap_or_default(),
+            host: match alert.unit {
+                // The PC that happened to open it is one of many.
+                Some(_) => HostCard {
+                    unit: unit_name,
+                    ..HostCard::default()
+                },
+                None => HostCard {
+                    id: host.id.0,
+                    name: host.name.clone(),
+                    asset_number: host.asset_number.clone(),
+                    place: host.place.clone(),
+                    unit: unit_name,
+                },
             },
+            pcs: about.pcs.clone(),
             opened_ms: alert.opened_ms,
             resolved_ms: alert.resolved_ms,
             resolved_by: alert.resolved_by.clone(),

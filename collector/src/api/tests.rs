@@ -17,6 +17,7 @@ use crate::entry::HostId;
 use crate::finding::{Category, Finding};
 use crate::registry::alert::{Alert, AlertState};
 use crate::registry::harness::{self, SqliteRegistry};
+use crate::registry::host_state::ProtectionState;
 use crate::registry::user::{self, NewUser, Role};
 use crate::registry::{Page, agent, alert, audit, finding, host, host_state, policy};
 use crate::store::{Secret, StoreAddress};
@@ -228,6 +229,7 @@ async fn an_alert(registry: &Registry, host: HostId) -> i64 {
         id: 0,
         category: Category::Files,
         host,
+        unit: None,
         severity: Severity::Critical,
         state: AlertState::Open,
         verdict: None,
@@ -648,7 +650,8 @@ async fn a_hosts_page_shows_what_is_known_and_says_what_is_not() {
     let mut tx = world.registry().begin().await.expect("begin");
     let detail = json!({ "products": [product] });
     let off = crate::registry::host::Protection::Off;
-    host_state::set_protection(&mut tx, host, off, 5_000, &detail)
+    let off = ProtectionState::plain(off, 5_000, detail);
+    host_state::set_protection(&mut tx, host, &off)
         .await
         .expect("kept");
     host_state::set_network(&mut tx, host, 5_000, &json!("not what we expect"))

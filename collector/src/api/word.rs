@@ -185,6 +185,12 @@ pub(super) enum Severity {
 pub(super) enum Category {
     /// Antivirus is missing, off or stale.
     Protection,
+    /// Malware was found.
+    Malware,
+    /// One threat on several hosts of a unit.
+    Outbreak,
+    /// One product is no longer brought up to date on the hosts of a unit.
+    Updates,
     /// Watched files changed.
     Files,
     /// A service cannot be reached.
@@ -371,6 +377,9 @@ impl From<finding::Category> for Category {
     fn from(category: finding::Category) -> Self {
         match category {
             finding::Category::Protection => Self::Protection,
+            finding::Category::Malware => Self::Malware,
+            finding::Category::Outbreak => Self::Outbreak,
+            finding::Category::Updates => Self::Updates,
             finding::Category::Files => Self::Files,
             finding::Category::Network => Self::Network,
             finding::Category::Presence => Self::Presence,
@@ -384,6 +393,9 @@ impl From<Category> for finding::Category {
     fn from(category: Category) -> Self {
         match category {
             Category::Protection => Self::Protection,
+            Category::Malware => Self::Malware,
+            Category::Outbreak => Self::Outbreak,
+            Category::Updates => Self::Updates,
             Category::Files => Self::Files,
             Category::Network => Self::Network,
             Category::Presence => Self::Presence,

@@ -7,6 +7,8 @@ use super::shown::shown;
 use crate::registry::alert::{MailKind, Verdict};
 use crate::registry::delivery::DutyCard;
 
+mod antivirus;
+
 /// English.
 pub(super) struct English;
 
@@ -20,6 +22,8 @@ impl Words for English {
             greeting: "To whoever looks after the unit's PCs,",
             duty_greeting: "To the security duty office,",
             host: "PC",
+            about_unit: "Unit",
+            pcs: "PCs",
             host_title: "The PC",
             host_name: "Name",
             asset_number: "Asset number",
@@ -49,10 +53,10 @@ impl Words for English {
     }
 
     fn title(&self, code: &str, params: &Params<'_>) -> String {
+        if let Some(title) = antivirus::title(code, params) {
+            return title;
+        }
         match code {
-            "antivirus.missing" => "there is no antivirus".to_owned(),
-            "antivirus.off" => "antivirus is off".to_owned(),
-            "antivirus.stale" => stale(params),
             "file.critical_changed" if params.has("/more") => "many important files changed".to_owned(),
             "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("cannot reach “{}”", params.name("/probe")),
@@ -64,10 +68,10 @@ impl Words for English {
     }
 
     fn over(&self, code: &str, params: &Params<'_>) -> String {
+        if let Some(over) = antivirus::over(code, params) {
+            return over;
+        }
         match code {
-            "antivirus.missing" => "antivirus is now installed".to_owned(),
-            "antivirus.off" => "antivirus is on again".to_owned(),
-            "antivirus.stale" => "its malware definitions have been updated".to_owned(),
             "probe.unreachable" => format!("can reach “{}” again", params.name("/probe")),
             "host.silent" => "is reporting again".to_owned(),
             "agent.cloned" => "its agent has been enrolled again".to_owned(),
@@ -104,13 +108,10 @@ impl Words for English {
     }
 
     fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
+        if let Some(seen) = antivirus::seen(rule, evidence) {
+            return seen;
+        }
         match rule {
-            "antivirus.missing" => ("No antivirus was found on the PC".to_owned(), Vec::new()),
-            "antivirus.off" => ("Antivirus is not running".to_owned(), product(evidence)),
-            "antivirus.stale" => (
-                "Malware definitions are not being updated".to_owned(),
-                product(evidence),
-            ),
             "file.critical_changed" => file(evidence),
             "probe.unreachable" => (
                 format!("Cannot reach “{}”", evidence.name("/probe")),
@@ -142,22 +143,10 @@ impl Words for English {
     }
 
     fn steps(&self, code: &str) -> [&'static str; 3] {
+        if let Some(steps) = antivirus::steps(code) {
+            return steps;
+        }
         match code {
-            "antivirus.missing" => [
-                "Check on the PC whether antivirus is installed.",
-                "If not, install the product your unit was given and restart the PC.",
-                "Until then, use no USB sticks and open no unexpected attachments. If you cannot install it, {call}.",
-            ],
-            "antivirus.off" => [
-                "Open the antivirus on the PC and switch protection on.",
-                "Ask the PC's user whether they switched it off.",
-                "If it will not start, or nobody did: unplug the network cable, leave the PC on and {call} at once.",
-            ],
-            "antivirus.stale" => [
-                "Check that the PC has a working network connection.",
-                "Open the antivirus and choose “Update”.",
-                "If it has not updated after two hours, {call}.",
-            ],
             "file.critical_changed" => [
                 "Ask the PC's user whether they changed this file.",
                 "If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.",
@@ -202,7 +191,8 @@ impl Words for English {
                 false => "Tell the unit: nobody there has received a mail about this.",
             },
             match code {
-                "antivirus.off" | "file.critical_changed" => {
+                _ if let Some(step) = antivirus::duty_step(code) => step,
+                "file.critical_changed" => {
                     "If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure."
                 }
                 "agent.cloned" => {
@@ -294,22 +284,6 @@ fn file_title(params: &Params<'_>) -> String {
         "renamed" => format!("important file was renamed to “{name}”"),
         "attributes" => format!("attributes of important file “{name}” changed"),
         _ => format!("important file “{name}” changed"),
-    }
-}
-
-fn product(evidence: &Params<'_>) -> Vec<Fact> {
-    let built = evidence.number("/definitions_built_ms").map(local_time);
-    facts([
-        ("Product", evidence.name("/product")),
-        ("Definitions", evidence.name("/definitions_version")),
-        ("Published", built.unwrap_or_default()),
-    ])
-}
-
-fn stale(params: &Params<'_>) -> String {
-    match params.number("/days") {
-        Some(days) => format!("its malware definitions are {days} days old"),
-        None => "its malware definitions are old".to_owned(),
     }
 }
 

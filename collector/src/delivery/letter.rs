@@ -106,6 +106,10 @@ pub(super) struct Labels {
     pub(super) duty_greeting: &'static str,
     /// Before a PC's name.
     pub(super) host: &'static str,
+    /// Before the name of a unit that the alert is about.
+    pub(super) about_unit: &'static str,
+    /// Before the names of its PCs.
+    pub(super) pcs: &'static str,
     pub(super) host_title: &'static str,
     pub(super) host_name: &'static str,
     pub(super) asset_number: &'static str,
@@ -163,6 +167,21 @@ impl Params<'_> {
         self.0.pointer(pointer).and_then(Value::as_i64)
     }
 
+    /// A list of texts such as paths, one after the other.
+    pub(super) fn paths(&self, pointer: &str) -> String {
+        let all = self.0.pointer(pointer).and_then(Value::as_array);
+        let shown_all = all.into_iter().flatten().filter_map(Value::as_str);
+        let texts: Vec<String> = shown_all.map(|text| shown(text, PATH_MAX)).collect();
+        texts.join("; ")
+    }
+
+    pub(super) fn truth(&self, pointer: &str) -> bool {
+        self.0
+            .pointer(pointer)
+            .and_then(Value::as_bool)
+            .unwrap_or_default()
+    }
+
     pub(super) fn has(&self, pointer: &str) -> bool {
         self.0.pointer(pointer).is_some_and(|value| !value.is_null())
     }
@@ -185,13 +204,16 @@ pub(super) fn write(row: &Delivery, sender_name: &str, web_url: &str) -> Letter 
     let labels = words.labels();
     let over = row.kind == MailKind::Resolved;
     let title = title(row, words);
-    let host = shown(&content.host.name, NAME_MAX);
+    let about = match content.is_about_a_unit() {
+        true => format!("{} {}", labels.about_unit, shown(&content.host.unit, NAME_MAX)),
+        false => format!("{} {}", labels.host, shown(&content.host.name, NAME_MAX)),
+    };
     let badge = if over {
         words.ended(content.verdict)
     } else {
         words.severity(content.severity)
     };
-    let sentence = format!("{} {host}: {title}", labels.host);
+    let sentence = format!("{about}: {title}");
     Letter {
         language: words.code(),
         subject: subject(row, words, badge, &sentence),
@@ -281,7 +303,7 @@ pub(super) fn sentence(text: &str) -> String {
 
 fn subject(row: &Delivery, words: &dyn Words, badge: &str, sentence: &str) -> String {
     let unit = shown(&row.content.host.unit, NAME_MAX);
-    let place = if unit.is_empty() {
+    let place = if unit.is_empty() || row.content.is_about_a_unit() {
         String::new()
     } else {
         format!(" – {unit}")
@@ -306,8 +328,14 @@ fn host_facts(content: &Content, words: &dyn Words) -> Vec<Fact> {
         name,
         value: shown(value, NAME_MAX),
     });
+    let pcs = content.pcs.iter().map(|name| shown(name, NAME_MAX * 2));
+    let pcs = Fact {
+        name: labels.pcs,
+        value: pcs.collect::<Vec<_>>().join("; "),
+    };
+    let pcs = (!pcs.value.is_empty()).then_some(pcs);
     let of_unit = content.duty.as_ref().map(|card| words.duty_facts(card));
-    known.chain(of_unit.into_iter().flatten()).collect()
+    known.chain(pcs).chain(of_unit.into_iter().flatten()).collect()
 }
 
 fn seen(finding: &SeenFinding, words: &dyn Words, labels: &Labels) -> Seen {

@@ -31,6 +31,7 @@ fn content(code: &str, evidence: Value) -> Content {
         severity: Severity::Critical,
         title_code: code.to_owned(),
         title_params: evidence.clone(),
+        pcs: Vec::new(),
         host: HostCard {
             id: 7,
             name: "KT-01".to_owned(),
@@ -594,6 +595,7 @@ async fn with_a_delivery(registry: &Registry) -> i64 {
         id: 0,
         category: Category::Files,
         host,
+        unit: None,
         severity: Severity::Critical,
         state: AlertState::Open,
         verdict: None,

@@ -7,6 +7,8 @@ use super::shown::shown;
 use crate::registry::alert::{MailKind, Verdict};
 use crate::registry::delivery::DutyCard;
 
+mod antivirus;
+
 /// Vietnamese.
 pub(super) struct Vietnamese;
 
@@ -20,6 +22,8 @@ impl Words for Vietnamese {
             greeting: "Kính gửi anh/chị phụ trách máy tính của đơn vị,",
             duty_greeting: "Kính gửi bộ phận trực an ninh mạng,",
             host: "Máy",
+            about_unit: "Đơn vị",
+            pcs: "Các máy",
             host_title: "Máy tính",
             host_name: "Tên máy",
             asset_number: "Mã tài sản",
@@ -49,10 +53,10 @@ impl Words for Vietnamese {
     }
 
     fn title(&self, code: &str, params: &Params<'_>) -> String {
+        if let Some(title) = antivirus::title(code, params) {
+            return title;
+        }
         match code {
-            "antivirus.missing" => "chưa có phần mềm diệt vi-rút".to_owned(),
-            "antivirus.off" => "phần mềm diệt vi-rút đang tắt".to_owned(),
-            "antivirus.stale" => stale(params),
             "file.critical_changed" if params.has("/more") => "nhiều tệp quan trọng bị thay đổi".to_owned(),
             "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("không kết nối được tới “{}”", params.name("/probe")),
@@ -64,10 +68,10 @@ impl Words for Vietnamese {
     }
 
     fn over(&self, code: &str, params: &Params<'_>) -> String {
+        if let Some(over) = antivirus::over(code, params) {
+            return over;
+        }
         match code {
-            "antivirus.missing" => "đã có phần mềm diệt vi-rút".to_owned(),
-            "antivirus.off" => "phần mềm diệt vi-rút đã hoạt động trở lại".to_owned(),
-            "antivirus.stale" => "mẫu nhận diện mã độc đã được cập nhật".to_owned(),
             "probe.unreachable" => format!("đã kết nối lại được tới “{}”", params.name("/probe")),
             "host.silent" => "đã liên lạc lại với hệ thống giám sát".to_owned(),
             "agent.cloned" => "phần mềm giám sát đã được đăng ký lại".to_owned(),
@@ -104,13 +108,10 @@ impl Words for Vietnamese {
     }
 
     fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
+        if let Some(seen) = antivirus::seen(rule, evidence) {
+            return seen;
+        }
         match rule {
-            "antivirus.missing" => (
-                "Không tìm thấy phần mềm diệt vi-rút nào trên máy".to_owned(),
-                Vec::new(),
-            ),
-            "antivirus.off" => ("Phần mềm diệt vi-rút không chạy".to_owned(), product(evidence)),
-            "antivirus.stale" => (sentence(&stale(evidence)), product(evidence)),
             "file.critical_changed" => file(evidence),
             "probe.unreachable" => (
                 format!("Không kết nối được tới “{}”", evidence.name("/probe")),
@@ -142,22 +143,10 @@ impl Words for Vietnamese {
     }
 
     fn steps(&self, code: &str) -> [&'static str; 3] {
+        if let Some(steps) = antivirus::steps(code) {
+            return steps;
+        }
         match code {
-            "antivirus.missing" => [
-                "Kiểm tra trên máy xem đã cài phần mềm diệt vi-rút chưa.",
-                "Nếu chưa có, cài phần mềm mà đơn vị được cấp, rồi khởi động lại máy.",
-                "Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu không tự cài được, {call}.",
-            ],
-            "antivirus.off" => [
-                "Mở phần mềm diệt vi-rút trên máy và bật lại tính năng bảo vệ.",
-                "Hỏi người dùng máy có tự tắt hay không.",
-                "Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và {call} ngay.",
-            ],
-            "antivirus.stale" => [
-                "Kiểm tra máy có kết nối mạng bình thường không.",
-                "Mở phần mềm diệt vi-rút và chọn “Cập nhật”.",
-                "Nếu sau hai giờ vẫn chưa cập nhật được, {call}.",
-            ],
             "file.critical_changed" => [
                 "Hỏi người dùng máy có tự thay đổi tệp nêu trên không.",
                 "Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.",
@@ -202,7 +191,8 @@ impl Words for Vietnamese {
                 false => "Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.",
             },
             match code {
-                "antivirus.off" | "file.critical_changed" => {
+                _ if let Some(step) = antivirus::duty_step(code) => step,
+                "file.critical_changed" => {
                     "Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố."
                 }
                 "agent.cloned" => {
@@ -307,24 +297,6 @@ fn who(evidence: &Params<'_>) -> Vec<Fact> {
         ("Người dùng", evidence.name("/process/user")),
         ("Chương trình thực hiện", program),
     ])
-}
-
-fn product(evidence: &Params<'_>) -> Vec<Fact> {
-    let built = evidence
-        .number("/definitions_built_ms")
-        .map(super::letter::local_time);
-    facts([
-        ("Phần mềm", evidence.name("/product")),
-        ("Phiên bản mẫu nhận diện", evidence.name("/definitions_version")),
-        ("Phát hành lúc", built.unwrap_or_default()),
-    ])
-}
-
-fn stale(params: &Params<'_>) -> String {
-    match params.number("/days") {
-        Some(days) => format!("mẫu nhận diện mã độc chậm cập nhật {} ngày", grouped(days)),
-        None => "mẫu nhận diện mã độc chậm cập nhật".to_owned(),
-    }
 }
 
 fn missing(params: &Params<'_>) -> String {

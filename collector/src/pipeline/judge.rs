@@ -23,8 +23,9 @@ use crate::health::Stage;
 use crate::journal::{Cursor, Journal, JournalError};
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
+use crate::registry::detection::{self, Sighting};
 use crate::registry::rule_state::RuleState;
-use crate::registry::{self, Registry, Transaction, finding, host_state, rule_state};
+use crate::registry::{self, Registry, Transaction, finding, host_state, neighbour, rule_state};
 use crate::rules::{HostChange, HostNews, Judgement, MemoryError, Remembered, Rules};
 use crate::stop;
 
@@ -281,11 +282,23 @@ fn judged<'a>(rules: &mut Rules, entries: &'a [Entry]) -> Option<(Results, u64, 
 async fn keep_news(tx: &mut Transaction, change: &HostChange) -> Result<(), registry::Error> {
     let host = change.host;
     match &change.news {
-        HostNews::Protection {
-            protection,
+        HostNews::Protection(state) => host_state::set_protection(tx, host, state).await,
+        HostNews::Detection {
+            detection,
+            found_ms,
             at_ms,
-            detail,
-        } => host_state::set_protection(tx, host, *protection, *at_ms, detail).await,
+            event_key,
+        } => {
+            let sighting = Sighting {
+                host,
+                detection,
+                found_ms: *found_ms,
+                at_ms: *at_ms,
+                event_key,
+            };
+            detection::keep(tx, &sighting).await
+        }
+        HostNews::Neighbours { at_ms, neighbours } => neighbour::keep(tx, host, neighbours, *at_ms).await,
         HostNews::Network { at_ms, detail } => host_state::set_network(tx, host, *at_ms, detail).await,
         HostNews::State(state) => host_state::keep(tx, host, state).await,
         HostNews::Gone { noun, key } => host_state::forget(tx, host, *noun, key).await,

@@ -21,8 +21,10 @@ pub struct Alert {
     pub id: i64,
     /// What it is about, in the large.
     pub category: Category,
-    /// Which host.
+    /// Which host; the one that opened it, when it is about a unit.
     pub host: HostId,
+    /// The unit that it is about, with everything below it; `None` when it is about the host.
+    pub unit: Option<i64>,
     /// The gravest of its findings.
     pub severity: Severity,
     /// Where it stands in its life.
@@ -142,7 +144,7 @@ pub struct HistoryLine {
 /// The actor of what the program itself does.
 pub const SYSTEM: &str = "system";
 
-pub(super) const COLUMNS: &str = "a.id, a.category, a.host_id, a.severity, a.state, a.verdict, a.assignee, \
+pub(super) const COLUMNS: &str = "a.id, a.category, a.host_id, a.unit_id AS about_unit_id, a.severity, a.state, a.verdict, a.assignee, \
     a.opened_ms, a.updated_ms, a.acknowledged_ms, a.resolved_ms, a.resolved_by, a.findings, a.open_findings, \
     a.title_code, a.title_params, a.mail_kind, a.mail_due_ms, a.mailed_ms, a.mailed_severity";
 
@@ -153,6 +155,7 @@ pub(super) fn from_row(row: &AnyRow) -> Result<Alert> {
         id: row.try_get("id")?,
         category: parsed(row, "category")?,
         host: HostId(row.try_get("host_id")?),
+        unit: row.try_get("about_unit_id")?,
         severity: severity(row, "severity")?,
         state: parsed(row, "state")?,
         verdict: parsed_option(row, "verdict")?,
@@ -184,6 +187,21 @@ pub async fn latest_of(tx: &mut Transaction, host: HostId, category: Category) -
     )
     .bind(host.0)
     .bind(word(category))
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// The number of the latest alert that holds a finding of this rule and key, whatever it is about.
+///
+/// # Errors
+/// When the database fails.
+pub async fn latest_with(tx: &mut Transaction, rule: &str, key: &str) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar(
+        "SELECT alert_id FROM findings WHERE rule = $1 AND key = $2 AND alert_id IS NOT NULL \
+         ORDER BY alert_id DESC LIMIT 1",
+    )
+    .bind(rule.to_owned())
+    .bind(key.to_owned())
     .fetch_optional(&mut **tx)
     .await?)
 }
@@ -229,7 +247,7 @@ pub async fn due(tx: &mut Transaction, now_ms: i64, limit: i64) -> Result<Vec<i6
 /// When the database fails.
 pub async fn of_retired_hosts(tx: &mut Transaction, limit: i64) -> Result<Vec<i64>> {
     let statement = "SELECT a.id FROM alerts a JOIN hosts h ON h.id = a.host_id \
-         WHERE a.state <> 'resolved' AND h.status = 'retired' ORDER BY a.id LIMIT $1";
+         WHERE a.state <> 'resolved' AND a.unit_id IS NULL AND h.status = 'retired' ORDER BY a.id LIMIT $1";
     Ok(sqlx::query_scalar(statement)
         .bind(limit)
         .fetch_all(&mut **tx)
@@ -285,7 +303,7 @@ pub async fn save(tx: &mut Transaction, alert: &Alert) -> Result<()> {
         "UPDATE alerts SET severity = $2, state = $3, verdict = $4, assignee = $5, updated_ms = $6, \
          acknowledged_ms = $7, resolved_ms = $8, resolved_by = $9, findings = $10, open_findings = $11, \
          title_code = $12, title_params = $13, mail_kind = $14, mail_due_ms = $15, mailed_ms = $16, \
-         mailed_severity = $17 WHERE id = $1",
+         mailed_severity = $17, unit_id = $18 WHERE id = $1",
     )
     .bind(alert.id)
     .bind(rank(alert.severity))
@@ -304,6 +322,7 @@ pub async fn save(tx: &mut Transaction, alert: &Alert) -> Result<()> {
     .bind(alert.mail.map(|mail| mail.due_ms))
     .bind(alert.mailed_ms)
     .bind(alert.mailed_severity.map(rank))
+    .bind(alert.unit)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -19,7 +19,7 @@ pub struct ListedAlert {
     pub alert: Alert,
     /// The host's name.
     pub host_name: String,
-    /// The number of the host's current unit.
+    /// The number of the unit that it is about, else of the host's current one.
     pub unit_id: i64,
     /// That unit's name.
     pub unit_name: String,
@@ -143,9 +143,9 @@ pub async fn open(registry: &Registry, scope: &Scope) -> Result<OpenAlerts> {
     Ok(open)
 }
 
-const NAMES: &str = ", h.name AS host_name, h.unit_id AS unit_id, u.name AS unit_name";
-const FROM: &str =
-    " FROM alerts a JOIN hosts h ON h.id = a.host_id JOIN units u ON u.id = h.unit_id WHERE 1 = 1";
+const NAMES: &str = ", h.name AS host_name, u.id AS unit_id, u.name AS unit_name";
+const FROM: &str = " FROM alerts a JOIN hosts h ON h.id = a.host_id \
+    JOIN units u ON u.id = COALESCE(a.unit_id, h.unit_id) WHERE 1 = 1";
 
 fn from_row(row: &AnyRow) -> Result<ListedAlert> {
     Ok(ListedAlert {
@@ -158,7 +158,7 @@ fn from_row(row: &AnyRow) -> Result<ListedAlert> {
 
 fn narrow(statement: &mut Statement, scope: &Scope, filter: &AlertFilter) {
     for units in [&scope.units, &filter.units].into_iter().flatten() {
-        statement.sql(" AND ").among("h.unit_id", units);
+        statement.sql(" AND ").among("u.id", units);
     }
     if !filter.states.is_empty() {
         let states: Vec<String> = filter.states.iter().map(word).collect();
@@ -172,7 +172,9 @@ fn narrow(statement: &mut Statement, scope: &Scope, filter: &AlertFilter) {
         statement.sql(" AND a.category = ").bind(word(category));
     }
     if let Some(host) = filter.host {
-        statement.sql(" AND a.host_id = ").bind(host.0);
+        statement
+            .sql(" AND a.unit_id IS NULL AND a.host_id = ")
+            .bind(host.0);
     }
     if let Some(search) = &filter.search {
         statement.sql(" AND h.search_folded LIKE ");

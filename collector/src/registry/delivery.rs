@@ -71,8 +71,11 @@ pub struct Content {
     pub title_code: String,
     /// Parameters of the title.
     pub title_params: Value,
-    /// Which PC.
+    /// Which PC; without a number when it is about a unit.
     pub host: HostCard,
+    /// Some of the PCs of such a unit, by name.
+    #[serde(default)]
+    pub pcs: Vec<String>,
     /// When the alert began.
     pub opened_ms: i64,
     /// When it ended.
@@ -92,6 +95,13 @@ pub struct Content {
     /// Set in the duty office's own mail: what it must know of the unit.
     #[serde(default)]
     pub duty: Option<DutyCard>,
+}
+
+impl Content {
+    /// Whether it is about a unit, and not about one PC.
+    pub fn is_about_a_unit(&self) -> bool {
+        self.host.id == 0
+    }
 }
 
 /// What the duty office's mail says of the unit.

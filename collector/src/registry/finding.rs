@@ -8,11 +8,11 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::fold::storable;
-use super::query::{json, parsed, rank, severity, word};
+use super::query::{Statement, json, parsed, rank, severity, word};
 use super::unreadable::{Readable, Unreadable};
 use super::{Registry, Result, Transaction};
 use crate::entry::HostId;
-use crate::finding::Finding;
+use crate::finding::{Finding, MOMENTS};
 
 /// A finding with what became of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,6 +142,18 @@ pub async fn open_of(tx: &mut Transaction, host: HostId, rules: &str) -> Result<
         .await?)
 }
 
+/// The alert that a finding belongs to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn alert_of(tx: &mut Transaction, id: &str) -> Result<Option<i64>> {
+    let found: Option<Option<i64>> = sqlx::query_scalar("SELECT alert_id FROM findings WHERE id = $1")
+        .bind(id.to_owned())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(found.flatten())
+}
+
 /// The findings whose last change the alert stage has not seen, in journal order; a row that cannot be
 /// read hides no other.
 ///
@@ -225,13 +237,16 @@ fn of_alert_statement() -> String {
 /// # Errors
 /// When the database fails.
 pub(super) async fn close_moments(tx: &mut Transaction, alert_id: i64, now_ms: i64) -> Result<()> {
-    sqlx::query(
-        "UPDATE findings SET closed_ms = $2, settled = 1 \
-         WHERE alert_id = $1 AND closed_ms IS NULL AND category = 'files'",
-    )
-    .bind(alert_id)
-    .bind(now_ms)
-    .execute(&mut **tx)
-    .await?;
+    let mut statement = Statement::new("UPDATE findings SET closed_ms = ");
+    statement
+        .bind(now_ms)
+        .sql(", settled = 1 WHERE alert_id = ")
+        .bind(alert_id);
+    statement.sql(" AND closed_ms IS NULL AND (1 = 0");
+    for rule in MOMENTS {
+        statement.sql(" OR rule = ").bind((*rule).to_owned());
+    }
+    statement.sql(")");
+    statement.query().execute(&mut **tx).await?;
     Ok(())
 }

@@ -234,7 +234,7 @@ fn select() -> Statement {
     statement.sql(", u.name AS unit_name");
     for (aggregate, name) in [("COUNT(*)", "alerts_open"), ("MAX(a.severity)", "worst_severity")] {
         statement.sql(&format!(
-            ", (SELECT {aggregate} FROM alerts a WHERE a.host_id = h.id AND a.state <> 'resolved') AS {name}"
+            ", (SELECT {aggregate} FROM alerts a WHERE a.host_id = h.id AND a.unit_id IS NULL AND a.state <> 'resolved') AS {name}"
         ));
     }
     statement.sql(
@@ -253,6 +253,40 @@ fn from_row(row: &AnyRow) -> Result<ListedHost> {
         worst_severity: severity_option(row, "worst_severity")?,
         revoked: super::query::flag(row, "revoked")?,
     })
+}
+
+/// The units of hosts; those that this registry does not know have none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn units_of(registry: &Registry, hosts: &[HostId]) -> Result<Vec<i64>> {
+    let mut statement = Statement::new("SELECT DISTINCT unit_id FROM hosts WHERE ");
+    statement.among("id", &numbers_of(hosts)).sql(" ORDER BY unit_id");
+    let rows = statement.query().fetch_all(registry.readers()).await?;
+    rows.iter().map(|row| Ok(row.try_get("unit_id")?)).collect()
+}
+
+/// The names of hosts with their units, at most so many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names_of(registry: &Registry, hosts: &[HostId], limit: usize) -> Result<Vec<String>> {
+    let mut statement = Statement::new(
+        "SELECT h.name AS name, u.name AS unit FROM hosts h JOIN units u ON u.id = h.unit_id WHERE ",
+    );
+    statement.among("h.id", &numbers_of(hosts));
+    statement.sql(" ORDER BY u.name_folded, h.name_folded LIMIT ");
+    statement.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let rows = statement.query().fetch_all(registry.readers()).await?;
+    let named = |row: &AnyRow| {
+        let (name, unit): (String, String) = (row.try_get("name")?, row.try_get("unit")?);
+        Ok(format!("{name} – {unit}"))
+    };
+    rows.iter().map(named).collect()
+}
+
+fn numbers_of(hosts: &[HostId]) -> Vec<i64> {
+    hosts.iter().map(|host| host.0).collect()
 }
 
 fn narrow(statement: &mut Statement, scope: &Scope, filter: &HostFilter) {

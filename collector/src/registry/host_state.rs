@@ -61,6 +61,41 @@ pub struct HostState {
     pub detail: Value,
 }
 
+/// Whether antivirus protects a host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProtectionState {
+    /// The verdict.
+    pub protection: Protection,
+    /// Why it is not protected, or why nobody knows: a code; empty when it is.
+    pub reason: String,
+    /// The product that the verdict rests on; empty for none.
+    pub product: String,
+    /// Its version.
+    pub product_version: String,
+    /// When its definitions were built.
+    pub definitions_ms: Option<i64>,
+    /// When that was seen.
+    pub at_ms: i64,
+    /// The products behind it; `None` when only time has passed since they were last told.
+    pub detail: Option<Value>,
+}
+
+#[cfg(test)]
+impl ProtectionState {
+    /// A verdict without particulars.
+    pub(crate) fn plain(protection: Protection, at_ms: i64, detail: Value) -> Self {
+        Self {
+            protection,
+            reason: String::new(),
+            product: String::new(),
+            product_version: String::new(),
+            definitions_ms: None,
+            at_ms,
+            detail: Some(detail),
+        }
+    }
+}
+
 /// At most so many states of one kind are kept of a host, the newest: keys come from agents, and a
 /// hostile one must not fill the table.
 pub const STATES_MAX: usize = 200;
@@ -186,21 +221,20 @@ pub async fn forget(tx: &mut Transaction, host: HostId, noun: Noun, key: &str) -
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_protection(
-    tx: &mut Transaction,
-    host: HostId,
-    protection: Protection,
-    at_ms: i64,
-    detail: &Value,
-) -> Result<()> {
+pub async fn set_protection(tx: &mut Transaction, host: HostId, state: &ProtectionState) -> Result<()> {
     sqlx::query(
-        "UPDATE hosts SET protection = $2, protection_ms = $3, protection_detail = $4 \
+        "UPDATE hosts SET protection = $2, protection_ms = $3, protection_detail = COALESCE($4, protection_detail), \
+         protection_reason = $5, product = $6, product_version = $7, definitions_ms = $8 \
          WHERE id = $1 AND (protection_ms IS NULL OR protection_ms <= $3)",
     )
     .bind(host.0)
-    .bind(word(protection))
-    .bind(at_ms)
-    .bind(detail.to_string())
+    .bind(word(state.protection))
+    .bind(state.at_ms)
+    .bind(state.detail.as_ref().map(Value::to_string))
+    .bind(storable(&state.reason))
+    .bind(storable(&state.product))
+    .bind(storable(&state.product_version))
+    .bind(state.definitions_ms)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -15,7 +15,7 @@ use super::delivery::{Attempt, Content, DeliveryState, HostCard, NewDelivery, Ou
 use super::harness::{Postgres, a_host, a_unit, sqlite};
 use super::host::{HostEdit, HostStatus, PolicyState, Presented, Protection};
 use super::host_list::{Connection, HostFilter, HostSort};
-use super::host_state::{HostState, Noun, Trouble};
+use super::host_state::{HostState, Noun, ProtectionState, Trouble};
 use super::token::NewToken;
 use super::user::{NewUser, Role};
 use super::*;
@@ -51,6 +51,12 @@ const SUITE: &[(&str, Story)] = &[
     ("rules", |r| Box::pin(rules_state_and_cursor_move_together(r))),
     ("heard", |r| {
         Box::pin(who_is_heard_is_noted_unless_later_is_known(r))
+    }),
+    ("detections", |r| {
+        Box::pin(detection::tests::what_became_of_malware_is_joined_to_the_first_word_about_it(r))
+    }),
+    ("neighbours", |r| {
+        Box::pin(neighbour::tests::a_machine_is_kept_once_and_invented_ones_leave_room(r))
     }),
     ("alerts", |r| Box::pin(people_take_and_end_alerts(r))),
     ("alert_list", |r| Box::pin(alerts_are_scoped_and_paged(r))),
@@ -323,12 +329,10 @@ async fn what_is_older_never_overwrites_what_is_newer(registry: Registry) {
     let unit = a_unit(&registry, None, "Xã", "").await;
     let host = a_host(&registry, unit, "PC-01").await;
     let mut tx = registry.begin().await.unwrap();
-    host_state::set_protection(&mut tx, host, Protection::Protected, 200, &json!({"now": true}))
-        .await
-        .unwrap();
-    host_state::set_protection(&mut tx, host, Protection::Off, 100, &json!({"now": false}))
-        .await
-        .unwrap();
+    for (protection, at_ms, now) in [(Protection::Protected, 200, true), (Protection::Off, 100, false)] {
+        let state = ProtectionState::plain(protection, at_ms, json!({"now": now}));
+        host_state::set_protection(&mut tx, host, &state).await.unwrap();
+    }
     host_state::set_network(&mut tx, host, 200, &json!({"now": true}))
         .await
         .unwrap();
@@ -704,6 +708,7 @@ fn an_alert(host: HostId, severity: Severity) -> Alert {
         id: 0,
         category: Category::Files,
         host,
+        unit: None,
         severity,
         state: AlertState::Open,
         verdict: None,
@@ -989,6 +994,7 @@ async fn deliveries_form_threads_and_keep_attempts(registry: Registry) {
         title_code: "file.critical_changed".to_owned(),
         title_params: json!({}),
         host: HostCard::default(),
+        pcs: Vec::new(),
         opened_ms: 1,
         resolved_ms: None,
         resolved_by: None,

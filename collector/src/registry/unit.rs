@@ -173,6 +173,17 @@ pub fn ancestry(units: &HashMap<i64, Unit>, id: i64) -> impl Iterator<Item = &Un
     std::iter::successors(units.get(&id), |unit| units.get(&unit.parent_id?))
 }
 
+/// The lowest unit that all of these stand below, or are, in a tree that is already in memory.
+pub fn common(units: &HashMap<i64, Unit>, of: impl IntoIterator<Item = i64>) -> Option<i64> {
+    let mut of = of.into_iter();
+    let mut shared: Vec<i64> = ancestry(units, of.next()?).map(|unit| unit.id).collect();
+    for id in of {
+        let chain: Vec<i64> = ancestry(units, id).map(|unit| unit.id).collect();
+        shared.retain(|unit| chain.contains(unit));
+    }
+    shared.first().copied()
+}
+
 /// The unit and everything below it.
 ///
 /// # Errors
@@ -283,8 +294,8 @@ pub async fn numbers(registry: &Registry, seen_since_ms: i64) -> Result<HashMap<
         numbers.connected = row.try_get("connected")?;
     }
     let alerts = sqlx::query(
-        "SELECT h.unit_id AS unit_id, COUNT(*) AS alerts FROM alerts a JOIN hosts h ON h.id = a.host_id \
-         WHERE a.state <> 'resolved' GROUP BY h.unit_id",
+        "SELECT COALESCE(a.unit_id, h.unit_id) AS unit_id, COUNT(*) AS alerts FROM alerts a \
+         JOIN hosts h ON h.id = a.host_id WHERE a.state <> 'resolved' GROUP BY COALESCE(a.unit_id, h.unit_id)",
     )
     .fetch_all(registry.readers())
     .await?;

@@ -43,7 +43,7 @@ impl Clones {
     pub(super) fn seen(&mut self, cloned: &Cloned, moment: Moment, judgement: &mut Judgement) {
         if self
             .hosts
-            .get(cloned.host)
+            .get(&cloned.host)
             .is_some_and(|known| known.open.is_some())
         {
             return;
@@ -84,7 +84,7 @@ impl Clones {
     ) {
         if self
             .hosts
-            .get(host)
+            .get(&host)
             .is_none_or(|known| known.agent == agent.to_string())
         {
             return;

@@ -92,7 +92,7 @@ impl Files {
     }
 
     pub(super) fn tick(&mut self, moment: Moment, judgement: &mut Judgement) {
-        for host in self.hosts.hosts(|state| state.is_over(moment)) {
+        for host in self.hosts.keys(|state| state.is_over(moment)) {
             self.hosts.change(host).end_minute(host, moment, judgement);
         }
     }

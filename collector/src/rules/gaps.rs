@@ -57,7 +57,7 @@ impl Gaps {
                 .told_ms
                 .is_some_and(|told_ms| moment.received_ms - told_ms < PAUSE_MS)
         };
-        if self.hosts.get(host).is_some_and(is_told) {
+        if self.hosts.get(&host).is_some_and(is_told) {
             return;
         }
         self.hosts.change(host).told_ms = Some(moment.received_ms);

@@ -1,11 +1,46 @@
 //! What hosts say of themselves and no rule judges: kept for their pages.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use vong_proto::event::{Blind, Body, NetworkState, Presence, Unsupported};
+use vong_proto::event::{self, Blind, Body, NetworkState, Presence, Unsupported};
 
 use super::{HostChange, HostNews, Judgement, Moment, lossy};
 use crate::entry::HostId;
 use crate::registry::host_state::{HostState, Noun};
+
+/// The machines on a PC's network are kept at most this often; agents say them less often.
+const NEIGHBOURS_PAUSE_MS: i64 = 5 * 60_000;
+
+/// When each PC last said who is on its network. Not remembered over a restart: then they are kept once more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Neighbours {
+    told_ms: BTreeMap<HostId, i64>,
+}
+
+impl Neighbours {
+    /// A PC says who is on its network.
+    pub(super) fn note(
+        &mut self,
+        host: HostId,
+        all: &event::Neighbours,
+        moment: Moment,
+        judgement: &mut Judgement,
+    ) {
+        let told_ms = self.told_ms.get(&host);
+        if told_ms.is_some_and(|told_ms| moment.received_ms - told_ms < NEIGHBOURS_PAUSE_MS) {
+            return;
+        }
+        self.told_ms.insert(host, moment.received_ms);
+        judgement.hosts.push(HostChange {
+            host,
+            news: HostNews::Neighbours {
+                at_ms: moment.at_ms,
+                neighbours: all.neighbours.clone(),
+            },
+        });
+    }
+}
 
 /// Notes what one event says of its host.
 pub(super) fn note(host: HostId, body: &Body, moment: Moment, judgement: &mut Judgement) {

@@ -1,11 +1,13 @@
-//! What a family of rules remembers of each host, and which of it has changed.
+//! What a family of rules remembers of each host (or product, or threat), and which of it has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Remembered, antivirus, files, gaps, probes, silence};
+use super::{Remembered, antivirus, files, gaps, malware, outbreak, probes, silence};
 use crate::entry::HostId;
 use crate::registry::rule_state::RuleState;
 
@@ -21,12 +23,13 @@ pub struct MemoryError {
 
 impl MemoryError {
     /// Whose findings nobody will close without this memory, and how the names of their rules begin. `None` of a
-    /// family that is none of this build's, and of one whose findings people close.
+    /// family that is none of this build's, of one whose findings people close, and of one that is about no host.
     pub fn forsakes(&self) -> Option<(HostId, &'static str)> {
         let rules = match self.rule.as_str() {
             antivirus::FAMILY => "antivirus.",
             probes::FAMILY => "probe.",
             silence::FAMILY => "host.",
+            malware::FAMILY => "malware.",
             _ => return None,
         };
         Some((HostId(self.entity.parse().ok()?), rules))
@@ -38,8 +41,11 @@ impl MemoryError {
             antivirus::FAMILY,
             files::FAMILY,
             gaps::FAMILY,
+            malware::FAMILY,
+            outbreak::FAMILY,
             probes::FAMILY,
             silence::FAMILY,
+            antivirus::SOURCE_FAMILY,
         ]
         .contains(&self.rule.as_str())
     }
@@ -57,14 +63,14 @@ impl MemoryError {
     }
 }
 
-/// States by host. In order, so that what follows from a tick follows in the same order every time.
+/// States by host, or by another key. In order, so that what follows from a tick follows in the same order every time.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Memory<S> {
-    states: BTreeMap<HostId, S>,
-    changed: BTreeSet<HostId>,
+pub(super) struct Memory<S, K: Ord = HostId> {
+    states: BTreeMap<K, S>,
+    changed: BTreeSet<K>,
 }
 
-impl<S> Default for Memory<S> {
+impl<S, K: Ord> Default for Memory<S, K> {
     fn default() -> Self {
         Self {
             states: BTreeMap::new(),
@@ -73,45 +79,55 @@ impl<S> Default for Memory<S> {
     }
 }
 
-impl<S: Default + PartialEq + Serialize + DeserializeOwned> Memory<S> {
+impl<S, K> Memory<S, K>
+where
+    S: Default + PartialEq + Serialize + DeserializeOwned,
+    K: Ord + Clone + Display + FromStr,
+{
     pub(super) fn restore(&mut self, remembered: &RuleState) -> Result<(), MemoryError> {
-        let host = remembered
+        let of = |_| MemoryError::of(remembered);
+        let key = remembered
             .entity
             .parse()
             .map_err(|_| MemoryError::of(remembered))?;
-        let state = serde_json::from_str(&remembered.state).map_err(|_| MemoryError::of(remembered))?;
-        self.states.insert(HostId(host), state);
+        let state = serde_json::from_str(&remembered.state).map_err(of)?;
+        self.states.insert(key, state);
         Ok(())
     }
 
-    pub(super) fn get(&self, host: HostId) -> Option<&S> {
-        self.states.get(&host)
+    pub(super) fn get(&self, key: &K) -> Option<&S> {
+        self.states.get(key)
     }
 
-    /// The state of a host, which the caller is about to change.
-    pub(super) fn change(&mut self, host: HostId) -> &mut S {
-        self.changed.insert(host);
-        self.states.entry(host).or_default()
+    /// The state of a key, which the caller is about to change.
+    pub(super) fn change(&mut self, key: K) -> &mut S {
+        self.changed.insert(key.clone());
+        self.states.entry(key).or_default()
     }
 
-    /// The hosts whose state is of a kind.
-    pub(super) fn hosts(&self, matching: impl Fn(&S) -> bool) -> Vec<HostId> {
+    /// The keys whose state is of a kind.
+    pub(super) fn keys(&self, matching: impl Fn(&S) -> bool) -> Vec<K> {
         let found = self.states.iter().filter(|(_, state)| matching(state));
-        found.map(|(host, _)| *host).collect()
+        found.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// All states.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.states.iter()
     }
 
     /// Hands over what has changed; a state that says nothing is forgotten.
     pub(super) fn remember(&mut self, rule: &'static str, into: &mut Vec<Remembered>) {
-        for host in std::mem::take(&mut self.changed) {
-            if self.states.get(&host).is_some_and(|state| *state == S::default()) {
-                self.states.remove(&host);
+        for key in std::mem::take(&mut self.changed) {
+            if self.states.get(&key).is_some_and(|state| *state == S::default()) {
+                self.states.remove(&key);
             }
             into.push(Remembered {
                 rule,
-                entity: host.to_string(),
+                entity: key.to_string(),
                 state: self
                     .states
-                    .get(&host)
+                    .get(&key)
                     .map(|state| serde_json::to_string(state).expect("states have string keys")),
             });
         }

@@ -108,7 +108,7 @@ impl Probes {
     pub(super) fn sampled(&mut self, host: HostId, sample: &ProbeSample, moment: Moment) {
         let name = storable(&sample.probe);
         let is_open = |State(probes): &State| probes.get(&name).is_some_and(|known| known.open.is_some());
-        if self.hosts.get(host).is_some_and(is_open)
+        if self.hosts.get(&host).is_some_and(is_open)
             && let Some(known) = self.hosts.change(host).0.get_mut(&name)
         {
             known.quiet_ms = Some(moment.received_ms);
@@ -127,7 +127,7 @@ impl Probes {
 
     /// Nobody was heard while the collector was away.
     pub(super) fn collector_started(&mut self) {
-        for host in self.hosts.hosts(State::has_open) {
+        for host in self.hosts.keys(State::has_open) {
             self.quiet_since(host, None);
         }
     }
@@ -135,7 +135,7 @@ impl Probes {
     /// Ends what nobody watches any more.
     pub(super) fn tick(&mut self, moment: Moment, judgement: &mut Judgement) {
         let unwatched = |known: &Known| known.is_unwatched(moment.received_ms);
-        for host in self.hosts.hosts(|State(probes)| probes.values().any(unwatched)) {
+        for host in self.hosts.keys(|State(probes)| probes.values().any(unwatched)) {
             let State(probes) = self.hosts.change(host);
             for (name, known) in probes.extract_if(.., |_, known| known.is_unwatched(moment.received_ms)) {
                 judgement
@@ -156,7 +156,7 @@ impl Probes {
     }
 
     fn quiet_since(&mut self, host: HostId, quiet_ms: Option<i64>) {
-        if self.hosts.get(host).is_some_and(State::has_open) {
+        if self.hosts.get(&host).is_some_and(State::has_open) {
             let probes = self.hosts.change(host).0.values_mut();
             for known in probes.filter(|known| known.open.is_some()) {
                 known.quiet_ms = quiet_ms;

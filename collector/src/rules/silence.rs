@@ -70,6 +70,11 @@ impl Silence {
         self.hosts.remember(FAMILY, into);
     }
 
+    /// Whether a PC is there.
+    pub(super) fn is_connected(&self, host: HostId) -> bool {
+        self.hosts.get(&host).is_some_and(|known| known.connected)
+    }
+
     pub(super) fn connected(&mut self, host: HostId, moment: Moment, judgement: &mut Judgement) {
         let known = self.hosts.change(host);
         if let Some(id) = known.open.take() {
@@ -103,7 +108,7 @@ impl Silence {
         self.started_now = true;
         for host in self
             .hosts
-            .hosts(|known| known.connected || known.lost_ms.is_some())
+            .keys(|known| known.connected || known.lost_ms.is_some())
         {
             let known = self.hosts.change(host);
             known.connected = false;
@@ -119,7 +124,7 @@ impl Silence {
         let silent = |lost_ms: i64| now_ms - lost_ms >= SILENT_AFTER_MS;
         for host in self
             .hosts
-            .hosts(|known| known.open.is_none() && known.lost_ms.is_some_and(silent))
+            .keys(|known| known.open.is_none() && known.lost_ms.is_some_and(silent))
         {
             let known = self.hosts.change(host);
             let verdict = Verdict {

@@ -15,7 +15,13 @@ use vong_proto::session::Gap;
 use super::*;
 use crate::entry::{Connected, Departure};
 
+mod antivirus;
+mod malware;
+
+const MINUTE: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
+/// How long a fault of antivirus must last by default.
+const HOLD_MS: i64 = 2 * MINUTE;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// The tests' present: far enough from 1970 for days to be subtracted.
 const NOW_MS: i64 = 1_000 * DAY_MS;
@@ -236,110 +242,6 @@ fn sample(name: &str) -> Body {
     })
 }
 
-fn protection_of(judgement: &Judgement) -> Option<Protection> {
-    judgement.hosts.iter().find_map(|change| match change.news {
-        HostNews::Protection { protection, .. } => Some(protection),
-        _ => None,
-    })
-}
-
-#[test]
-fn protection_is_never_better_than_what_is_known() {
-    let on = |built_ms| product(Switch::On, built_ms);
-    let check = |products: Vec<AntivirusProduct>, expected| {
-        let judgement = Reader::new().event(antivirus(products));
-        assert_eq!(protection_of(&judgement), Some(expected));
-    };
-    check(vec![], Protection::Missing);
-    check(vec![on(Some(NOW_MS - 3 * DAY_MS))], Protection::Protected);
-    check(vec![on(Some(NOW_MS - 3 * DAY_MS - 1))], Protection::Stale);
-    check(vec![on(None)], Protection::Unknown);
-    check(vec![product(Switch::Unknown, Some(NOW_MS))], Protection::Unknown);
-    check(vec![product(Switch::Snoozed, Some(NOW_MS))], Protection::Off);
-    check(vec![product(Switch::Expired, Some(NOW_MS))], Protection::Off);
-    check(
-        vec![product(Switch::Off, None), on(Some(NOW_MS))],
-        Protection::Protected,
-    );
-    check(vec![product(Switch::Off, None), on(None)], Protection::Unknown);
-}
-
-#[test]
-fn a_pc_without_antivirus_is_a_finding_until_it_has_one() {
-    let mut reader = Reader::new();
-    reader.event(antivirus(vec![]));
-    assert_eq!(reader.open_rules(), ["antivirus.missing"]);
-    reader.after(HOUR_MS).event(off());
-    assert_eq!(reader.open_rules(), ["antivirus.off"]);
-    reader
-        .after(HOUR_MS)
-        .event(antivirus(vec![product(Switch::Unknown, None)]));
-    assert_eq!(reader.open_rules(), ["antivirus.off"], "not knowing ends nothing");
-    reader.after(HOUR_MS).event(fresh());
-    assert_eq!(reader.open_rules(), [""; 0]);
-    assert_eq!(reader.findings.len(), 2);
-}
-
-#[test]
-fn old_definitions_count_when_they_stay_old_while_the_pc_is_there() {
-    let mut reader = Reader::new();
-    reader.read(connected(HOST));
-    assert_eq!(protection_of(&reader.event(stale())), Some(Protection::Stale));
-    reader.tick_after(HOUR_MS);
-    reader.read(disconnected(HOST, Departure::Closed));
-    reader.tick_after(9 * HOUR_MS);
-    reader.read(connected(HOST));
-    reader.tick_after(2 * HOUR_MS - 1);
-    assert_eq!(reader.open_rules(), [""; 0]);
-    let judgement = reader.tick_after(1);
-    assert_eq!(reader.open_rules(), ["antivirus.stale"]);
-    let FindingChange::Opened(finding) = &judgement.findings[0] else {
-        panic!("opened")
-    };
-    assert_eq!(
-        (finding.severity, &finding.evidence["days"]),
-        (Severity::Medium, &json!(4))
-    );
-    reader.event(fresh());
-    assert_eq!(reader.open_rules(), [""; 0]);
-}
-
-#[test]
-fn definitions_updated_in_time_are_no_finding() {
-    let mut reader = Reader::new();
-    reader.event(stale());
-    reader.after(HOUR_MS).event(fresh());
-    reader.tick_after(5 * HOUR_MS);
-    assert!(reader.findings.is_empty());
-}
-
-#[test]
-fn an_engine_gets_time_to_come_up_after_boot_but_not_later() {
-    let mut reader = Reader::new();
-    reader.event(started(true));
-    reader.after(10_000).event(off());
-    reader.tick_after(280_000);
-    assert_eq!(reader.open_rules(), [""; 0]);
-    reader.tick_after(10_000);
-    assert_eq!(reader.open_rules(), ["antivirus.off"]);
-    reader.event(fresh());
-    reader.event(off());
-    assert_eq!(
-        reader.open_rules(),
-        ["antivirus.off"],
-        "long after boot, off is off at once"
-    );
-}
-
-#[test]
-fn a_late_antivirus_state_overwrites_nothing() {
-    let mut reader = Reader::new();
-    reader.event(fresh());
-    let judgement = reader.read(events(HOST, vec![(NOW_MS - HOUR_MS, off())]));
-    assert_eq!(judgement.hosts, []);
-    assert!(reader.findings.is_empty());
-}
-
 /// A backlog of days, as it arrives: what got worse is urgent and comes first, what got better after it.
 #[test]
 fn faults_that_came_and_went_in_a_backlog_of_days_are_over_once_all_of_it_is_heard() {
@@ -349,6 +251,7 @@ fn faults_that_came_and_went_in_a_backlog_of_days_are_over_once_all_of_it_is_hea
     let up = || probe(Reachability::Reachable, Some(Severity::High));
     reader.read(events(HOST, vec![away(off(), 4), away(down(), 4)]));
     reader.read(events(HOST, vec![away(off(), 2), away(down(), 2)]));
+    reader.tick_after(HOLD_MS);
     assert_eq!(reader.open_rules().len(), 2);
     reader.read(events(HOST, vec![away(fresh(), 3), away(up(), 3)]));
     assert_eq!(reader.open_rules().len(), 2, "an older word ends nothing");
@@ -368,6 +271,7 @@ fn a_clock_far_ahead_does_not_freeze_the_state() {
     let mut reader = Reader::new();
     reader.read(events(HOST, vec![(NOW_MS + 365 * DAY_MS, fresh())]));
     reader.after(1_000).event(antivirus(vec![]));
+    reader.tick_after(HOLD_MS);
     assert_eq!(reader.open_rules(), ["antivirus.missing"]);
 }
 
@@ -393,8 +297,6 @@ fn a_critical_file_is_a_finding_with_its_facts() {
     reader.after(MINUTE).event(file(path, Some(Severity::Critical)));
     assert_eq!(reader.findings.len(), 2);
 }
-
-const MINUTE: i64 = 60_000;
 
 #[test]
 fn a_flood_of_files_becomes_a_number() {

@@ -25,6 +25,11 @@ pub struct Expectations {
     pub scan_days: u32,
     /// Whether files must be scanned as they are opened.
     pub real_time_required: bool,
+    /// A fault must last this long before it counts, in seconds: an update or a restart is shorter.
+    pub hold_s: u32,
+    /// Old definitions must stay old for this long while the PC is connected, in seconds: after a holiday every PC
+    /// wakes with old ones and brings new ones within the hour.
+    pub stale_hold_s: u32,
 }
 
 impl Default for Expectations {
@@ -34,6 +39,8 @@ impl Default for Expectations {
             definitions_high_days: 7,
             scan_days: 30,
             real_time_required: false,
+            hold_s: 120,
+            stale_hold_s: 2 * 3_600,
         }
     }
 }

@@ -40,6 +40,8 @@ impl From<Expectations> for pb::AntivirusExpectations {
             definitions_high_days: asked.definitions_high_days,
             scan_days: asked.scan_days,
             real_time_required: asked.real_time_required,
+            hold_s: asked.hold_s,
+            stale_hold_s: asked.stale_hold_s,
         }
     }
 }
@@ -51,6 +53,8 @@ impl From<pb::AntivirusExpectations> for Expectations {
             definitions_high_days: wire.definitions_high_days,
             scan_days: wire.scan_days,
             real_time_required: wire.real_time_required,
+            hold_s: wire.hold_s,
+            stale_hold_s: wire.stale_hold_s,
         }
     }
 }

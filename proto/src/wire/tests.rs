@@ -91,6 +91,8 @@ fn state_bodies() -> Vec<Body> {
                 definitions_high_days: 2,
                 scan_days: 0,
                 real_time_required: true,
+                hold_s: 0,
+                stale_hold_s: 5,
             },
         }),
         Body::Detection(Detection {

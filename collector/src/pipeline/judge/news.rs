@@ -12,6 +12,7 @@ use crate::rules::{HostChange, HostNews};
 enum Subject {
     Protection(HostId),
     Network(HostId),
+    Neighbours(HostId),
     Thing(HostId, Noun, String),
 }
 
@@ -70,7 +71,7 @@ impl News {
         let place = *self.last.get(subject)?;
         let cut = match subject {
             Subject::Thing(host, noun, _) => self.outdated.get(&(*host, *noun)).copied(),
-            Subject::Protection(_) | Subject::Network(_) => None,
+            Subject::Protection(_) | Subject::Network(_) | Subject::Neighbours(_) => None,
         };
         cut.is_none_or(|cut| cut < place).then_some(place)
     }
@@ -103,18 +104,23 @@ impl News {
 fn subject(change: &HostChange) -> Option<Subject> {
     let host = change.host;
     match &change.news {
-        HostNews::Protection { .. } => Some(Subject::Protection(host)),
+        HostNews::Protection(_) => Some(Subject::Protection(host)),
         HostNews::Network { .. } => Some(Subject::Network(host)),
+        HostNews::Neighbours { .. } => Some(Subject::Neighbours(host)),
         HostNews::State(state) => Some(Subject::Thing(host, state.noun, state.key.clone())),
         HostNews::Gone { noun, key } => Some(Subject::Thing(host, *noun, key.clone())),
-        HostNews::Outdated { .. } => None,
+        // What is said of one occurrence at several times is joined, not replaced; rules bound how many there are.
+        HostNews::Detection { .. } | HostNews::Outdated { .. } => None,
     }
 }
 
 /// When it was seen; what carries no time is about everything before it.
 fn at_ms(change: &HostChange) -> Option<i64> {
     match &change.news {
-        HostNews::Protection { at_ms, .. } | HostNews::Network { at_ms, .. } => Some(*at_ms),
+        HostNews::Protection(state) => Some(state.at_ms),
+        HostNews::Network { at_ms, .. }
+        | HostNews::Neighbours { at_ms, .. }
+        | HostNews::Detection { at_ms, .. } => Some(*at_ms),
         HostNews::State(state) => Some(state.at_ms),
         HostNews::Gone { .. } | HostNews::Outdated { .. } => None,
     }
@@ -127,8 +133,12 @@ fn is_older(change: &HostChange, before: &HostChange) -> bool {
         .is_some_and(|(now, then)| now < then)
 }
 
-/// A state after the end of another of the same name does not replace that end: the registry may know a newer one.
+/// A state after the end of another of the same name does not replace that end: the registry may know a newer one. A
+/// verdict that only time has changed does not replace what was told of the products.
 fn makes_void(change: &HostChange, before: &HostChange) -> bool {
+    if let (HostNews::Protection(now), HostNews::Protection(then)) = (&change.news, &before.news) {
+        return now.detail.is_some() || then.detail.is_none();
+    }
     let is_end = |change: &HostChange| matches!(change.news, HostNews::Gone { .. });
     is_end(change) || !is_end(before)
 }
@@ -199,7 +209,10 @@ mod tests {
                 }
                 HostNews::Gone { key, .. } => _ = known.remove(key),
                 HostNews::Outdated { before_ms, .. } => known.retain(|_, at_ms| *at_ms >= *before_ms),
-                HostNews::Protection { .. } | HostNews::Network { .. } => {}
+                HostNews::Protection(_)
+                | HostNews::Detection { .. }
+                | HostNews::Network { .. }
+                | HostNews::Neighbours { .. } => {}
             }
         }
     }

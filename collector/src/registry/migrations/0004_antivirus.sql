@@ -48,5 +48,7 @@ CREATE INDEX neighbours_by_host ON neighbours (host_id, last_ms);
 
 -- An alert about a unit and everything below it; its host is the one whose finding opened it. NULL: about the host.
 ALTER TABLE alerts ADD COLUMN unit_id BIGINT REFERENCES units (id);
+-- What is about many hosts at once is found again by its rule and key.
+CREATE INDEX findings_by_rule ON findings (rule, key, alert_id);
 -- Numbers that belong to a command's result, as JSON.
 ALTER TABLE commands ADD COLUMN counts TEXT NOT NULL DEFAULT '{}';
