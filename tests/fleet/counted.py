@@ -212,9 +212,9 @@ class Truth:
 
     # Malware.
 
-    def detections(self, from_ms: int, to_ms: int) -> Iterator[tuple[dict[str, Any], str, str]]:
-        """The PC, the threat and the last outcome of what was found within these moments, on hosts not retired."""
-        for pc in self.hosts():
+    def detections(self, from_ms: int, to_ms: int, pcs: Iterable[dict[str, Any]] | None = None) -> Iterator[tuple[dict[str, Any], str, str]]:
+        """The PC, the threat and the last outcome of what was found within these moments."""
+        for pc in self.pcs if pcs is None else pcs:
             for found in pc["detections"]:
                 found_ms = found["found_ms"] if found["found_ms"] is not None else self.days_ms[found["words"][0]["day"]]
                 if from_ms <= found_ms < to_ms:
@@ -263,7 +263,7 @@ class Truth:
             if has_host and seen:
                 own[pc["unit"]].update(self.seen_in_period(pc, seen[-1]))
         infected: dict[int, int] = {}
-        for pc, _, outcome in self.detections(begin_ms, end_ms):
+        for pc, _, outcome in self.detections(begin_ms, end_ms, self.hosts()):
             infected[pc["number"]] = pc["unit"]
             own[pc["unit"]]["files_found"] += 1
             own[pc["unit"]]["files_handled"] += outcome == "succeeded"

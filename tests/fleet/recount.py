@@ -14,10 +14,9 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from counted import HISTORY_SEEN_DAYS, THREATS_SHOWN, Truth, midnight_ms, vietnamese_day
 from people import unit_ids
@@ -187,10 +186,10 @@ class Recount:
         for row in answer["units"]:
             it = row["total"]
             self.same_share(f"{what}: infected of {row['unit']['name']}", it["infected"], it["registered"], it["infected_percent"])
-        self.threats(what, self.truth.detections(*span(first, last)), answer["threats"])
+        self.threats(what, self.truth.detections(*span(first, last), self.truth.hosts()), answer["threats"])
         for number in (1, 3):
             part = self.session.get(f"/coverage/report?from={first}&to={last}&unit={self.ids[number]}")
-            found = (one for one in self.truth.detections(*span(first, last)) if number in self.truth.above(one[0]["unit"]))
+            found = (one for one in self.truth.detections(*span(first, last), self.truth.hosts()) if number in self.truth.above(one[0]["unit"]))
             self.threats(f"{what}, unit {number}", found, part["threats"])
 
     def threats(self, what: str, found: Iterable[Any], rows: list[dict[str, Any]]) -> None:
@@ -218,16 +217,16 @@ class Recount:
     def detections(self) -> None:
         for first, last in self.truth.periods():
             from_ms, to_ms = span(first, last)
-            truth = list(self.truth.detections(from_ms, to_ms))
             asked = f"from_ms={from_ms}&to_ms={to_ms}"
-            retired = {pc["name"] for pc in self.truth.pcs if pc["retired"]}
-            rows = [row for row in self.session.pages(f"/detections?{asked}") if row["host"]["name"] not in retired]
+            truth = list(self.truth.detections(from_ms, to_ms))
+            rows = self.session.pages(f"/detections?{asked}")
             answer = ((row["host"]["name"], row["threat"], row["outcome"]) for row in rows)
             self.same_lists(f"detections {first} to {last}", ((pc["name"], threat, outcome) for pc, threat, outcome in truth), answer)
-        threat = "W32.Brontok.Worm"
-        count = self.session.get(f"/detections/count?threat={quote(threat)}&{asked}&unit={self.ids[3]}")["count"]
-        retired_too = sum(1 for pc in self.truth.pcs if pc["retired"] and pc["unit"] == 3 for one in pc["detections"] if one["threat"] == threat)
-        self.same(f"detections of {threat} in unit 3", sum(pc["unit"] == 3 and one == threat for pc, one, _ in truth) + retired_too, count)
+            self.threats(f"threats {first} to {last}", truth, self.session.get(f"/detections/threats?{asked}")["items"])
+            for outcome in ("succeeded", "failed", "pending"):
+                counted = sum(one == outcome and 3 in self.truth.above(pc["unit"]) for pc, _, one in truth)
+                answered = self.session.get(f"/detections/count?{asked}&outcome={outcome}&unit={self.ids[3]}")["count"]
+                self.same(f"detections {outcome} in unit 3, {first} to {last}", counted, answered)
 
     def unmanaged(self) -> None:
         truth = self.truth.unmanaged()
