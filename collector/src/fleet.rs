@@ -8,6 +8,7 @@
 mod admission;
 pub mod authority;
 pub mod machine;
+pub mod register;
 mod restored;
 pub mod token;
 

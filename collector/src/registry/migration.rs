@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (2, include_str!("migrations/0002_identity.sql")),
     (3, include_str!("migrations/0003_findings_by_host.sql")),
     (4, include_str!("migrations/0004_antivirus.sql")),
+    (5, include_str!("migrations/0005_coverage.sql")),
 ];
 
 /// Applies what is missing, all in one transaction, so that two programs that start at once do not

@@ -59,6 +59,14 @@ impl<T> Paged<T> {
         });
         Paged { items, next }
     }
+
+    /// The same page in other words.
+    pub(super) fn map<U>(self, convert: impl FnMut(T) -> U) -> Paged<U> {
+        Paged {
+            items: self.items.into_iter().map(convert).collect(),
+            next: self.next,
+        }
+    }
 }
 
 /// A statement that grows with the filters it is given. Text of the caller is always bound.

@@ -1,0 +1,1 @@
+//! Registers as offices save them, and what is made of them.
