@@ -34,6 +34,7 @@ use crate::registry::{self, Registry};
 use crate::stop;
 use crate::store::{Store, StoreAddress};
 
+mod cover;
 mod error;
 mod folder;
 mod inherited;
@@ -300,6 +301,7 @@ impl Joints {
         self.start_store(store, &homes.journal);
         self.start_units(store, &homes.registry, revision.clone());
         self.start_clock(&homes.journal);
+        self.start_covering(&homes.registry);
         self.start_face(config, homes, store, listeners.web);
         self.start_telling(config, homes)?;
         self.start_intake(config, homes, listeners.intake, revision)

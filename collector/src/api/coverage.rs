@@ -4,6 +4,9 @@
 //! [`CoverageNumbers`], has the list of PCs behind it, and is the same in the table, the history, the
 //! certificate and the files to download.
 
+use std::collections::HashMap;
+use std::ops::AddAssign;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -15,8 +18,12 @@ use super::Api;
 use super::error::ApiError;
 use super::extract::Asked;
 use super::guard::Viewer;
-use super::units::UnitRef;
-use super::word::UnitKind;
+use super::units::{UnitRef, Units};
+use super::word::{UnitKind, count};
+use crate::clock::now_ms;
+use crate::registry::pc::{self, Moment, OUTDATED_DAYS, PcNumbers};
+use crate::registry::{host_list, machine};
+use crate::scope::Scope;
 
 mod certificate;
 mod exceptions;
@@ -119,7 +126,7 @@ pub(super) struct Coverage {
     /// What counts as seen: heard of within so many days.
     days: u32,
     /// Definitions older than so many days are outdated.
-    outdated_days: u32,
+    outdated_days: i64,
     /// Every asked unit, in the order they were added: parents may come after children.
     units: Vec<UnitCoverage>,
 }
@@ -130,17 +137,92 @@ pub(super) struct Coverage {
     responses((status = OK, body = Coverage), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn coverage(
-    State(_api): State<Api>,
-    _viewer: Viewer,
+    State(api): State<Api>,
+    viewer: Viewer,
     Asked(asked): Asked<CoverageQuery>,
 ) -> Result<Json<Coverage>, ApiError> {
-    let _ = asked.unit;
+    let (now_ms, days) = (now_ms(), days(asked.days)?);
+    let units = of_units(&api, &viewer.scope, asked.unit, Moment::of(now_ms, days)).await?;
     Ok(Json(Coverage {
-        now_ms: crate::clock::now_ms(),
-        days: days(asked.days)?,
-        outdated_days: 15,
-        units: Vec::new(),
+        now_ms,
+        days,
+        outdated_days: OUTDATED_DAYS,
+        units,
     }))
+}
+
+/// The numbers that coverage is made of, of some PCs and machines.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    pcs: PcNumbers,
+    pending: i64,
+    unmanaged: i64,
+}
+
+impl AddAssign for Sum {
+    fn add_assign(&mut self, other: Self) {
+        self.pcs += other.pcs;
+        self.pending += other.pending;
+        self.unmanaged += other.unmanaged;
+    }
+}
+
+/// The coverage of a unit and every unit below it, or of all that may be seen.
+async fn of_units(
+    api: &Api,
+    scope: &Scope,
+    unit: Option<i64>,
+    moment: Moment,
+) -> Result<Vec<UnitCoverage>, ApiError> {
+    let asked = Units::asked(api, scope, unit).await?;
+    let mut own: HashMap<i64, Sum> = HashMap::new();
+    for (unit, pcs) in pc::numbers(&api.registry, scope, moment).await? {
+        own.entry(unit).or_default().pcs = pcs;
+    }
+    for (unit, pending) in host_list::pending(&api.registry, scope).await? {
+        own.entry(unit).or_default().pending = pending;
+    }
+    for (unit, unmanaged) in machine::numbers(&api.registry, scope, moment.now_ms).await? {
+        own.entry(unit).or_default().unmanaged = unmanaged;
+    }
+    let units = asked.with(&own);
+    let units = units.map(|(unit, own, total)| UnitCoverage {
+        unit: unit.named(),
+        parent_id: unit.parent_id,
+        kind: unit.kind,
+        own: CoverageNumbers::of(own),
+        total: CoverageNumbers::of(total),
+    });
+    Ok(units.collect())
+}
+
+impl CoverageNumbers {
+    fn of(sum: Sum) -> Self {
+        let pcs = sum.pcs;
+        Self {
+            registered: count(pcs.registered),
+            seen: count(pcs.seen),
+            protected: count(pcs.protected),
+            excepted: count(pcs.excepted),
+            protected_not_excepted: count(pcs.protected_not_excepted),
+            protected_percent: percent(pcs.protected, pcs.registered),
+            protected_percent_without_exceptions: percent(
+                pcs.protected_not_excepted,
+                pcs.registered - pcs.excepted,
+            ),
+            outdated: count(pcs.outdated),
+            not_enrolled: count(pcs.not_enrolled),
+            not_in_register: count(pcs.not_in_register),
+            mismatch: count(pcs.mismatch),
+            pending: count(sum.pending),
+            unmanaged: count(sum.unmanaged),
+        }
+    }
+}
+
+/// A part of a whole in per cent; of nothing there is none.
+fn percent(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
 }
 
 /// The asked number of days, within its bounds.

@@ -3,19 +3,26 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use vong_proto::event;
 
-use super::Api;
 use super::coverage::LanguageQuery;
 use super::error::ApiError;
 use super::extract::Asked;
 use super::guard::Viewer;
 use super::page::{Count, Page, PageQuery};
-use super::table::Table;
-use super::units::UnitRef;
-use super::word::{Severity, Text};
+use super::table::{ROWS_MAX, Table, moment};
+use super::units::{UnitRef, subtree};
+use super::word::{Severity, Text, count, said, searched};
+use super::{Api, trail};
+use crate::entry::HostId;
+use crate::registry::detection_list::{self, ListedDetection};
+
+/// Threats that are named, those found most often.
+pub(super) const THREATS_MAX: i64 = 20;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -155,12 +162,16 @@ pub(super) struct ThreatRow {
     responses((status = OK, body = Page<DetectionRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_detections(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<DetectionFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<DetectionFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<DetectionRow>>, ApiError> {
-    Ok(Json(Page::whole(Vec::new())))
+    let object = object(&asked);
+    let filter = filter(&api, asked).await?;
+    trail::seen(&api, &viewer, "detections.viewed", &object, json!({})).await?;
+    let page = detection_list::list(&api.registry, &viewer.scope, &filter, &page.of_registry()).await?;
+    Ok(Json(Page::of_registry(page, DetectionRow::of)))
 }
 
 /// How many detections a filter matches.
@@ -169,11 +180,13 @@ async fn list_detections(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_detections(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<DetectionFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<DetectionFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Ok(Json(Count { count: 0 }))
+    let filter = filter(&api, asked).await?;
+    let number = detection_list::count(&api.registry, &viewer.scope, &filter).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
 /// The detections as a file for spreadsheets; at most 100,000, the newest. Audited.
@@ -182,12 +195,21 @@ async fn count_detections(
     responses((status = OK, body = String, content_type = "text/csv"), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn export_detections(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<DetectionFilter>,
-    Asked(_lang): Asked<LanguageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<DetectionFilter>,
+    Asked(lang): Asked<LanguageQuery>,
 ) -> Result<Table, ApiError> {
-    Ok(Table::default())
+    let object = object(&asked);
+    let filter = filter(&api, asked).await?;
+    let detections = detection_list::first(&api.registry, &viewer.scope, &filter, ROWS_MAX).await?;
+    let detail = json!({ "rows": detections.len() });
+    trail::exported(&api, &viewer, "detections.exported", &object, &detail).await?;
+    let mut table = Table::new("detections", lang.lang.unwrap_or_default(), &HEADERS);
+    for detection in detections {
+        table.row(DetectionRow::of(detection).cells());
+    }
+    Ok(table)
 }
 
 /// The 20 threats found most often among the detections that a filter matches.
@@ -196,9 +218,168 @@ async fn export_detections(
     responses((status = OK, body = Page<ThreatRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn threats(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<DetectionFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<DetectionFilter>,
 ) -> Result<Json<Page<ThreatRow>>, ApiError> {
-    Ok(Json(Page::whole(Vec::new())))
+    let filter = filter(&api, asked).await?;
+    let threats = detection_list::threats(&api.registry, &viewer.scope, &filter, THREATS_MAX).await?;
+    Ok(Json(Page::whole(
+        threats.into_iter().map(ThreatRow::of).collect(),
+    )))
+}
+
+async fn filter(api: &Api, asked: DetectionFilter) -> Result<detection_list::DetectionFilter, ApiError> {
+    Ok(detection_list::DetectionFilter {
+        units: subtree(api, asked.unit).await?,
+        host: asked.host.map(HostId),
+        active_only: false,
+        outcome: asked.outcome.map(Into::into),
+        threat: asked.threat,
+        search: searched(asked.search),
+        from_ms: asked.from_ms,
+        to_ms: asked.to_ms,
+    })
+}
+
+/// What a look at these is a look at.
+fn object(asked: &DetectionFilter) -> String {
+    match (asked.host, asked.unit) {
+        (Some(host), _) => format!("host/{host}"),
+        (None, Some(unit)) => format!("unit/{unit}"),
+        (None, None) => "detections".to_owned(),
+    }
+}
+
+/// An export's headers.
+const HEADERS: [(&str, &str); 13] = [
+    ("Thời điểm", "Found"),
+    ("Đơn vị", "Unit"),
+    ("Tên máy", "Computer name"),
+    ("Mã độc", "Threat"),
+    ("Loại", "Category"),
+    ("Tệp", "File"),
+    ("Người dùng", "User"),
+    ("Tiến trình", "Process"),
+    ("Phần mềm", "Product"),
+    ("Hành động", "Action"),
+    ("Kết quả", "Outcome"),
+    ("Xử lý xong", "Handled"),
+    ("SHA-256", "SHA-256"),
+];
+
+impl DetectionRow {
+    fn of(row: ListedDetection) -> Self {
+        let path = hex::decode(&row.path_hex).ok().filter(|bytes| !bytes.is_empty());
+        Self {
+            id: row.id,
+            host: DetectionHost {
+                id: row.host.0,
+                name: row.host_name,
+            },
+            unit: UnitRef {
+                id: row.unit_id,
+                name: row.unit_name,
+            },
+            product: row.product,
+            vendor: row.vendor,
+            threat: row.threat,
+            category: said(row.category),
+            severity: row.severity.map(Into::into),
+            path: match path {
+                Some(bytes) => Some(Text::of(&bytes)),
+                None => said(row.path).map(|path| Text::of(path.as_bytes())),
+            },
+            process: said(row.process),
+            user: said(row.user),
+            sha256: said(row.sha256),
+            action: row.action.into(),
+            outcome: row.outcome.into(),
+            code: said(row.code),
+            source: row.source,
+            found_ms: row.found_ms,
+            updated_ms: row.updated_ms,
+            handled_ms: row.handled_ms,
+            event_key: said(row.event_key),
+        }
+    }
+
+    fn cells(self) -> [String; 13] {
+        let text = Option::unwrap_or_default;
+        [
+            moment(Some(self.found_ms)),
+            self.unit.name,
+            self.host.name,
+            self.threat,
+            text(self.category),
+            self.path.map_or_else(String::new, |path| path.text),
+            text(self.user),
+            text(self.process),
+            self.product,
+            coded(&self.action),
+            coded(&self.outcome),
+            moment(self.handled_ms),
+            text(self.sha256),
+        ]
+    }
+}
+
+/// A word of a closed set, as it stands in answers.
+fn coded(word: &impl Serialize) -> String {
+    match serde_json::to_value(word) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+impl ThreatRow {
+    pub(super) fn of(row: detection_list::ThreatCount) -> Self {
+        Self {
+            threat: row.threat,
+            files: count(row.files),
+            handled: count(row.handled),
+            hosts: count(row.hosts),
+            last_ms: row.last_ms,
+        }
+    }
+
+    pub(super) fn cells(self) -> [String; 3] {
+        [self.threat, self.files.to_string(), self.hosts.to_string()]
+    }
+}
+
+impl From<event::Remedy> for Remedy {
+    fn from(remedy: event::Remedy) -> Self {
+        match remedy {
+            event::Remedy::Unknown => Self::Unknown,
+            event::Remedy::None => Self::None,
+            event::Remedy::Quarantined => Self::Quarantined,
+            event::Remedy::Removed => Self::Removed,
+            event::Remedy::Cleaned => Self::Cleaned,
+            event::Remedy::Blocked => Self::Blocked,
+            event::Remedy::Allowed => Self::Allowed,
+        }
+    }
+}
+
+impl From<event::Outcome> for Outcome {
+    fn from(outcome: event::Outcome) -> Self {
+        match outcome {
+            event::Outcome::Unknown => Self::Unknown,
+            event::Outcome::Pending => Self::Pending,
+            event::Outcome::Succeeded => Self::Succeeded,
+            event::Outcome::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<Outcome> for event::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Unknown => Self::Unknown,
+            Outcome::Pending => Self::Pending,
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed => Self::Failed,
+        }
+    }
 }

@@ -68,7 +68,7 @@ pub(super) struct HostCounts {
 }
 
 /// Hosts, by the state of their antivirus.
-#[derive(Default, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ProtectionCounts {
     /// Present, on, up to date.
     pub(super) protected: u64,

@@ -12,9 +12,13 @@ use super::error::ApiError;
 use super::extract::Asked;
 use super::guard::Viewer;
 use super::overview::ProtectionCounts;
-use super::units::UnitRef;
-use super::word::UnitKind;
+use super::units::{UnitRef, Units, visible_units};
+use super::word::{UnitKind, count};
 use crate::clock::now_ms;
+use crate::registry::protection::{self, ByProtection};
+
+/// Products and versions that are told apart; versions of one product come and go by the dozen.
+const PRODUCTS_MAX: i64 = 500;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -67,7 +71,7 @@ pub(super) struct ProductCount {
 }
 
 /// Active hosts by the age of their definitions, in whole days of 24 hours before now.
-#[derive(Default, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct DefinitionsAges {
     /// Younger than one day, or dated in the future.
     days_0: u64,
@@ -104,11 +108,33 @@ pub(super) struct ProtectionProducts {
     responses((status = OK, body = ProtectionMatrix), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn matrix(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<ProtectionQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<ProtectionQuery>,
 ) -> Result<Json<ProtectionMatrix>, ApiError> {
-    Ok(Json(ProtectionMatrix { units: Vec::new() }))
+    let units = Units::asked(&api, &viewer.scope, asked.unit).await?;
+    let own = protection::by_unit(&api.registry, &viewer.scope).await?;
+    let units = units.with(&own).map(|(unit, own, total)| UnitProtection {
+        unit: unit.named(),
+        parent_id: unit.parent_id,
+        kind: unit.kind,
+        own: counts(own),
+        total: counts(total),
+    });
+    Ok(Json(ProtectionMatrix {
+        units: units.collect(),
+    }))
+}
+
+fn counts(hosts: ByProtection) -> ProtectionCounts {
+    let [protected, stale, off, missing, unknown] = hosts.0.map(count);
+    ProtectionCounts {
+        protected,
+        stale,
+        off,
+        missing,
+        unknown,
+    }
 }
 
 /// Products, versions and the age of definitions.
@@ -117,13 +143,45 @@ async fn matrix(
     responses((status = OK, body = ProtectionProducts), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn products(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<ProtectionQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<ProtectionQuery>,
 ) -> Result<Json<ProtectionProducts>, ApiError> {
+    let (now_ms, scope) = (now_ms(), &viewer.scope);
+    let units = match asked.unit {
+        Some(unit) => Some(visible_units(&api, scope, unit).await?),
+        None => None,
+    };
+    let products = protection::products(&api.registry, scope, units.as_deref(), PRODUCTS_MAX).await?;
+    let ages = protection::ages(&api.registry, scope, units.as_deref(), now_ms).await?;
+    let [
+        days_0,
+        days_1,
+        days_2,
+        days_3,
+        days_4_to_7,
+        days_8_to_15,
+        days_over_15,
+        unknown,
+    ] = ages.map(count);
+    let products = products.into_iter().map(|row| ProductCount {
+        product: row.product,
+        version: row.version,
+        hosts: count(row.hosts),
+        protected: count(row.protected),
+    });
     Ok(Json(ProtectionProducts {
-        now_ms: now_ms(),
-        products: Vec::new(),
-        definitions: DefinitionsAges::default(),
+        now_ms,
+        products: products.collect(),
+        definitions: DefinitionsAges {
+            days_0,
+            days_1,
+            days_2,
+            days_3,
+            days_4_to_7,
+            days_8_to_15,
+            days_over_15,
+            unknown,
+        },
     }))
 }

@@ -57,6 +57,19 @@ pub(super) async fn seen(
     Ok(())
 }
 
+/// Notes that somebody takes something away. Each time is an occasion of its own.
+pub(super) async fn exported(
+    api: &Api,
+    viewer: &Viewer,
+    action: &'static str,
+    object: &str,
+    detail: &Value,
+) -> Result<(), ApiError> {
+    let mut tx = api.registry.begin().await?;
+    audit::record(&mut tx, now_ms(), &viewer.user.name, action, object, detail).await?;
+    Ok(tx.commit().await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,8 @@
 //! The offices, as a tree, each with the health of what lies below it.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::AddAssign;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -87,6 +90,77 @@ fn shown(unit: unit::Unit, numbers: UnitNumbers, scope: &Scope) -> Unit {
         protected: count(numbers.protected),
         connected: count(numbers.connected),
         alerts_open: count(numbers.alerts_open),
+    }
+}
+
+/// The units that were asked for, within what may be seen.
+pub(super) struct Units {
+    all: Vec<unit::Unit>,
+    asked: Vec<i64>,
+}
+
+/// A unit of an answer about several.
+pub(super) struct AskedUnit {
+    pub(super) id: i64,
+    pub(super) name: String,
+    /// The unit above it, if it was asked for as well.
+    pub(super) parent_id: Option<i64>,
+    pub(super) kind: UnitKind,
+}
+
+impl AskedUnit {
+    /// How it is named elsewhere.
+    pub(super) fn named(&self) -> UnitRef {
+        UnitRef {
+            id: self.id,
+            name: self.name.clone(),
+        }
+    }
+}
+
+impl Units {
+    /// A unit and those below it, or all; a unit outside the scope is nothing that exists.
+    pub(super) async fn asked(api: &Api, scope: &Scope, unit: Option<i64>) -> Result<Self, ApiError> {
+        let all = unit::all(&api.registry).await?;
+        let asked = match unit {
+            Some(unit) if all.iter().any(|it| it.id == unit) && sees(scope, unit) => {
+                unit::subtree_of(&all, unit)
+            }
+            Some(_) => return Err(ApiError::not_found()),
+            None => all.iter().map(|it| it.id).filter(|it| sees(scope, *it)).collect(),
+        };
+        Ok(Self { all, asked })
+    }
+
+    /// Their numbers.
+    pub(super) fn ids(&self) -> &[i64] {
+        &self.asked
+    }
+
+    /// Each of them with its own numbers and those that include the units below it, in the order they were added.
+    pub(super) fn with<N: Copy + Default + AddAssign>(
+        self,
+        own: &HashMap<i64, N>,
+    ) -> impl Iterator<Item = (AskedUnit, N, N)> {
+        let total = unit::rolled_up(&self.all, own);
+        let of = |numbers: &HashMap<i64, N>, id| numbers.get(&id).copied().unwrap_or_default();
+        let asked: HashSet<i64> = self.asked.into_iter().collect();
+        let units: Vec<_> = self
+            .all
+            .into_iter()
+            .filter(|unit| asked.contains(&unit.id))
+            .map(|unit| {
+                let (own, total) = (of(own, unit.id), of(&total, unit.id));
+                let unit = AskedUnit {
+                    id: unit.id,
+                    parent_id: unit.parent_id.filter(|parent| asked.contains(parent)),
+                    kind: unit.kind.into(),
+                    name: unit.name,
+                };
+                (unit, own, total)
+            })
+            .collect();
+        units.into_iter()
     }
 }
 

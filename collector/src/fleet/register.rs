@@ -21,9 +21,9 @@ mod plan;
 pub use self::decode::Encoding;
 pub use self::import::{ImportError, Options, Report, import, join_all};
 pub use self::join::{AssetKeys, HostKeys, Joining, join};
-pub use self::line::{LineFault, LineFaultCode};
-pub use self::plan::{Change, Known, Plan};
+pub use self::line::{LineFault, LineFaultCode, mac};
 use self::plan::plan;
+pub use self::plan::{Change, Known, Plan};
 
 /// The largest file that is read: 100,000 lines of 300 bytes and some more.
 pub const FILE_BYTES_MAX: usize = 32 << 20;
@@ -112,7 +112,9 @@ pub enum FileFault {
     #[error("no header names a column of asset numbers or names of PCs; say which column is what")]
     NoHeader,
     /// The mapping names a field that there is not.
-    #[error("{0:?} is no field; fields are asset_number, name, unit, place, custodian, kind, os, mac, serial, note")]
+    #[error(
+        "{0:?} is no field; fields are asset_number, name, unit, place, custodian, kind, os, mac, serial, note"
+    )]
     UnknownField(String),
     /// The mapping names a column that the file does not have.
     #[error("the file has no column {0:?}")]

@@ -103,7 +103,9 @@ pub async fn by_id(registry: &Registry, scope: &Scope, id: i64) -> Result<Option
     );
     statement.bind(id);
     if let Some(units) = &scope.units {
-        statement.sql(" AND ").among("COALESCE(h.unit_id, a.unit_id)", units);
+        statement
+            .sql(" AND ")
+            .among("COALESCE(h.unit_id, a.unit_id)", units);
     }
     let row = statement.query().fetch_optional(registry.readers()).await?;
     row.as_ref().map(from_row).transpose()

@@ -133,12 +133,7 @@ pub async fn list(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count(
-    registry: &Registry,
-    scope: &Scope,
-    filter: &ExceptionFilter,
-    now_ms: i64,
-) -> Result<i64> {
+pub async fn count(registry: &Registry, scope: &Scope, filter: &ExceptionFilter, now_ms: i64) -> Result<i64> {
     let mut statement = Statement::new("SELECT COUNT(*)");
     statement.sql(FROM);
     narrow(&mut statement, scope, filter, now_ms);
@@ -155,6 +150,30 @@ pub async fn unit_of(registry: &Registry, id: i64) -> Result<Option<i64>> {
     statement.sql(FROM).sql(" AND e.id = ").bind(id);
     let row = statement.query().fetch_optional(registry.readers()).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Whether a PC, known by its line or its host, has a current exception.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holds(tx: &mut Transaction, subject: Subject, now_ms: i64) -> Result<bool> {
+    let mut statement =
+        Statement::new("SELECT COUNT(*) FROM exceptions e LEFT JOIN assets a ON a.removed_ms IS NULL AND ");
+    match subject {
+        Subject::Asset(asset) => {
+            statement.sql("a.id = ").bind(asset);
+            statement.sql(" WHERE (e.asset_id = ").bind(asset);
+            statement.sql(" OR e.host_id = a.host_id) AND ");
+        }
+        Subject::Host(host) => {
+            statement.sql("a.host_id = ").bind(host.0);
+            statement.sql(" WHERE (e.host_id = ").bind(host.0);
+            statement.sql(" OR e.asset_id = a.id) AND ");
+        }
+    }
+    current(&mut statement, now_ms);
+    let found: i64 = statement.query().fetch_one(&mut **tx).await?.try_get(0)?;
+    Ok(found > 0)
 }
 
 /// Makes an exception.
@@ -234,6 +253,10 @@ fn narrow(statement: &mut Statement, scope: &Scope, filter: &ExceptionFilter, no
         statement.sql(if holds { " AND (" } else { " AND NOT (" });
         current(statement, now_ms);
         statement.sql(")");
+        if holds {
+            // As in the numbers: what is taken out of the register or retired is no known PC.
+            statement.sql(" AND a.removed_ms IS NULL AND (a.id IS NOT NULL OR h.status = 'active')");
+        }
     }
     if let Some(search) = &filter.search {
         statement.sql(" AND COALESCE(h.search_folded, '') || ' ' || COALESCE(a.search_folded, '') LIKE ");

@@ -1,5 +1,7 @@
 //! Hosts as people ask for them: filtered, scoped, sorted, in pages, with their numbers.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -192,6 +194,24 @@ pub async fn numbers(registry: &Registry, scope: &Scope, seen_since_ms: i64) -> 
         add(&mut numbers, row)?;
     }
     Ok(numbers)
+}
+
+/// How many hosts wait for approval in each unit itself.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pending(registry: &Registry, scope: &Scope) -> Result<HashMap<i64, i64>> {
+    let mut statement = Statement::new(
+        "SELECT h.unit_id AS unit_id, COUNT(*) AS hosts FROM hosts h WHERE h.status = 'pending'",
+    );
+    if let Some(units) = &scope.units {
+        statement.sql(" AND ").among("h.unit_id", units);
+    }
+    statement.sql(" GROUP BY h.unit_id");
+    let rows = statement.query().fetch_all(registry.readers()).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("unit_id")?, row.try_get("hosts")?)))
+        .collect()
 }
 
 fn add(numbers: &mut HostNumbers, row: &AnyRow) -> Result<()> {

@@ -217,7 +217,10 @@ pub async fn numbers(registry: &Registry, scope: &Scope, moment: Moment) -> Resu
         ("protected_not_excepted", "p.protected * (1 - p.excepted)"),
         ("outdated", "p.outdated"),
         ("not_enrolled", "CASE WHEN p.host_id IS NULL THEN 1 ELSE 0 END"),
-        ("not_in_register", "CASE WHEN p.asset_id IS NULL THEN 1 ELSE 0 END"),
+        (
+            "not_in_register",
+            "CASE WHEN p.asset_id IS NULL THEN 1 ELSE 0 END",
+        ),
         ("mismatch", "p.mismatch"),
     ] {
         statement.sql(&format!(", CAST(SUM({of}) AS BIGINT) AS {name}"));
@@ -347,8 +350,10 @@ fn from_row(row: &AnyRow) -> Result<Pc> {
         (Some(id), Some(kind), Some(ends_ms)) => Some((id, kind, ends_ms)),
         _ => None,
     };
-    let register_unit: (Option<i64>, Option<String>) =
-        (row.try_get("register_unit_id")?, row.try_get("register_unit_name")?);
+    let register_unit: (Option<i64>, Option<String>) = (
+        row.try_get("register_unit_id")?,
+        row.try_get("register_unit_name")?,
+    );
     Ok(Pc {
         id: row.try_get("id")?,
         asset_id: row.try_get("asset_id")?,
@@ -432,7 +437,9 @@ fn excepted(statement: &mut Statement, id: &str, column: &str, moment: Moment) {
 
 /// Appends that exception `e` holds now.
 pub(super) fn current(statement: &mut Statement, now_ms: i64) {
-    statement.sql("e.ended_ms IS NULL AND e.created_ms <= ").bind(now_ms);
+    statement
+        .sql("e.ended_ms IS NULL AND e.created_ms <= ")
+        .bind(now_ms);
     statement.sql(" AND e.ends_ms > ").bind(now_ms);
 }
 

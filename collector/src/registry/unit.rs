@@ -1,6 +1,7 @@
 //! Units: the tree of offices that everything else hangs on, province at the top.
 
 use std::collections::HashMap;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -80,7 +81,7 @@ pub struct UnitNumbers {
     pub alerts_open: i64,
 }
 
-impl std::ops::AddAssign for UnitNumbers {
+impl AddAssign for UnitNumbers {
     fn add_assign(&mut self, other: Self) {
         self.hosts += other.hosts;
         self.protected += other.protected;
@@ -302,13 +303,13 @@ pub async fn numbers(registry: &Registry, seen_since_ms: i64) -> Result<HashMap<
     for row in &alerts {
         own.entry(row.try_get("unit_id")?).or_default().alerts_open = row.try_get("alerts")?;
     }
-    Ok(rolled_up(all(registry).await?, &own))
+    Ok(rolled_up(&all(registry).await?, &own))
 }
 
-/// Adds each unit's own numbers to all units above it.
-fn rolled_up(units: Vec<Unit>, own: &HashMap<i64, UnitNumbers>) -> HashMap<i64, UnitNumbers> {
-    let units: HashMap<i64, Unit> = units.into_iter().map(|u| (u.id, u)).collect();
-    let mut total: HashMap<i64, UnitNumbers> = units.keys().map(|id| (*id, UnitNumbers::default())).collect();
+/// Each unit's numbers with those of all units below it.
+pub fn rolled_up<N: Copy + Default + AddAssign>(units: &[Unit], own: &HashMap<i64, N>) -> HashMap<i64, N> {
+    let units: HashMap<i64, Unit> = units.iter().map(|u| (u.id, u.clone())).collect();
+    let mut total: HashMap<i64, N> = units.keys().map(|id| (*id, N::default())).collect();
     for (id, numbers) in own {
         for unit in ancestry(&units, *id) {
             *total.entry(unit.id).or_default() += *numbers;

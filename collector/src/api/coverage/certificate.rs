@@ -3,18 +3,28 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::exceptions::ExceptionRow;
 use super::pcs::PcRow;
-use super::{CoverageNumbers, UnitCoverage};
-use crate::api::Api;
+use super::{CoverageNumbers, UnitCoverage, days, of_units};
 use crate::api::error::ApiError;
 use crate::api::extract::Asked;
 use crate::api::guard::Viewer;
-use crate::api::units::UnitRef;
+use crate::api::units::{UnitRef, sees, visible_units};
+use crate::api::word::count;
+use crate::api::{Api, trail};
+use crate::clock::now_ms;
+use crate::registry::exception::{self, ExceptionFilter};
+use crate::registry::pc::{self, Moment, OUTDATED_DAYS, PcFilter, PcList};
+use crate::registry::{self, unit};
+use crate::scope::Scope;
+
+/// PCs and exceptions that a page names; how many there are stands beside.
+const LISTED_MAX: u32 = 500;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -55,7 +65,7 @@ pub(in crate::api) struct CoverageCertificate {
     /// What counts as seen: heard of within so many days.
     days: u32,
     /// Definitions older than so many days are outdated.
-    outdated_days: u32,
+    outdated_days: i64,
     /// The unit's numbers, those of the units below it included.
     total: CoverageNumbers,
     /// The numbers of the unit and of every unit below it.
@@ -76,9 +86,74 @@ pub(in crate::api) struct CoverageCertificate {
     responses((status = OK, body = CoverageCertificate), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn certificate(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<CertificateQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<CertificateQuery>,
 ) -> Result<Json<CoverageCertificate>, ApiError> {
-    Err(ApiError::not_found())
+    let (now_ms, days, scope) = (now_ms(), days(asked.days)?, &viewer.scope);
+    let moment = Moment::of(now_ms, days);
+    let subtree = visible_units(&api, scope, asked.unit).await?;
+    let units = of_units(&api, scope, Some(asked.unit), moment).await?;
+    let total = units.iter().find(|unit| unit.unit.id == asked.unit);
+    let total = total.map(|unit| unit.total.clone()).unwrap_or_default();
+    let held = ExceptionFilter {
+        units: Some(subtree.clone()),
+        current: Some(true),
+        search: None,
+    };
+    let page = registry::Page {
+        after: None,
+        limit: LISTED_MAX,
+    };
+    let exceptions = exception::list(&api.registry, scope, &held, now_ms, &page).await?;
+    let chain = unit::chain(&api.registry, asked.unit).await?;
+    let chain = chain.into_iter().filter(|unit| sees(scope, unit.id));
+    let certificate = CoverageCertificate {
+        chain: chain
+            .map(|unit| UnitRef {
+                id: unit.id,
+                name: unit.name,
+            })
+            .collect(),
+        issued_ms: now_ms,
+        issued_by: viewer.user.name.clone(),
+        collector_version: env!("CARGO_PKG_VERSION").to_owned(),
+        days,
+        outdated_days: OUTDATED_DAYS,
+        total,
+        units,
+        exceptions_count: count(exception::count(&api.registry, scope, &held, now_ms).await?),
+        exceptions: exceptions.items.into_iter().map(ExceptionRow::of).collect(),
+        unprotected: pcs(&api, scope, &subtree, PcList::Unprotected, moment).await?,
+        not_seen: pcs(&api, scope, &subtree, PcList::NotSeen, moment).await?,
+    };
+    let object = format!("unit/{}", asked.unit);
+    trail::exported(
+        &api,
+        &viewer,
+        "coverage.certificate_exported",
+        &object,
+        &json!({ "days": days }),
+    )
+    .await?;
+    Ok(Json(certificate))
+}
+
+async fn pcs(
+    api: &Api,
+    scope: &Scope,
+    units: &[i64],
+    of: PcList,
+    moment: Moment,
+) -> Result<CertificatePcs, ApiError> {
+    let filter = PcFilter {
+        of,
+        units: Some(units.to_vec()),
+        search: None,
+    };
+    let items = pc::first(&api.registry, scope, &filter, moment, LISTED_MAX.into()).await?;
+    Ok(CertificatePcs {
+        count: count(pc::count(&api.registry, scope, &filter, moment).await?),
+        items: items.into_iter().map(|pc| PcRow::of(pc, scope)).collect(),
+    })
 }

@@ -4,16 +4,28 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::Api;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{Asked, Key, Sent};
 use crate::api::guard::{Right, Viewer};
+use crate::api::hosts::visible_host;
 use crate::api::page::{Count, Page, PageQuery};
-use crate::api::units::UnitRef;
+use crate::api::units::{UnitRef, sees, subtree};
+use crate::api::word::{count, said, searched};
+use crate::clock::now_ms;
+use crate::registry::exception::{self, NewException, Subject};
+use crate::registry::host::HostStatus;
+use crate::registry::{asset, audit};
+
+/// No exception lasts longer than a year: then somebody looks again.
+const LIFE_MS_MAX: i64 = 366 * 24 * 3_600_000;
+/// A reason is a sentence, not a word or a book.
+const REASON_CHARS: std::ops::RangeInclusive<usize> = 3..=500;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -125,12 +137,21 @@ pub(in crate::api) struct ExceptionMade {
     responses((status = OK, body = Page<ExceptionRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_exceptions(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<ExceptionFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<ExceptionFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<ExceptionRow>>, ApiError> {
-    Ok(Json(Page::whole(Vec::new())))
+    let filter = filter(&api, asked).await?;
+    let page = exception::list(
+        &api.registry,
+        &viewer.scope,
+        &filter,
+        now_ms(),
+        &page.of_registry(),
+    )
+    .await?;
+    Ok(Json(Page::of_registry(page, ExceptionRow::of)))
 }
 
 /// How many exceptions a filter matches.
@@ -139,11 +160,13 @@ async fn list_exceptions(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_exceptions(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<ExceptionFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<ExceptionFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Ok(Json(Count { count: 0 }))
+    let filter = filter(&api, asked).await?;
+    let number = exception::count(&api.registry, &viewer.scope, &filter, now_ms()).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
 /// Makes an exception. Audited; for administrators.
@@ -152,12 +175,52 @@ async fn count_exceptions(
     responses((status = OK, body = ExceptionMade), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn add_exception(
-    State(_api): State<Api>,
+    State(api): State<Api>,
     viewer: Viewer,
-    Sent(_sent): Sent<ExceptionRequest>,
+    Sent(request): Sent<ExceptionRequest>,
 ) -> Result<Json<ExceptionMade>, ApiError> {
     viewer.require(Right::KeepRegister)?;
-    Err(ApiError::not_found())
+    let now_ms = now_ms();
+    let new = NewException {
+        subject: subject(&api, &viewer, &request).await?,
+        kind: request.kind.into(),
+        reason: request.reason.trim().to_owned(),
+        created_by: viewer.user.name.clone(),
+        ends_ms: request.ends_ms,
+    };
+    if !REASON_CHARS.contains(&new.reason.chars().count()) {
+        return Err(ApiError::bad_request(
+            "reason",
+            "not between 3 and 500 characters",
+        ));
+    }
+    if new.ends_ms <= now_ms || new.ends_ms - now_ms > LIFE_MS_MAX {
+        return Err(ApiError::bad_request(
+            "ends_ms",
+            "not between now and 366 days from now",
+        ));
+    }
+    let mut tx = api.registry.begin().await?;
+    if exception::holds(&mut tx, new.subject, now_ms).await? {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "excepted"));
+    }
+    let id = exception::insert(&mut tx, &new, now_ms).await?;
+    let detail = json!({
+        "asset_id": request.asset_id, "host_id": request.host_id, "kind": new.kind,
+        "reason": new.reason, "ends_ms": new.ends_ms,
+    });
+    let object = format!("exception/{id}");
+    audit::record(
+        &mut tx,
+        now_ms,
+        &new.created_by,
+        "exception.made",
+        &object,
+        &detail,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(Json(ExceptionMade { id }))
 }
 
 /// Ends an exception before its time. Audited; for administrators.
@@ -166,10 +229,102 @@ async fn add_exception(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn end_exception(
-    State(_api): State<Api>,
+    State(api): State<Api>,
     viewer: Viewer,
-    Key(_key): Key<i64>,
+    Key(id): Key<i64>,
 ) -> Result<StatusCode, ApiError> {
+    let unit = exception::unit_of(&api.registry, id).await?;
+    if !unit.is_some_and(|unit| sees(&viewer.scope, unit)) {
+        return Err(ApiError::not_found());
+    }
     viewer.require(Right::KeepRegister)?;
-    Err(ApiError::not_found())
+    let (now_ms, by) = (now_ms(), &viewer.user.name);
+    let mut tx = api.registry.begin().await?;
+    if !exception::end(&mut tx, id, by, now_ms).await? {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "over"));
+    }
+    let object = format!("exception/{id}");
+    audit::record(&mut tx, now_ms, by, "exception.ended", &object, &json!({})).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What an exception is asked for, if it may be seen.
+async fn subject(api: &Api, viewer: &Viewer, request: &ExceptionRequest) -> Result<Subject, ApiError> {
+    match (request.asset_id, request.host_id) {
+        (Some(asset), None) => {
+            let asset = asset::by_id(&api.registry, &viewer.scope, asset).await?;
+            Ok(Subject::Asset(asset.ok_or_else(ApiError::not_found)?.id))
+        }
+        (None, Some(host)) => {
+            let host = visible_host(api, viewer, host).await?.host;
+            match host.status {
+                HostStatus::Active => Ok(Subject::Host(host.id)),
+                _ => Err(ApiError::new(ErrorCode::Conflict).with("state", "not_active")),
+            }
+        }
+        _ => Err(ApiError::bad_request(
+            "asset_id",
+            "either asset_id or host_id is needed",
+        )),
+    }
+}
+
+async fn filter(api: &Api, asked: ExceptionFilter) -> Result<exception::ExceptionFilter, ApiError> {
+    Ok(exception::ExceptionFilter {
+        units: subtree(api, asked.unit).await?,
+        current: match asked.state.unwrap_or_default() {
+            ExceptionState::Current => Some(true),
+            ExceptionState::Over => Some(false),
+            ExceptionState::All => None,
+        },
+        search: searched(asked.search),
+    })
+}
+
+impl ExceptionRow {
+    pub(super) fn of(row: exception::ListedException) -> Self {
+        Self {
+            id: row.id,
+            asset_id: row.asset_id,
+            host_id: row.host_id.map(|host| host.0),
+            name: row.name,
+            asset_number: said(row.asset_number),
+            place: said(row.place),
+            unit: UnitRef {
+                id: row.unit_id,
+                name: row.unit_name,
+            },
+            kind: row.kind.into(),
+            reason: row.reason,
+            created_by: row.created_by,
+            created_ms: row.created_ms,
+            ends_ms: row.ends_ms,
+            ended_ms: row.ended_ms,
+            ended_by: said(row.ended_by),
+            current: row.current,
+        }
+    }
+}
+
+impl From<exception::ExceptionKind> for ExceptionKind {
+    fn from(kind: exception::ExceptionKind) -> Self {
+        match kind {
+            exception::ExceptionKind::OfflineRule => Self::OfflineRule,
+            exception::ExceptionKind::TabletKiosk => Self::TabletKiosk,
+            exception::ExceptionKind::Unsupported => Self::Unsupported,
+            exception::ExceptionKind::Retired => Self::Retired,
+        }
+    }
+}
+
+impl From<ExceptionKind> for exception::ExceptionKind {
+    fn from(kind: ExceptionKind) -> Self {
+        match kind {
+            ExceptionKind::OfflineRule => Self::OfflineRule,
+            ExceptionKind::TabletKiosk => Self::TabletKiosk,
+            ExceptionKind::Unsupported => Self::Unsupported,
+            ExceptionKind::Retired => Self::Retired,
+        }
+    }
 }

@@ -11,6 +11,13 @@ use crate::api::Api;
 use crate::api::error::ApiError;
 use crate::api::extract::Asked;
 use crate::api::guard::Viewer;
+use crate::api::units::visible_units;
+use crate::api::word::count;
+use crate::registry::day::{self, Day};
+use crate::registry::period::Period;
+
+/// Days that are shown at once: two years and some more.
+const DAYS_MAX: i64 = 800;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -61,9 +68,50 @@ pub(in crate::api) struct CoverageHistory {
     responses((status = OK, body = CoverageHistory), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn history(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<HistoryQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<HistoryQuery>,
 ) -> Result<Json<CoverageHistory>, ApiError> {
-    Ok(Json(CoverageHistory { days: Vec::new() }))
+    let period = period(&asked.from, &asked.to, DAYS_MAX)?;
+    let units = match asked.unit {
+        Some(unit) => Some(visible_units(&api, &viewer.scope, unit).await?),
+        None => None,
+    };
+    let days = day::history(
+        &api.registry,
+        &viewer.scope,
+        units.as_deref(),
+        period.from,
+        period.to,
+    )
+    .await?;
+    let days = days.into_iter().map(|(day, numbers)| HistoryDay {
+        day: day.to_string(),
+        registered: count(numbers.registered),
+        seen: count(numbers.seen),
+        protected: count(numbers.protected),
+        excepted: count(numbers.excepted),
+        protected_not_excepted: count(numbers.protected_not_excepted),
+        outdated: count(numbers.outdated),
+    });
+    Ok(Json(CoverageHistory { days: days.collect() }))
+}
+
+/// The asked period, no longer than so many days.
+pub(super) fn period(from: &str, to: &str, days_max: i64) -> Result<Period, ApiError> {
+    let day = |place, text| {
+        Day::parse(text).ok_or_else(|| ApiError::bad_request(place, "not a day such as 2026-11-30"))
+    };
+    let period = Period {
+        from: day("from", from)?,
+        to: day("to", to)?,
+    };
+    if (0..=days_max).contains(&period.to.days_after(period.from)) {
+        Ok(period)
+    } else {
+        Err(ApiError::bad_request(
+            "to",
+            format!("not within {days_max} days after from"),
+        ))
+    }
 }

@@ -3,19 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::days;
 use super::exceptions::ExceptionKind;
-use crate::api::Api;
 use crate::api::error::ApiError;
 use crate::api::extract::Asked;
 use crate::api::guard::Viewer;
 use crate::api::page::{Count, Page, PageQuery};
-use crate::api::table::{Language, Table};
-use crate::api::units::UnitRef;
-use crate::api::word::Protection;
+use crate::api::table::{Language, ROWS_MAX, Table, moment};
+use crate::api::units::{UnitRef, sees, visible_units};
+use crate::api::word::{Protection, count, said, searched};
+use crate::api::{Api, trail};
+use crate::clock::now_ms;
+use crate::registry::pc::{self, Moment};
+use crate::scope::Scope;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -72,7 +77,7 @@ pub(in crate::api) struct PcFilter {
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct LanguageQuery {
     /// The language of the headers; Vietnamese when absent.
-    lang: Option<Language>,
+    pub(in crate::api) lang: Option<Language>,
 }
 
 /// A PC's current exception.
@@ -159,12 +164,23 @@ pub(in crate::api) struct PcRow {
     responses((status = OK, body = Page<PcRow>), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_pcs(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<PcFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<PcFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<PcRow>>, ApiError> {
-    Ok(Json(Page::whole(Vec::new())))
+    let question = Question::of(&api, &viewer, asked).await?;
+    let object = question.object();
+    trail::seen(&api, &viewer, "coverage.pcs_viewed", &object, json!({})).await?;
+    let page = pc::list(
+        &api.registry,
+        &viewer.scope,
+        &question.filter,
+        question.moment,
+        &page.of_registry(),
+    )
+    .await?;
+    Ok(Json(Page::of_registry(page, |pc| PcRow::of(pc, &viewer.scope))))
 }
 
 /// How many PCs a filter matches.
@@ -173,11 +189,13 @@ async fn list_pcs(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_pcs(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<PcFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<PcFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Ok(Json(Count { count: 0 }))
+    let question = Question::of(&api, &viewer, asked).await?;
+    let number = pc::count(&api.registry, &viewer.scope, &question.filter, question.moment).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
 /// The PCs behind a number as a file for spreadsheets. Audited.
@@ -186,10 +204,201 @@ async fn count_pcs(
     responses((status = OK, body = String, content_type = "text/csv"), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn export_pcs(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<PcFilter>,
-    Asked(_lang): Asked<LanguageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<PcFilter>,
+    Asked(lang): Asked<LanguageQuery>,
 ) -> Result<Table, ApiError> {
-    Ok(Table::default())
+    let question = Question::of(&api, &viewer, asked).await?;
+    let pcs = pc::first(
+        &api.registry,
+        &viewer.scope,
+        &question.filter,
+        question.moment,
+        ROWS_MAX,
+    )
+    .await?;
+    let detail = json!({ "rows": pcs.len() });
+    trail::exported(
+        &api,
+        &viewer,
+        "coverage.pcs_exported",
+        &question.object(),
+        &detail,
+    )
+    .await?;
+    let language = lang.lang.unwrap_or_default();
+    let mut table = Table::new("pcs", language, &HEADERS);
+    for pc in pcs {
+        table.row(PcRow::of(pc, &viewer.scope).cells(language));
+    }
+    Ok(table)
+}
+
+/// What is asked, in the registry's words.
+struct Question {
+    unit: Option<i64>,
+    filter: pc::PcFilter,
+    moment: Moment,
+}
+
+impl Question {
+    async fn of(api: &Api, viewer: &Viewer, asked: PcFilter) -> Result<Self, ApiError> {
+        let units = match asked.unit {
+            Some(unit) => Some(visible_units(api, &viewer.scope, unit).await?),
+            None => None,
+        };
+        Ok(Self {
+            unit: asked.unit,
+            filter: pc::PcFilter {
+                of: asked.of.unwrap_or_default().into(),
+                units,
+                search: searched(asked.search),
+            },
+            moment: Moment::of(now_ms(), days(asked.days)?),
+        })
+    }
+
+    fn object(&self) -> String {
+        self.unit
+            .map_or_else(|| "register".to_owned(), |unit| format!("unit/{unit}"))
+    }
+}
+
+impl From<PcList> for pc::PcList {
+    fn from(list: PcList) -> Self {
+        match list {
+            PcList::Registered => Self::Registered,
+            PcList::Seen => Self::Seen,
+            PcList::Protected => Self::Protected,
+            PcList::NotSeen => Self::NotSeen,
+            PcList::Unprotected => Self::Unprotected,
+            PcList::NotEnrolled => Self::NotEnrolled,
+            PcList::NotInRegister => Self::NotInRegister,
+            PcList::Excepted => Self::Excepted,
+            PcList::Outdated => Self::Outdated,
+            PcList::Mismatch => Self::Mismatch,
+        }
+    }
+}
+
+impl From<pc::JoinedBy> for JoinedBy {
+    fn from(by: pc::JoinedBy) -> Self {
+        match by {
+            pc::JoinedBy::AssetNumber => Self::AssetNumber,
+            pc::JoinedBy::Mac => Self::Mac,
+            pc::JoinedBy::Serial => Self::Serial,
+            pc::JoinedBy::Name => Self::Name,
+        }
+    }
+}
+
+/// An export's headers; an import knows those of the register again.
+const HEADERS: [(&str, &str); 19] = [
+    ("Mã tài sản", "Asset number"),
+    ("Tên máy", "Computer name"),
+    ("Đơn vị", "Unit"),
+    ("Đơn vị theo sổ tài sản", "Unit in the register"),
+    ("Nơi đặt", "Place"),
+    ("Người sử dụng", "Custodian"),
+    ("Loại", "Kind"),
+    ("Hệ điều hành", "Operating system"),
+    ("Địa chỉ MAC", "MAC address"),
+    ("Số sê-ri", "Serial number"),
+    ("Ghi chú", "Note"),
+    ("Đã cài tác nhân", "Enrolled"),
+    ("Có trong sổ tài sản", "In the register"),
+    ("Thấy lần cuối", "Last seen"),
+    ("Bảo vệ", "Protection"),
+    ("Phần mềm", "Product"),
+    ("Phiên bản", "Version"),
+    ("Ngày mẫu nhận diện", "Definitions of"),
+    ("Ngoại lệ đến", "Exception until"),
+];
+
+impl PcRow {
+    pub(super) fn of(pc: pc::Pc, scope: &Scope) -> Self {
+        let register_unit = pc
+            .register_unit
+            .filter(|(id, _)| *id != pc.unit_id && sees(scope, *id));
+        Self {
+            id: pc.id,
+            asset_id: pc.asset_id,
+            host_id: pc.host_id.map(|host| host.0),
+            name: pc.name,
+            unit: UnitRef {
+                id: pc.unit_id,
+                name: pc.unit_name,
+            },
+            register_unit: register_unit.map(|(id, name)| UnitRef { id, name }),
+            asset_number: said(pc.asset_number),
+            place: said(pc.place),
+            custodian: said(pc.custodian),
+            kind: said(pc.kind),
+            os: said(pc.os),
+            mac: said(pc.mac),
+            serial: said(pc.serial),
+            note: said(pc.note),
+            joined_by: pc.joined_by.map(Into::into),
+            seen: pc.seen,
+            connected: pc.connected,
+            last_seen_ms: pc.last_seen_ms,
+            protection: pc.protection.map(Into::into),
+            protection_reason: said(pc.protection_reason),
+            product: said(pc.product),
+            product_version: said(pc.product_version),
+            definitions_ms: pc.definitions_ms,
+            exception: pc.exception.map(|(id, kind, ends_ms)| PcException {
+                id,
+                kind: kind.into(),
+                ends_ms,
+            }),
+        }
+    }
+
+    fn cells(self, language: Language) -> [String; 19] {
+        let yes_no = |truth| {
+            language.pick(
+                if truth { "có" } else { "không" },
+                if truth { "yes" } else { "no" },
+            )
+        };
+        let text = Option::unwrap_or_default;
+        [
+            text(self.asset_number),
+            self.name,
+            self.unit.name,
+            self.register_unit.map_or_else(String::new, |unit| unit.name),
+            text(self.place),
+            text(self.custodian),
+            text(self.kind),
+            text(self.os),
+            text(self.mac),
+            text(self.serial),
+            text(self.note),
+            yes_no(self.host_id.is_some()).to_owned(),
+            yes_no(self.asset_id.is_some()).to_owned(),
+            moment(self.last_seen_ms),
+            self.protection
+                .map_or("", |protection| protection.named(language))
+                .to_owned(),
+            text(self.product),
+            text(self.product_version),
+            moment(self.definitions_ms),
+            moment(self.exception.map(|exception| exception.ends_ms)),
+        ]
+    }
+}
+
+impl Protection {
+    fn named(self, language: Language) -> &'static str {
+        let (vietnamese, english) = match self {
+            Self::Protected => ("được bảo vệ", "protected"),
+            Self::Stale => ("mẫu nhận diện cũ", "stale"),
+            Self::Off => ("đang tắt", "off"),
+            Self::Missing => ("không có", "missing"),
+            Self::Unknown => ("không rõ", "unknown"),
+        };
+        language.pick(vietnamese, english)
+    }
 }

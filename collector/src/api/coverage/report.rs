@@ -3,19 +3,27 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::history::period;
 use super::pcs::LanguageQuery;
-use crate::api::Api;
-use crate::api::detections::ThreatRow;
+use super::percent;
+use crate::api::detections::{THREATS_MAX, ThreatRow};
 use crate::api::error::ApiError;
 use crate::api::extract::Asked;
 use crate::api::guard::Viewer;
 use crate::api::table::Table;
-use crate::api::units::UnitRef;
-use crate::api::word::UnitKind;
+use crate::api::units::{UnitRef, Units};
+use crate::api::word::{UnitKind, count};
+use crate::api::{Api, trail};
+use crate::registry::detection_list::{self, DetectionFilter};
+use crate::registry::period;
+
+/// Days after the first that a period may last: a leap year.
+const DAYS_MAX: i64 = 366;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -54,7 +62,7 @@ pub(in crate::api) struct PeriodNumbers {
     /// Of the seen, those whose host had definitions older than 15 days on the last day of the period on which it was
     /// seen.
     outdated: u64,
-    /// Hosts, none of them retired, on which malware was found in the period.
+    /// Active hosts on which malware was found in the period.
     infected: u64,
     /// `infected` of `registered`, in per cent and not rounded; `null` when there are none.
     infected_percent: Option<f64>,
@@ -98,16 +106,11 @@ pub(in crate::api) struct CoverageReport {
     responses((status = OK, body = CoverageReport), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn report(
-    State(_api): State<Api>,
-    _viewer: Viewer,
+    State(api): State<Api>,
+    viewer: Viewer,
     Asked(asked): Asked<ReportQuery>,
 ) -> Result<Json<CoverageReport>, ApiError> {
-    Ok(Json(CoverageReport {
-        from: asked.from,
-        to: asked.to,
-        units: Vec::new(),
-        threats: Vec::new(),
-    }))
+    Ok(Json(made(&api, &viewer, &asked).await?))
 }
 
 /// The report as a file for spreadsheets: a line for each unit, then the threats. Audited.
@@ -116,10 +119,102 @@ async fn report(
     responses((status = OK, body = String, content_type = "text/csv"), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn export_report(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<ReportQuery>,
-    Asked(_lang): Asked<LanguageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<ReportQuery>,
+    Asked(lang): Asked<LanguageQuery>,
 ) -> Result<Table, ApiError> {
-    Ok(Table::default())
+    let report = made(&api, &viewer, &asked).await?;
+    let object = asked
+        .unit
+        .map_or_else(|| "register".to_owned(), |unit| format!("unit/{unit}"));
+    let detail = json!({ "from": report.from, "to": report.to });
+    trail::exported(&api, &viewer, "coverage.report_exported", &object, &detail).await?;
+    let language = lang.lang.unwrap_or_default();
+    let mut table = Table::new("report", language, &HEADERS);
+    for unit in report.units {
+        table.row(unit.cells());
+    }
+    table.row([]);
+    table.row(THREAT_HEADERS.map(|(vi, en)| language.pick(vi, en).to_owned()));
+    for threat in report.threats {
+        table.row(threat.cells());
+    }
+    Ok(table)
+}
+
+async fn made(api: &Api, viewer: &Viewer, asked: &ReportQuery) -> Result<CoverageReport, ApiError> {
+    let period = period(&asked.from, &asked.to, DAYS_MAX)?;
+    let units = Units::asked(api, &viewer.scope, asked.unit).await?;
+    let own = period::numbers(&api.registry, &viewer.scope, period).await?;
+    let filter = DetectionFilter {
+        units: Some(units.ids().to_vec()),
+        active_only: true,
+        from_ms: Some(period.from.begin_ms()),
+        to_ms: Some(period.to.end_ms()),
+        ..DetectionFilter::default()
+    };
+    let threats = detection_list::threats(&api.registry, &viewer.scope, &filter, THREATS_MAX).await?;
+    let units = units.with(&own).map(|(unit, own, total)| UnitReport {
+        unit: unit.named(),
+        parent_id: unit.parent_id,
+        kind: unit.kind,
+        own: PeriodNumbers::of(own),
+        total: PeriodNumbers::of(total),
+    });
+    Ok(CoverageReport {
+        from: period.from.to_string(),
+        to: period.to.to_string(),
+        units: units.collect(),
+        threats: threats.into_iter().map(ThreatRow::of).collect(),
+    })
+}
+
+/// The file's headers; a unit's numbers include the units below it.
+const HEADERS: [(&str, &str); 9] = [
+    ("Đơn vị (gồm đơn vị trực thuộc)", "Unit (with those below it)"),
+    ("Máy đã đăng ký", "Registered"),
+    ("Máy đã thấy", "Seen"),
+    ("Máy được bảo vệ", "Protected"),
+    ("Quá 15 ngày chưa cập nhật", "Not updated for more than 15 days"),
+    ("Máy nhiễm mã độc", "Infected PCs"),
+    ("Tỷ lệ nhiễm (%)", "Infection rate (%)"),
+    ("Tệp mã độc phát hiện", "Malware files found"),
+    ("Tệp mã độc đã xử lý", "Malware files handled"),
+];
+
+const THREAT_HEADERS: [(&str, &str); 3] = [("Mã độc", "Threat"), ("Số tệp", "Files"), ("Số máy", "PCs")];
+
+impl UnitReport {
+    fn cells(self) -> [String; 9] {
+        let numbers = self.total;
+        [
+            self.unit.name,
+            numbers.registered.to_string(),
+            numbers.seen.to_string(),
+            numbers.protected.to_string(),
+            numbers.outdated.to_string(),
+            numbers.infected.to_string(),
+            numbers
+                .infected_percent
+                .map_or_else(String::new, |percent| format!("{percent:.2}")),
+            numbers.files_found.to_string(),
+            numbers.files_handled.to_string(),
+        ]
+    }
+}
+
+impl PeriodNumbers {
+    fn of(numbers: period::PeriodNumbers) -> Self {
+        Self {
+            registered: count(numbers.registered),
+            seen: count(numbers.seen),
+            protected: count(numbers.protected),
+            outdated: count(numbers.outdated),
+            infected: count(numbers.infected),
+            infected_percent: percent(numbers.infected, numbers.registered),
+            files_found: count(numbers.files_found),
+            files_handled: count(numbers.files_handled),
+        }
+    }
 }

@@ -4,18 +4,29 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::pcs::LanguageQuery;
-use crate::api::Api;
 use crate::api::error::ApiError;
 use crate::api::extract::{Asked, Key, Sent};
 use crate::api::guard::{Right, Viewer};
 use crate::api::page::{Count, Page, PageQuery};
-use crate::api::table::Table;
-use crate::api::units::UnitRef;
+use crate::api::table::{Language, ROWS_MAX, Table, moment};
+use crate::api::units::{UnitRef, subtree};
+use crate::api::word::{count, said, searched};
+use crate::api::{Api, trail};
+use crate::clock::now_ms;
+use crate::registry::audit;
+use crate::registry::fold::storable;
+use crate::registry::machine::{self, Mark};
+
+mod oui;
+
+/// A note is a line on a label.
+const NOTE_CHARS_MAX: usize = 200;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -140,12 +151,21 @@ pub(in crate::api) struct MachineMarkRequest {
     responses((status = OK, body = Page<MachineRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_unmanaged(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<MachineFilter>,
-    Asked(_page): Asked<PageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<MachineFilter>,
+    Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<MachineRow>>, ApiError> {
-    Ok(Json(Page::whole(Vec::new())))
+    let filter = filter(&api, asked).await?;
+    let page = machine::list(
+        &api.registry,
+        &viewer.scope,
+        &filter,
+        now_ms(),
+        &page.of_registry(),
+    )
+    .await?;
+    Ok(Json(Page::of_registry(page, MachineRow::of)))
 }
 
 /// How many machines a filter matches.
@@ -154,11 +174,13 @@ async fn list_unmanaged(
     responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_unmanaged(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<MachineFilter>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<MachineFilter>,
 ) -> Result<Json<Count>, ApiError> {
-    Ok(Json(Count { count: 0 }))
+    let filter = filter(&api, asked).await?;
+    let number = machine::count(&api.registry, &viewer.scope, &filter, now_ms()).await?;
+    Ok(Json(Count { count: count(number) }))
 }
 
 /// The machines as a file for spreadsheets. Audited.
@@ -167,12 +189,21 @@ async fn count_unmanaged(
     responses((status = OK, body = String, content_type = "text/csv"), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn export_unmanaged(
-    State(_api): State<Api>,
-    _viewer: Viewer,
-    Asked(_asked): Asked<MachineFilter>,
-    Asked(_lang): Asked<LanguageQuery>,
+    State(api): State<Api>,
+    viewer: Viewer,
+    Asked(asked): Asked<MachineFilter>,
+    Asked(lang): Asked<LanguageQuery>,
 ) -> Result<Table, ApiError> {
-    Ok(Table::default())
+    let filter = filter(&api, asked).await?;
+    let machines = machine::first(&api.registry, &viewer.scope, &filter, now_ms(), ROWS_MAX).await?;
+    let detail = json!({ "rows": machines.len() });
+    trail::exported(&api, &viewer, "coverage.machines_exported", "machines", &detail).await?;
+    let language = lang.lang.unwrap_or_default();
+    let mut table = Table::new("machines", language, &HEADERS);
+    for machine in machines {
+        table.row(MachineRow::of(machine).cells(language));
+    }
+    Ok(table)
 }
 
 /// Says that a machine is no PC. Audited; for administrators and analysts.
@@ -181,13 +212,42 @@ async fn export_unmanaged(
     responses((status = NO_CONTENT), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn mark_machine(
-    State(_api): State<Api>,
+    State(api): State<Api>,
     viewer: Viewer,
-    Key(_key): Key<String>,
-    Sent(_sent): Sent<MachineMarkRequest>,
+    Key(mac): Key<String>,
+    Sent(request): Sent<MachineMarkRequest>,
 ) -> Result<StatusCode, ApiError> {
+    visible_machine(&api, &viewer, &mac).await?;
     viewer.require(Right::MarkMachines)?;
-    Err(ApiError::not_found())
+    let note = request.note.unwrap_or_default().trim().to_owned();
+    if note.chars().count() > NOTE_CHARS_MAX {
+        return Err(ApiError::bad_request(
+            "note",
+            format!("more than {NOTE_CHARS_MAX} characters"),
+        ));
+    }
+    let now_ms = now_ms();
+    let mark = Mark {
+        kind: request.kind.into(),
+        note,
+        marked_by: viewer.user.name.clone(),
+        marked_ms: now_ms,
+    };
+    let mut tx = api.registry.begin().await?;
+    machine::mark(&mut tx, &mac, &mark).await?;
+    let detail = json!({ "kind": mark.kind, "note": mark.note });
+    let object = format!("machine/{mac}");
+    audit::record(
+        &mut tx,
+        now_ms,
+        &mark.marked_by,
+        "machine.marked",
+        &object,
+        &detail,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Takes back that a machine is no PC. Audited; for administrators and analysts.
@@ -196,10 +256,135 @@ async fn mark_machine(
     responses((status = NO_CONTENT), (status = NOT_FOUND, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn unmark_machine(
-    State(_api): State<Api>,
+    State(api): State<Api>,
     viewer: Viewer,
-    Key(_key): Key<String>,
+    Key(mac): Key<String>,
 ) -> Result<StatusCode, ApiError> {
+    visible_machine(&api, &viewer, &mac).await?;
     viewer.require(Right::MarkMachines)?;
-    Err(ApiError::not_found())
+    let mut tx = api.registry.begin().await?;
+    if machine::unmark(&mut tx, &mac).await? {
+        let (object, by) = (format!("machine/{mac}"), &viewer.user.name);
+        audit::record(&mut tx, now_ms(), by, "machine.unmarked", &object, &json!({})).await?;
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses a machine that the viewer's hosts do not see.
+async fn visible_machine(api: &Api, viewer: &Viewer, mac: &str) -> Result<(), ApiError> {
+    let filter = machine::MachineFilter {
+        of: machine::MachineList::All,
+        mac: Some(storable(mac)),
+        ..machine::MachineFilter::default()
+    };
+    match machine::count(&api.registry, &viewer.scope, &filter, now_ms()).await? {
+        0 => Err(ApiError::not_found()),
+        _ => Ok(()),
+    }
+}
+
+async fn filter(api: &Api, asked: MachineFilter) -> Result<machine::MachineFilter, ApiError> {
+    Ok(machine::MachineFilter {
+        units: subtree(api, asked.unit).await?,
+        of: match asked.of.unwrap_or_default() {
+            MachineList::Unmanaged => machine::MachineList::Unmanaged,
+            MachineList::Gateway => machine::MachineList::Gateway,
+            MachineList::Marked => machine::MachineList::Marked,
+            MachineList::All => machine::MachineList::All,
+        },
+        search: searched(asked.search),
+        mac: None,
+    })
+}
+
+/// An export's headers.
+const HEADERS: [(&str, &str); 9] = [
+    ("Địa chỉ MAC", "MAC address"),
+    ("Hãng", "Vendor"),
+    ("Địa chỉ IP", "Address"),
+    ("Cổng mạng", "Gateway"),
+    ("Máy nhìn thấy", "Seen by"),
+    ("Đơn vị", "Unit"),
+    ("Thấy lần đầu", "First seen"),
+    ("Thấy lần cuối", "Last seen"),
+    ("Ghi chú", "Note"),
+];
+
+impl MachineRow {
+    fn of(machine: machine::Machine) -> Self {
+        Self {
+            vendor: oui::vendor(&machine.mac).map(str::to_owned),
+            random: oui::is_made_up(&machine.mac),
+            mac: machine.mac,
+            address: machine.address,
+            gateway: machine.gateway,
+            seen_by: SeenBy {
+                host_id: machine.host.0,
+                name: machine.host_name,
+            },
+            adapter: machine.adapter,
+            unit: UnitRef {
+                id: machine.unit_id,
+                name: machine.unit_name,
+            },
+            first_ms: machine.first_ms,
+            last_ms: machine.last_ms,
+            mark: machine.mark.map(|mark| MachineMark {
+                kind: mark.kind.into(),
+                note: said(mark.note),
+                marked_by: mark.marked_by,
+                marked_ms: mark.marked_ms,
+            }),
+        }
+    }
+
+    fn cells(self, language: Language) -> [String; 9] {
+        let vendor = match self.vendor {
+            None if self.random => language.pick("địa chỉ ngẫu nhiên", "random address").to_owned(),
+            vendor => vendor.unwrap_or_default(),
+        };
+        let gateway = language.pick("có", "yes");
+        [
+            self.mac,
+            vendor,
+            self.address,
+            if self.gateway { gateway } else { "" }.to_owned(),
+            self.seen_by.name,
+            self.unit.name,
+            moment(Some(self.first_ms)),
+            moment(Some(self.last_ms)),
+            self.mark.and_then(|mark| mark.note).unwrap_or_default(),
+        ]
+    }
+}
+
+impl From<machine::DeviceKind> for DeviceKind {
+    fn from(kind: machine::DeviceKind) -> Self {
+        match kind {
+            machine::DeviceKind::Printer => Self::Printer,
+            machine::DeviceKind::Switch => Self::Switch,
+            machine::DeviceKind::Router => Self::Router,
+            machine::DeviceKind::AccessPoint => Self::AccessPoint,
+            machine::DeviceKind::Camera => Self::Camera,
+            machine::DeviceKind::Phone => Self::Phone,
+            machine::DeviceKind::Appliance => Self::Appliance,
+            machine::DeviceKind::Other => Self::Other,
+        }
+    }
+}
+
+impl From<DeviceKind> for machine::DeviceKind {
+    fn from(kind: DeviceKind) -> Self {
+        match kind {
+            DeviceKind::Printer => Self::Printer,
+            DeviceKind::Switch => Self::Switch,
+            DeviceKind::Router => Self::Router,
+            DeviceKind::AccessPoint => Self::AccessPoint,
+            DeviceKind::Camera => Self::Camera,
+            DeviceKind::Phone => Self::Phone,
+            DeviceKind::Appliance => Self::Appliance,
+            DeviceKind::Other => Self::Other,
+        }
+    }
 }

@@ -50,11 +50,30 @@ const WORDS: &[(Field, &[&str])] = &[
     ),
     (
         Field::Unit,
-        &["don vi", "ten don vi", "don vi su dung", "co quan", "co quan don vi", "unit", "office", "department"],
+        &[
+            "don vi",
+            "ten don vi",
+            "don vi su dung",
+            "co quan",
+            "co quan don vi",
+            "unit",
+            "office",
+            "department",
+        ],
     ),
     (
         Field::Place,
-        &["noi dat", "vi tri", "phong", "phong lam viec", "noi su dung", "dia diem", "place", "location", "room"],
+        &[
+            "noi dat",
+            "vi tri",
+            "phong",
+            "phong lam viec",
+            "noi su dung",
+            "dia diem",
+            "place",
+            "location",
+            "room",
+        ],
     ),
     (
         Field::Custodian,
@@ -71,13 +90,34 @@ const WORDS: &[(Field, &[&str])] = &[
     ),
     (
         Field::Kind,
-        &["loai", "loai may", "loai thiet bi", "loai tai san", "chung loai", "ten tai san", "kind", "type"],
+        &[
+            "loai",
+            "loai may",
+            "loai thiet bi",
+            "loai tai san",
+            "chung loai",
+            "ten tai san",
+            "kind",
+            "type",
+        ],
     ),
     (Field::Os, &["he dieu hanh", "hdh", "os", "operating system"]),
-    (Field::Mac, &["dia chi mac", "mac", "mac address", "dia chi vat ly"]),
+    (
+        Field::Mac,
+        &["dia chi mac", "mac", "mac address", "dia chi vat ly"],
+    ),
     (
         Field::Serial,
-        &["so se ri", "so seri", "so serial", "se ri", "seri", "serial", "serial number", "s n"],
+        &[
+            "so se ri",
+            "so seri",
+            "so serial",
+            "se ri",
+            "seri",
+            "serial",
+            "serial number",
+            "s n",
+        ],
     ),
     (Field::Note, &["ghi chu", "note", "notes", "remark", "remarks"]),
 ];
@@ -149,7 +189,10 @@ fn separator(text: &str) -> (char, &str, u64) {
     // Titles above the header hold few separators; the line with most of one decides.
     let most = |separator: char| {
         let lines = text.lines().take(HEADER_LINES_MAX);
-        lines.map(|line| outside_quotes(line, separator)).max().unwrap_or(0)
+        lines
+            .map(|line| outside_quotes(line, separator))
+            .max()
+            .unwrap_or(0)
     };
     let separator = [',', '\t', ';'].into_iter().max_by_key(|it| most(*it));
     (separator.unwrap_or(','), text, 0)

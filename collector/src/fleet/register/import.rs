@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::line::{self, LineFault, Units, number_key};
 use super::{
-    AssetKeys, Change, Column, Encoding, FAULTS_SHOWN_MAX, Field, FileFault, HostKeys, Joining, Known, Mapping, Plan,
-    Sheet, join, plan, read,
+    AssetKeys, Change, Column, Encoding, FAULTS_SHOWN_MAX, Field, FileFault, HostKeys, Joining, Known,
+    Mapping, Plan, Sheet, join, plan, read,
 };
 use crate::entry::HostId;
 use crate::registry::asset::{self, Asset, Unclaimed};
@@ -126,7 +126,10 @@ fn decide(
     hosts: &Unjoined,
     options: &Options,
 ) -> (Report, Vec<Joining>) {
-    let names = Units::new(units.iter().map(|unit| (unit.id, unit.name.as_str())), options.unit);
+    let names = Units::new(
+        units.iter().map(|unit| (unit.id, unit.name.as_str())),
+        options.unit,
+    );
     let (encoding, separator, columns) = (sheet.encoding, sheet.separator, sheet.columns.clone());
     let lines_count = sheet.lines.len() as u64;
     let (lines, mut faults, bad_lines) = line::checked(sheet, &names);
@@ -239,7 +242,9 @@ impl Unjoined {
     fn keys_of(&self, host: &Unclaimed) -> HostKeys {
         let marks = self.marks.get(&host.id).map_or(&[][..], Vec::as_slice);
         let (macs, others): (Vec<_>, Vec<_>) = marks.iter().partition(|(kind, _)| kind == "mac");
-        let serials = others.iter().filter(|(kind, _)| kind == "disk" || kind == "smbios");
+        let serials = others
+            .iter()
+            .filter(|(kind, _)| kind == "disk" || kind == "smbios");
         HostKeys {
             id: host.id,
             unit: host.unit_id,
@@ -254,9 +259,20 @@ impl Unjoined {
 /// What is joined once a plan is carried out.
 fn joinings_after(plan: &Plan, known: &[Asset], hosts: &Unjoined, units: &[Unit]) -> Vec<Joining> {
     let before = |change: &Change| change.before.as_ref().map(|entry| entry.id);
-    let gone: HashSet<i64> = plan.removed.iter().chain(&plan.changed).filter_map(before).collect();
-    let joined: HashSet<i64> = known.iter().filter(|it| it.host_id.is_some()).map(|it| it.id).collect();
-    let stay = known.iter().filter(|it| it.host_id.is_none() && !gone.contains(&it.id));
+    let gone: HashSet<i64> = plan
+        .removed
+        .iter()
+        .chain(&plan.changed)
+        .filter_map(before)
+        .collect();
+    let joined: HashSet<i64> = known
+        .iter()
+        .filter(|it| it.host_id.is_some())
+        .map(|it| it.id)
+        .collect();
+    let stay = known
+        .iter()
+        .filter(|it| it.host_id.is_none() && !gone.contains(&it.id));
     let mut assets: Vec<AssetKeys> = stay.map(asset_keys).collect();
     let come = plan.changed.iter().chain(&plan.added).zip(1_i64..);
     assets.extend(come.filter_map(|(change, at)| {

@@ -60,7 +60,9 @@ pub fn join(assets: &[AssetKeys], hosts: &[HostKeys], units: &HashMap<i64, Unit>
     let mut state = State::default();
     state.pass(
         JoinedBy::AssetNumber,
-        assets.iter().map(|it| (it.id, vec![number_key(&it.asset_number)])),
+        assets
+            .iter()
+            .map(|it| (it.id, vec![number_key(&it.asset_number)])),
         hosts.iter().map(|it| (it.id, vec![number_key(&it.asset_number)])),
     );
     state.pass(
@@ -72,7 +74,9 @@ pub fn join(assets: &[AssetKeys], hosts: &[HostKeys], units: &HashMap<i64, Unit>
     state.pass(
         JoinedBy::Serial,
         assets.iter().map(|it| (it.id, vec![serial(&it.serial)])),
-        hosts.iter().map(|it| (it.id, it.serials.iter().map(serial).collect())),
+        hosts
+            .iter()
+            .map(|it| (it.id, it.serials.iter().map(serial).collect())),
     );
     // A host is found by its name from its own unit and from every unit above it.
     let none = String::new();

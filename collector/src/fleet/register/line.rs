@@ -151,8 +151,16 @@ fn check(mut line: SheetLine, units: &Units, seen: &mut Seen) -> Result<Line, Ve
         if cell.chars().count() > chars_max(*field) {
             fault(Some(*field), LineFaultCode::TooLong, cell, None);
         }
-        if cell.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
-            fault(Some(*field), LineFaultCode::Unprintable, &cell.escape_default().to_string(), None);
+        if cell
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        {
+            fault(
+                Some(*field),
+                LineFaultCode::Unprintable,
+                &cell.escape_default().to_string(),
+                None,
+            );
         }
     }
     let said = |field| line.cells.get(&field).map_or("", String::as_str);
@@ -192,7 +200,11 @@ fn check(mut line: SheetLine, units: &Units, seen: &mut Seen) -> Result<Line, Ve
 
 /// What no second line of a file may be.
 fn identities(unit: i64, mac: &str, cells: &BTreeMap<Field, String>) -> Vec<(LineFaultCode, Field, String)> {
-    let key = |field| cells.get(&field).map_or_else(String::new, |cell| header::key(cell));
+    let key = |field| {
+        cells
+            .get(&field)
+            .map_or_else(String::new, |cell| header::key(cell))
+    };
     let number = cells.get(&Field::AssetNumber).map_or("", String::as_str);
     let mut identities = Vec::new();
     if !number.is_empty() {
@@ -218,7 +230,7 @@ pub(super) fn number_key(number: &str) -> String {
 }
 
 /// A hardware address as six pairs of lower-case digits with colons; `None` when it is none. Nothing stays nothing.
-pub(super) fn mac(text: &str) -> Option<String> {
+pub fn mac(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }

@@ -1,0 +1,105 @@
+//! Keeping the proof of coverage: joining the register to hosts as they appear, and noting every day.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::Joints;
+use crate::clock::now_ms;
+use crate::fleet::register;
+use crate::registry::{self, Registry, day, machine};
+use crate::stop;
+
+/// A host that appears finds its line in the register after this time at most.
+const JOIN_INTERVAL: Duration = Duration::from_secs(60);
+/// Every so many of these turns the day is noted: ten minutes.
+const TURNS_PER_NOTE: u64 = 10;
+/// Hosts whose adapters are read by one transaction.
+const HOSTS_AT_ONCE: i64 = 250;
+/// Adapters of one host that are looked at; no PC has more that matter.
+const ADAPTERS_MAX: usize = 32;
+
+impl Joints {
+    /// Keeps register, adapters and days up to date until the collector stops.
+    pub(super) fn start_covering(&mut self, registry: &Registry) {
+        let (registry, mut stop) = (registry.clone(), self.stop.clone());
+        self.stages.spawn(async move {
+            let mut turns = tokio::time::interval(JOIN_INTERVAL);
+            turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            for turn in 0_u64.. {
+                tokio::select! {
+                    _ = turns.tick() => {}
+                    () = stop::raised(&mut stop) => return,
+                }
+                if let Err(error) = cover(&registry, turn.is_multiple_of(TURNS_PER_NOTE)).await {
+                    let error: &dyn std::error::Error = &error;
+                    warn!(error, "coverage is not up to date; it is tried again in a minute");
+                }
+            }
+        });
+    }
+}
+
+async fn cover(registry: &Registry, is_time_to_note: bool) -> registry::Result<()> {
+    read_adapters(registry).await?;
+    let joined = register::join_all(registry, now_ms()).await?;
+    if joined > 0 {
+        info!(joined, "lines of the asset register were joined to hosts");
+    }
+    if is_time_to_note {
+        day::note(registry, now_ms()).await?;
+    }
+    Ok(())
+}
+
+/// Takes the hardware addresses out of networks that have changed.
+async fn read_adapters(registry: &Registry) -> registry::Result<()> {
+    loop {
+        let networks = machine::unread_networks(registry, HOSTS_AT_ONCE).await?;
+        if networks.is_empty() {
+            return Ok(());
+        }
+        let mut tx = registry.begin().await?;
+        for (host, network_ms, detail) in &networks {
+            machine::set_adapters(&mut tx, *host, *network_ms, &macs(detail)).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// The hardware addresses in a network state, as a host reported it.
+fn macs(detail: &Value) -> Vec<String> {
+    let adapters = detail["adapters"].as_array().map_or(&[][..], Vec::as_slice);
+    let macs = adapters.iter().filter_map(|adapter| adapter["mac"].as_str());
+    let mut macs: Vec<String> = macs
+        .take(ADAPTERS_MAX)
+        .filter_map(register::mac)
+        .filter(|mac| !mac.is_empty())
+        .collect();
+    macs.sort_unstable();
+    macs.dedup();
+    macs
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_real_hardware_addresses_are_taken() {
+        let adapters = [
+            "AA-BB-CC-00-11-22",
+            "",
+            "aa:bb:cc:00:11:22",
+            "lo",
+            "00:00:00:00:00:00",
+        ];
+        let adapters = adapters.map(|mac| json!({ "name": "x", "mac": mac }));
+        assert_eq!(macs(&json!({ "adapters": adapters })), ["aa:bb:cc:00:11:22"]);
+        assert_eq!(macs(&json!({ "adapters": 7 })), Vec::<String>::new());
+        assert_eq!(macs(&Value::Null), Vec::<String>::new());
+    }
+}
