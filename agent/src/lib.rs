@@ -3,7 +3,7 @@
 //! ```text
 //! sensor ──reports──▶ spool ──outbox──▶ uplink ══TLS══▶ collector
 //!    ▲                                    │
-//!    └───────── policy, rescans ──────────┘
+//!    └───────── policy, orders ───────────┘
 //! ```
 //! `sensor` watches, `spool` keeps, `uplink` sends. They know nothing of each other and meet only here,
 //! joined by bounded channels. What they hand over has modules of its own: `report` (a sensor to the spool),
@@ -136,7 +136,7 @@ impl Agent {
             .start(received, desk)
             .map_err(spool_error(config))?;
         let (policies, policy) = Policies::open(&config.data.policy());
-        let (rescans, rescans_waiting) = command::rescans();
+        let (orders, inboxes) = command::orders();
         let stop = Stop::new();
         let finish = Stop::new();
         sensor::presence::started(&reports, &config.data.spool(), last_sign_ms)?;
@@ -147,7 +147,7 @@ impl Agent {
             stop: stop.clone(),
             own_folders: vec![config.data.path().to_owned()],
         };
-        let sensors = sensor::start(&context, rescans_waiting);
+        let sensors = sensor::start(&context, inboxes);
         let uplink = Uplink {
             status: StatusFile::new(config.data.status(), first_status(&address)),
             address,
@@ -156,7 +156,7 @@ impl Agent {
             outbox,
             reports: reports.clone(),
             policies,
-            rescans,
+            orders,
             finish: finish.clone(),
         };
         let uplink = uplink.start()?;

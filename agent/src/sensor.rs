@@ -5,7 +5,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use vong_proto::event::{Blind, Body, Lane, Sensor};
 
 use crate::cause;
 use crate::clock;
-use crate::command::Rescan;
+use crate::command::Inboxes;
 use crate::policy::PolicyWatch;
 use crate::report::{NewEvent, Report, Reports};
 use crate::stop::Stop;
@@ -49,9 +48,12 @@ pub struct Context {
     pub own_folders: Vec<PathBuf>,
 }
 
-/// Starts every sensor that runs by itself, each on its own thread. `rescans` are the collector's orders
-/// for the files sensor.
-pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>> {
+/// Starts every sensor that runs by itself, each on its own thread. `orders` are the collector's.
+pub fn start(context: &Context, orders: Inboxes) -> Vec<JoinHandle<()>> {
+    let Inboxes {
+        rescans,
+        antivirus: orders,
+    } = orders;
     let files = {
         let context = context.clone();
         let mut unseen = Unseen::new(Sensor::Files);
@@ -59,7 +61,7 @@ pub fn start(context: &Context, rescans: Receiver<Rescan>) -> Vec<JoinHandle<()>
     };
     let antivirus = {
         let context = context.clone();
-        move || antivirus::run(&context, &antivirus::Places::default())
+        move || antivirus::run(&context, &antivirus::Places::default(), &orders)
     };
     let network = {
         let context = context.clone();

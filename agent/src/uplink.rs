@@ -15,14 +15,13 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
 use crate::cause::chain;
-use crate::command::Rescan;
+use crate::command::Desks;
 use crate::outbox::Outbox;
 use crate::paths::DataFolder;
 use crate::policy::Policies;
@@ -77,8 +76,8 @@ pub struct Uplink {
     pub reports: Reports,
     /// Where policies come into force.
     pub policies: Policies,
-    /// Orders for the files sensor.
-    pub rescans: SyncSender<Rescan>,
+    /// Where orders for sensors are left.
+    pub orders: Desks,
     /// What others may know.
     pub status: StatusFile,
     /// Once made: send what is committed, then end.
@@ -145,7 +144,7 @@ impl Uplink {
     pub fn work(self) -> Result<impl Future<Output = ()> + Send, UplinkError> {
         let path = self.data.spool();
         let orders = StateReader::open(&path)
-            .and_then(|state| Orders::open(self.rescans.clone(), &state))
+            .and_then(|state| Orders::open(self.orders.clone(), &state))
             .map_err(|source| UplinkError::State { path, source })?;
         let worker = Worker {
             uplink: self,

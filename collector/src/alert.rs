@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::registry::alert::{Alert, MailKind};
 use crate::registry::finding::FindingRow;
 use crate::registry::unreadable::SetAside;
-use crate::registry::{self, Registry, Transaction, alert, finding, host, host_list, unit};
+use crate::registry::{self, Registry, Transaction, alert, detection, finding, host, host_list, unit};
 use crate::stop;
 
 mod group;
@@ -320,8 +320,9 @@ impl Alerts {
         let Some(host) = host::by_id(&self.registry, alert.host).await? else {
             return Ok(Vec::new());
         };
-        let findings = finding::of_alert_within(tx, alert.id, letter::FINDINGS_SHOWN).await?;
+        let mut findings = finding::of_alert_within(tx, alert.id, letter::FINDINGS_SHOWN).await?;
         self.set_aside().note_all(&findings.unreadable);
+        detection::bring_up_to_date(&self.registry, &mut findings.rows).await?;
         let pcs = match findings.rows.first().filter(|_| alert.unit.is_some()) {
             Some(newest) => {
                 host_list::names_of(&self.registry, &group::hosts(newest), letter::PCS_SHOWN).await?

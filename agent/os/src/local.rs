@@ -1,5 +1,6 @@
 //! Connections to services on this PC, by a path (local sockets, named pipes) or a port, and who answers there.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,6 +49,15 @@ impl Line {
     /// The system's.
     pub fn peer_users(&self) -> io::Result<Vec<u32>> {
         imp::peer_users(&self.socket)
+    }
+
+    /// Hands the service an open file, with one byte that carries it.
+    ///
+    /// # Errors
+    /// The system's; no service behind a port can be handed one.
+    pub fn send_file(&mut self, file: &File) -> io::Result<()> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        imp::send_file(&self.socket, file).map_err(too_late)
     }
 
     fn left(&self) -> io::Result<Duration> {

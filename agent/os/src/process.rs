@@ -1,5 +1,8 @@
 //! Processes: who touched a file, and which programs run.
 
+use std::io;
+use std::process::{Child, Command};
+
 #[cfg(target_os = "linux")]
 #[path = "process/linux.rs"]
 mod imp;
@@ -82,6 +85,27 @@ pub fn user_id_of(name: &str) -> Option<u32> {
     imp::user_id_of(name)
 }
 
+/// Starts a program as the first of a group of its own, so that all it starts can be ended with it.
+///
+/// # Errors
+/// The system's.
+pub fn spawn_group(command: &mut Command) -> io::Result<Child> {
+    imp::spawn_group(command)
+}
+
+/// Ends a program that [`spawn_group`] has started and nobody has waited for yet, with all that it has started.
+///
+/// # Errors
+/// The system's.
+pub fn kill_group(first: &Child) -> io::Result<()> {
+    imp::kill_group(first)
+}
+
+/// How many programs wait to run or run, averaged over a minute, for each processor; `None` when nobody knows.
+pub fn load() -> Option<f64> {
+    imp::load()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +169,25 @@ mod tests {
         };
         check("vong-test-closed", 0o755, Origin::Administrator);
         check("vong-test-open", 0o777, Origin::Anybody);
+    }
+
+    #[test]
+    fn a_group_is_ended_with_all_that_it_has_started() {
+        let mut shell = Command::new("sh");
+        // The cat has the pipe's end too, so reading ends only when both have.
+        let shell = shell.args(["-c", "cat & echo started; wait"]);
+        let shell = shell
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped());
+        let mut shell = spawn_group(shell).expect("a shell");
+        let mut said = [0; 8];
+        let mut output = shell.stdout.take().expect("piped");
+        io::Read::read_exact(&mut output, &mut said).expect("started");
+
+        kill_group(&shell).expect("it is ours");
+
+        assert!(!shell.wait().expect("it ends").success());
+        assert_eq!(io::Read::read(&mut output, &mut said).expect("readable"), 0);
+        assert!(load().is_some_and(|load| load >= 0.0));
     }
 }

@@ -38,6 +38,11 @@ pub fn is_administrator_or_own(user_id: u32) -> bool {
     imp::is_administrator_or_own(user_id)
 }
 
+/// The ids of the system's administrator and of the user that this process runs as.
+pub fn administrator_and_own() -> Vec<u32> {
+    imp::administrator_and_own()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};

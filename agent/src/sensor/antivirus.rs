@@ -1,18 +1,32 @@
 //! Watches antivirus: which products are there, whether they are on and up to date.
 //!
 //! The full state is reported at start, whenever something of it changes, and daily, so that the collector
-//! never has to add up differences. A change to the worse takes the urgent lane.
+//! never has to add up differences. A change to the worse takes the urgent lane, and so does malware.
+//!
+//! * `clamav`: rows about ClamAV to the domain's words; `log`: lines of its logs.
+//! * `follower`: logs as they are written and rotated; `joiner`: what is said of one piece of malware; `detections`
+//!   joins the two with the spool.
+//! * `jobs`: the collector's orders.
 
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use vong_proto::event::{AntivirusState, Body, Lane, Sensor, Switch};
+use vong_proto::policy::AntivirusPolicy;
 
 use super::{Context, event_now};
+use crate::command::{AntivirusOrder, AntivirusTask};
 use crate::report::{Report, SpoolStopped, StateChange};
 use crate::state::{StateError, StateReader};
 
 mod clamav;
+mod detections;
+mod follower;
+mod jobs;
+mod joiner;
+mod log;
 
 #[cfg(target_os = "linux")]
 #[path = "antivirus/linux.rs"]
@@ -20,8 +34,15 @@ mod imp;
 
 pub use imp::Places;
 
+use detections::Detections;
+use jobs::Jobs;
+
 /// The state is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
+/// Logs and orders are looked at this often: malware that is found is told within this time.
+const TURN: Duration = Duration::from_secs(1);
+/// The product whose scans are ours.
+const CLAMAV: &str = "ClamAV";
 /// Where the last state is remembered, in short.
 const KEY: &[u8] = b"last";
 
@@ -36,37 +57,133 @@ pub enum AntivirusError {
     Spool(#[from] SpoolStopped),
 }
 
-/// Watches until the agent stops.
+/// Watches until the agent stops, and carries out `orders`.
 ///
 /// # Errors
 /// When memory cannot be read or the spool has stopped.
-pub fn run(context: &Context, places: &Places) -> Result<(), AntivirusError> {
-    let mut remembered = StateReader::open(&context.state)?
-        .get(Sensor::Antivirus, KEY)?
-        .and_then(|value| serde_json::from_slice::<Summary>(&value).ok());
-    let mut said: Option<(AntivirusState, Instant)> = None;
+pub fn run(
+    context: &Context,
+    places: &Places,
+    orders: &Receiver<AntivirusOrder>,
+) -> Result<(), AntivirusError> {
+    let mut watch = Watch::open(context, places)?;
     while !context.stop.requested() {
         let (policy, generation) = context.policy.with_generation();
-        let state = AntivirusState {
-            products: imp::products(places),
-            expectations: policy.antivirus.expectations(false),
-        };
-        let is_due = said
-            .as_ref()
-            .is_none_or(|(before, at)| *before != state || at.elapsed() >= REPEAT);
-        if is_due {
-            let summary = Summary::of(&state);
-            let worse = remembered
-                .as_ref()
-                .is_some_and(|before| summary.is_worse_than(before));
-            context.reports.send(report(&state, &summary, worse))?;
-            remembered = Some(summary);
-            said = Some((state, Instant::now()));
-        }
         let interval = Duration::from_secs(policy.antivirus.interval_s.into());
-        context.policy.wait_change(generation, interval);
+        let looked = Instant::now();
+        watch.look(&policy.antivirus)?;
+        loop {
+            watch.follow(interval)?;
+            watch.work(orders, &policy.antivirus)?;
+            let left = interval.saturating_sub(looked.elapsed());
+            let is_changed = context.policy.wait_change(generation, left.min(TURN)) != generation;
+            if is_changed || looked.elapsed() >= interval || context.stop.requested() {
+                break;
+            }
+        }
     }
     Ok(())
+}
+
+/// The sensor at work.
+struct Watch<'a> {
+    context: &'a Context,
+    places: &'a Places,
+    detections: Detections,
+    jobs: Jobs,
+    remembered: Option<Summary>,
+    said: Option<(AntivirusState, Instant)>,
+}
+
+impl<'a> Watch<'a> {
+    fn open(context: &'a Context, places: &'a Places) -> Result<Self, AntivirusError> {
+        let state = StateReader::open(&context.state)?;
+        let remembered = state
+            .get(Sensor::Antivirus, KEY)?
+            .and_then(|value| serde_json::from_slice::<Summary>(&value).ok());
+        Ok(Self {
+            context,
+            places,
+            jobs: Jobs::open(&state)?,
+            detections: Detections::open(state)?,
+            remembered,
+            said: None,
+        })
+    }
+
+    /// Looks at the products, and says what has changed.
+    fn look(&mut self, policy: &AntivirusPolicy) -> Result<(), AntivirusError> {
+        let mut look = imp::look_around(self.places);
+        self.detections.follow(look.logs, Instant::now())?;
+        for product in &mut look.products {
+            // Ours is of ClamAV; other products count their own.
+            if product.product == CLAMAV {
+                product.quick_scan_ms = self.jobs.quick_scan_ms();
+            }
+        }
+        let state = AntivirusState {
+            products: look.products,
+            expectations: policy.expectations(false),
+        };
+        let is_due = self
+            .said
+            .as_ref()
+            .is_none_or(|(before, at)| !is_same(before, &state) || at.elapsed() >= REPEAT);
+        if is_due {
+            let summary = Summary::of(&state);
+            let worse = self
+                .remembered
+                .as_ref()
+                .is_some_and(|before| summary.is_worse_than(before));
+            self.context.reports.send(report(&state, &summary, worse))?;
+            self.remembered = Some(summary);
+            self.said = Some((state, Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// Hands over what was found since the last turn.
+    fn follow(&mut self, interval: Duration) -> Result<(), SpoolStopped> {
+        let read = self.detections.turn(Instant::now(), interval);
+        let mut reports: Vec<Report> = read.into_iter().collect();
+        for (path, threat) in self.jobs.found() {
+            reports.extend(self.detections.scanned(path, threat));
+        }
+        reports
+            .into_iter()
+            .try_for_each(|report| self.context.reports.send(report))
+    }
+
+    /// Ends and begins orders.
+    fn work(
+        &mut self,
+        orders: &Receiver<AntivirusOrder>,
+        policy: &AntivirusPolicy,
+    ) -> Result<(), SpoolStopped> {
+        let ended = self.jobs.end();
+        let (places, context) = (self.places.clone(), self.context.clone());
+        let paths: Vec<PathBuf> = policy.quick_scan_paths.iter().map(PathBuf::from).collect();
+        let refused = self.jobs.begin(orders, move |order, found| match order.task {
+            AntivirusTask::UpdateSignatures => imp::update_signatures(&places, &context, order.limit),
+            AntivirusTask::QuickScan => imp::quick_scan(&places, &context, &paths, order.limit, &found),
+        });
+        ended
+            .into_iter()
+            .chain(refused)
+            .try_for_each(|report| self.context.reports.send(report))
+    }
+}
+
+/// Whether a state says the same: figures that change from one moment to the next are no news.
+fn is_same(before: &AntivirusState, now: &AntivirusState) -> bool {
+    let lasting = |state: &AntivirusState| {
+        let mut state = state.clone();
+        for product in &mut state.products {
+            product.raw.retain(|line| !line.starts_with(clamav::STATS_PREFIX));
+        }
+        state
+    };
+    before == now || lasting(before) == lasting(now)
 }
 
 fn report(state: &AntivirusState, summary: &Summary, worse: bool) -> Report {
@@ -126,6 +243,9 @@ impl Summary {
         })
     }
 }
+
+#[cfg(test)]
+mod real;
 
 #[cfg(test)]
 mod tests {

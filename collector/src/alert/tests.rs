@@ -14,6 +14,8 @@ use crate::registry::alert_list::{self, AlertFilter};
 use crate::registry::harness::{a_host, a_unit, sqlite};
 use crate::scope::Scope;
 
+mod many;
+
 const NOW_MS: i64 = 1_000_000_000_000;
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -19,7 +19,7 @@ use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::live::Topic;
 use crate::registry::alert_list::{self, ListedAlert};
-use crate::registry::{Transaction, alert, audit, delivery, finding};
+use crate::registry::{Transaction, alert, audit, delivery, detection, finding};
 
 mod report;
 
@@ -98,10 +98,12 @@ pub(super) struct AlertRow {
     verdict: Option<Verdict>,
     /// What it says.
     title: Phrase,
-    /// The host it is about.
+    /// The host it is about; the one that opened it, when it is about a unit.
     host: HostRef,
-    /// The office of that host.
+    /// The office of that host, or the unit that it is about.
     unit: UnitRef,
+    /// Whether it is about that unit and everything below it, and not about one host.
+    about_unit: bool,
     /// Its findings.
     findings: u64,
     /// Those whose cause is still there.
@@ -320,7 +322,8 @@ async fn visible_alert(api: &Api, viewer: &Viewer, id: i64) -> Result<ListedAler
 
 async fn detail_of(api: &Api, viewer: &Viewer, id: i64) -> Result<AlertDetail, ApiError> {
     let listed = visible_alert(api, viewer, id).await?;
-    let findings = finding::of_alert(&api.registry, id, FINDINGS_MAX).await?;
+    let mut findings = finding::of_alert(&api.registry, id, FINDINGS_MAX).await?;
+    detection::bring_up_to_date(&api.registry, &mut findings).await?;
     let history = alert::history(&api.registry, id).await?;
     let mut deliveries = Vec::new();
     let mut unit_told = false;

@@ -75,7 +75,10 @@ fn pattern() -> Value {
             "hash_max_mib": 0,
             "watches": [{ "name": "", "path": "", "severity": "", "exclude": [] }],
         },
-        "antivirus": { "interval_s": 0 },
+        "antivirus": {
+            "interval_s": 0, "definitions_warn_days": 0, "definitions_high_days": 0, "scan_days": 0, "real_time": "",
+            "hold_s": 0, "stale_hold_s": 0, "quick_scan_paths": [],
+        },
         "network": {
             "aggregate_s": 0,
             "probes": [{
@@ -160,7 +163,8 @@ mod tests {
             "name": "p", "kind": "tcp", "target": "h:1", "interval_s": 1, "timeout_ms": 50, "threshold": 1,
             "severity": "low",
         });
-        let full = json!({ "files": { "watches": [watch] }, "network": { "probes": [probe] } });
+        let full = json!({ "files": { "watches": [watch] }, "network": { "probes": [probe] },
+            "antivirus": { "quick_scan_paths": ["/srv"] } });
         let policy = vong_proto::policy::Policy::from_json(&full.to_string()).expect("valid");
         let full: Value = serde_json::from_str(&policy.to_json()).expect("JSON");
         known(&pattern(), &full, "").expect("the pattern knows everything that policies can say");

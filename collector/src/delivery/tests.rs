@@ -13,6 +13,8 @@ use crate::registry::alert::{Alert, AlertState, MailKind, Verdict};
 use crate::registry::delivery::{Content, DutyCard, HostCard, NewDelivery, SeenFinding};
 use crate::registry::harness::{SqliteRegistry, a_host, a_unit, sqlite};
 
+mod antivirus;
+
 /// 23/11/2026 16:05:12 in Vietnam.
 const SEEN_MS: i64 = 1_795_424_712_000;
 

@@ -2,11 +2,13 @@
 //!
 //! A follow-up seldom repeats everything that the first word said, so what it leaves empty stays as it is.
 
+use sqlx::Row;
 use vong_proto::event::{Detection, Severity};
 
+use super::finding::FindingRow;
 use super::fold::storable;
 use super::query::{rank, word};
-use super::{Result, Transaction, next_id};
+use super::{Registry, Result, Transaction, next_id};
 use crate::entry::HostId;
 
 /// What an agent said of an occurrence.
@@ -59,6 +61,31 @@ pub async fn keep(tx: &mut Transaction, seen: &Sighting<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Lets findings about malware say what has become of it since: somebody who reads them now must not be told that it is
+/// still there when it is not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_up_to_date(registry: &Registry, findings: &mut [FindingRow]) -> Result<()> {
+    for row in findings {
+        let finding = &mut row.finding;
+        let Some(key) = finding.evidence["detection_key"].as_str() else {
+            continue;
+        };
+        let known = sqlx::query("SELECT action, outcome FROM detections WHERE host_id = $1 AND key = $2")
+            .bind(finding.host.0)
+            .bind(storable(key))
+            .fetch_optional(registry.readers())
+            .await?;
+        if let Some(known) = known {
+            for column in ["action", "outcome"] {
+                finding.evidence[column] = known.try_get::<String, _>(column)?.into();
+            }
+        }
+    }
+    Ok(())
+}
+
 const KEEP: &str = "INSERT INTO detections (id, host_id, key, product, vendor, threat, category, severity, path, \
     path_hex, process, user_name, sha256, action, outcome, code, source, found_ms, updated_ms, handled_ms, event_key) \
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
@@ -82,12 +109,31 @@ const KEEP: &str = "INSERT INTO detections (id, host_id, key, product, vendor, t
 
 #[cfg(test)]
 pub(super) mod tests {
-    use sqlx::Row;
+    use serde_json::{Value, json};
     use vong_proto::event::{Outcome, Remedy};
 
     use super::*;
-    use crate::registry::Registry;
+    use crate::finding::{Category, Finding};
     use crate::registry::harness::{a_host, a_unit};
+
+    fn a_finding(host: HostId, evidence: Value) -> FindingRow {
+        FindingRow {
+            finding: Finding {
+                id: "f".to_owned(),
+                rule: "malware.detected".to_owned(),
+                category: Category::Malware,
+                host,
+                key: String::new(),
+                severity: Severity::Medium,
+                opened_pos: 1,
+                opened_ms: 1,
+                evidence,
+            },
+            judged_ms: 1,
+            closed_ms: None,
+            alert_id: None,
+        }
+    }
 
     /// The first word, and what is said later.
     fn said(action: Remedy, outcome: Outcome) -> Detection {
@@ -162,5 +208,18 @@ pub(super) mod tests {
             (number("found_ms"), number("updated_ms"), number("handled_ms")),
             (10, 30, 20)
         );
+
+        let said_first = json!({ "detection_key": "k", "action": "none", "outcome": "pending" });
+        let mut findings = [
+            a_finding(host, said_first),
+            a_finding(host, json!({ "path": "/a" })),
+        ];
+        bring_up_to_date(registry, &mut findings).await.expect("read");
+        let [of_malware, other] = findings.map(|row| row.finding.evidence);
+        assert_eq!(
+            of_malware,
+            json!({ "detection_key": "k", "action": "quarantined", "outcome": "succeeded" })
+        );
+        assert_eq!(other, json!({ "path": "/a" }));
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use vong_proto::event::{
     AgentId, AntivirusProduct, AntivirusState, BootId, Definitions, Digest, Event, FileAction, FileEvent,
-    FileMeta, Header, Lane, Origin, Presence, ProbeKind, ProbeSample, ProbeState, Process, Reachability,
-    Sensor, Start, StopReason, StreamId, Switch, Unsupported, Who,
+    FileMeta, Header, Lane, Origin, Outcome, Presence, ProbeKind, ProbeSample, ProbeState, Process,
+    Reachability, Sensor, Start, StopReason, StreamId, Switch, Unsupported, Who,
 };
 
 use serde_json::json;
@@ -599,6 +599,10 @@ fn any_body() -> impl Strategy<Value = Body> {
         Just(off()),
         Just(antivirus(vec![])),
         Just(antivirus(vec![product(Switch::Unknown, None)])),
+        (0..3u8, 0..3usize).prop_map(|(key, outcome)| malware::found(
+            &key.to_string(),
+            [Outcome::Pending, Outcome::Succeeded, Outcome::Failed][outcome],
+        )),
         Just(started(true)),
         Just(started(false)),
         Just(Body::Presence(Presence::Stopping(StopReason::Shutdown))),

@@ -21,7 +21,7 @@ pub(crate) fn uplink(
     counts: &Arc<Counts>,
 ) -> anyhow::Result<Uplink> {
     let (policies, _watch) = Policies::open(&of.data.policy());
-    let (rescans, _nobody_rescans) = command::rescans();
+    let (orders, _nobody_takes_them) = command::orders();
     let (counts, pc) = (Arc::clone(counts), of.pc);
     Ok(Uplink {
         address: of.collector,
@@ -35,7 +35,7 @@ pub(crate) fn uplink(
         outbox,
         reports,
         policies,
-        rescans,
+        orders,
         finish: Stop::new(),
     })
 }

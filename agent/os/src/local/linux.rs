@@ -1,10 +1,14 @@
 //! Unix domain sockets, and the users behind sockets of both kinds.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// State of a socket in `/proc/net/tcp` that listens.
@@ -16,6 +20,17 @@ pub(super) fn connect(path: &Path, patience: Duration) -> io::Result<Socket> {
     socket.set_write_timeout(Some(patience))?;
     socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket)
+}
+
+pub(super) fn send_file(socket: &Socket, file: &File) -> io::Result<()> {
+    let files = [file.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut attached = SendAncillaryBuffer::new(&mut space);
+    if !attached.push(SendAncillaryMessage::ScmRights(&files)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    sendmsg(socket, &[IoSlice::new(&[0])], &mut attached, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 /// Of a local socket, whoever began to listen. Of a port, whoever listens there on any address: the kernel does

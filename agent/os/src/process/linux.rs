@@ -6,14 +6,18 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command};
+use std::thread;
 use std::time::SystemTime;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{COMMAND_LINE_MAX, Facts, Origin, Running};
 use crate::rights;
@@ -128,6 +132,21 @@ pub(super) fn user_id_of(name: &str) -> Option<u32> {
     let users = parse_passwd(&String::from_utf8_lossy(&passwd));
     let mut ids = users.iter().filter(|(_, user)| user.as_str() == name);
     ids.next().map(|(id, _)| *id)
+}
+
+pub(super) fn spawn_group(command: &mut Command) -> io::Result<Child> {
+    command.process_group(0).spawn()
+}
+
+pub(super) fn kill_group(first: &Child) -> io::Result<()> {
+    Ok(kill_process_group(Pid::from_child(first), Signal::KILL)?)
+}
+
+pub(super) fn load() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    let running: f64 = text.split_whitespace().next()?.parse().ok()?;
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    Some(running / processors as f64)
 }
 
 fn pids() -> impl Iterator<Item = u32> {

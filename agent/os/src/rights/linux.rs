@@ -61,3 +61,7 @@ pub(super) fn is_out_of_reach(path: &Path) -> io::Result<bool> {
 pub(super) fn is_administrator_or_own(user_id: u32) -> bool {
     user_id == 0 || user_id == geteuid().as_raw()
 }
+
+pub(super) fn administrator_and_own() -> Vec<u32> {
+    vec![0, geteuid().as_raw()]
+}

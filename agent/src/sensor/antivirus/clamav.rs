@@ -4,24 +4,32 @@
 //! signatures, which takes a minute: that is unknown, not off. The age of the definitions stands in the
 //! head of the database files, with its time zone; the answer to VERSION has it only in local time.
 
-use std::path::PathBuf;
-
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use vong_proto::event::{AntivirusProduct, Definitions, Switch};
 
+mod conf;
+
+pub(super) use conf::{Conf, Scope, Socket, parse_conf};
+
 /// A database file begins with this many bytes of text.
 pub(super) const HEAD_BYTES: usize = 512;
-/// Where databases lie when the configuration does not say.
-const DATABASE_DEFAULT: &str = "/var/lib/clamav";
+/// So many lines of an answer to STATS are kept; a clamd at work has further ones for what it scans.
+const STATS_LINES_MAX: usize = 4;
+/// Each of them is cut here.
+const STATS_LINE_CHARS_MAX: usize = 200;
+/// Before the raw values that change from one moment to the next.
+pub(super) const STATS_PREFIX: &str = "stats.";
 /// Such as `23 Nov 2026 04-31 -0500`.
 const BUILT: &[BorrowedFormatItem<'_>] = format_description!(
     "[day padding:none] [month repr:short] [year] [hour]-[minute] [offset_hour sign:mandatory][offset_minute]"
 );
 
 /// Everything that was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Rows {
     /// clamd's program is there.
     pub(super) clamd_installed: bool,
@@ -39,12 +47,21 @@ pub(super) struct Rows {
     pub(super) ping: Answer,
     /// What clamd said to VERSION.
     pub(super) version: Answer,
+    /// What clamd said to STATS.
+    pub(super) stats: Answer,
+    /// What a clean stop removes and is there although no clamd runs: `socket`, `pid_file`.
+    pub(super) left_behind: Vec<String>,
     /// The heads of the database files, with their names.
     pub(super) heads: Vec<(String, Vec<u8>)>,
+    /// When the newest database file was written, milliseconds since 1970.
+    pub(super) written_ms: Option<i64>,
+    /// What is looked at, by the configuration.
+    pub(super) scope: Scope,
 }
 
 /// An answer of clamd.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
     /// Nobody was asked: no socket is configured.
     #[default]
@@ -55,47 +72,6 @@ pub(super) enum Answer {
     Silent(String),
     /// Why it cannot be known whether there is one: a code.
     Unsure(String),
-}
-
-/// Where clamd is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Socket {
-    /// A path.
-    Local(PathBuf),
-    /// Host and port.
-    Tcp(String),
-}
-
-/// What the configuration of clamd says to us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Conf {
-    /// Where it listens.
-    pub(super) socket: Option<Socket>,
-    /// Where its databases lie.
-    pub(super) databases: PathBuf,
-    /// The user whose rights it takes when it was started by root.
-    pub(super) user: Option<String>,
-}
-
-/// Reads `clamd.conf`: a name and a value on each line.
-pub(super) fn parse_conf(text: &str) -> Conf {
-    let value = |name: &str| {
-        text.lines().find_map(|line| {
-            let (key, value) = line.trim().split_once(char::is_whitespace)?;
-            (key == name).then(|| value.trim().trim_matches('"'))
-        })
-    };
-    let tcp = value("TCPSocket").map(|port| {
-        let host = value("TCPAddr").unwrap_or("localhost");
-        Socket::Tcp(format!("{host}:{port}"))
-    });
-    Conf {
-        socket: value("LocalSocket")
-            .map(|path| Socket::Local(PathBuf::from(path)))
-            .or(tcp),
-        databases: PathBuf::from(value("DatabaseDirectory").unwrap_or(DATABASE_DEFAULT)),
-        user: value("User").map(str::to_owned),
-    }
 }
 
 /// The product, if any part of it is there.
@@ -113,15 +89,19 @@ pub(super) fn decode(rows: &Rows) -> Option<AntivirusProduct> {
     Some(AntivirusProduct {
         product: "ClamAV".to_owned(),
         vendor: "Cisco".to_owned(),
+        engine_version: program.clone(),
         version: program,
         engine: engine(rows),
+        engine_reason: engine_reason(rows).to_owned(),
         real_time: rows.program("clamonacc"),
         updater: updater(rows),
         definitions: Definitions {
             version: head.as_ref().map_or(database, |head| head.version.clone()),
             built_ms: head.map(|head| head.built_ms),
+            updated_ms: rows.written_ms,
             ..Definitions::default()
         },
+        exclusions: exclusions(rows),
         raw: raw(rows),
         ..AntivirusProduct::default()
     })
@@ -147,6 +127,33 @@ fn engine(rows: &Rows) -> Switch {
         Answer::NotAsked | Answer::Silent(_) if rows.program("clamd") == Switch::Off => Switch::Off,
         Answer::Said(_) | Answer::NotAsked | Answer::Silent(_) | Answer::Unsure(_) => Switch::Unknown,
     }
+}
+
+/// Why the engine is not on. What clamd itself leaves behind tells a crash from a stop; a clamd that is asked while
+/// it loads its signatures has no socket yet.
+fn engine_reason(rows: &Rows) -> &'static str {
+    let is_off = engine(rows) == Switch::Off;
+    match &rows.ping {
+        Answer::Said(text) if text == "PONG" => "",
+        Answer::Said(_) => "garbage",
+        Answer::NotAsked | Answer::Silent(_) if is_off && !rows.clamd_installed => "not_installed",
+        Answer::NotAsked | Answer::Silent(_) if is_off && !rows.left_behind.is_empty() => "crashed",
+        Answer::NotAsked | Answer::Silent(_) if is_off => "stopped",
+        Answer::NotAsked => "no_socket",
+        Answer::Silent(why) if matches!(why.as_str(), "timed out" | "closed") => "not_answering",
+        Answer::Silent(_) if rows.program("clamd") == Switch::On => "starting",
+        Answer::Unsure(why) if why == "permission denied" => "no_permission",
+        Answer::Unsure(why) if why.starts_with("configuration") => "configuration",
+        Answer::Unsure(_) => "not_vouched_for",
+        Answer::Silent(_) => "",
+    }
+}
+
+fn exclusions(rows: &Rows) -> Vec<String> {
+    let mut excluded = rows.scope.excluded.clone();
+    excluded.sort();
+    excluded.truncate(AntivirusProduct::EXCLUSIONS_MAX);
+    excluded
 }
 
 /// Without freshclam somebody else may bring the files: that cannot be known.
@@ -175,12 +182,38 @@ fn raw(rows: &Rows) -> Vec<String> {
         format!("ping={}", answer(&rows.ping)),
         format!("version={}", answer(&rows.version)),
     ];
+    raw.push(format!("left_behind={}", rows.left_behind.join(",")));
+    raw.extend(
+        rows.scope
+            .on_access
+            .iter()
+            .map(|line| format!("on_access={line}")),
+    );
+    raw.extend(stats(&rows.stats));
     raw.extend(rows.heads.iter().map(|(name, head)| {
         let text = String::from_utf8_lossy(head);
         let fields: Vec<&str> = text.splitn(5, ':').take(4).collect();
         format!("{name}={}", fields.join(":"))
     }));
     raw
+}
+
+/// `POOLS: 1\n\nSTATE: VALID PRIMARY\nTHREADS: live 1  idle 0 max 10 idle-timeout 30\nQUEUE: 0 items\n…MEMSTATS: …\nEND`.
+fn stats(answer: &Answer) -> Vec<String> {
+    let Answer::Said(text) = answer else {
+        return Vec::new();
+    };
+    let wanted = ["STATE", "THREADS", "QUEUE", "MEMSTATS"];
+    let lines = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        let value: String = value.chars().take(STATS_LINE_CHARS_MAX).collect();
+        let name = name.to_ascii_lowercase();
+        wanted
+            .iter()
+            .any(|wanted| wanted.eq_ignore_ascii_case(&name))
+            .then(|| format!("{STATS_PREFIX}{name}={value}"))
+    });
+    lines.take(STATS_LINES_MAX).collect()
 }
 
 /// `ClamAV 1.4.3/27690/Mon Nov 23 08:31:02 2026`, of which a clamd with private databases only says the
@@ -250,6 +283,10 @@ mod tests {
             processes_unseen: false,
             ping: Answer::Said("PONG".to_owned()),
             version: Answer::Said("ClamAV 1.0.7/26828/Thu Mar  2 08:26:30 2023".to_owned()),
+            stats: Answer::NotAsked,
+            left_behind: Vec::new(),
+            written_ms: None,
+            scope: Scope::default(),
             heads: vec![
                 ("main.cvd".to_owned(), head(MAIN)),
                 ("daily.cld".to_owned(), head(DAILY)),
@@ -354,23 +391,87 @@ mod tests {
         assert_eq!(decode(&scheduled).expect("it is there").updater, Switch::On);
     }
 
+    /// An answer of a clamd 1.4.6.
+    const STATS: &str = "POOLS: 1\n\nSTATE: VALID PRIMARY\nTHREADS: live 1  idle 0 max 10 idle-timeout 30\n\
+        QUEUE: 0 items\n\tSTATS 0.000002 \n\nMEMSTATS: heap N/A mmap N/A used N/A free N/A releasable N/A pools 1 \
+        pools_used 5.883M pools_total 5.964M\nEND";
+
     #[test]
-    fn the_configuration_says_where_to_ask() {
-        let debian = "#Automatically Generated\nLocalSocket /var/run/clamav/clamd.ctl\nFixStaleSocket true\n\
-            User clamav\n\
-            DatabaseDirectory /srv/clamav\n";
-        assert_eq!(
-            parse_conf(debian),
-            Conf {
-                socket: Some(Socket::Local(PathBuf::from("/var/run/clamav/clamd.ctl"))),
-                databases: PathBuf::from("/srv/clamav"),
-                user: Some("clamav".to_owned()),
-            }
+    fn why_an_engine_is_not_on() {
+        let check = |ping: Answer, running: &[&str], left_behind: &[&str], expected: &str| {
+            let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            let rows = Rows {
+                ping,
+                running: owned(running),
+                left_behind: owned(left_behind),
+                ..healthy()
+            };
+            let product = decode(&rows).expect("installed");
+            assert_eq!(product.engine_reason, expected, "{rows:?}");
+        };
+        let silent = |why: &str| Answer::Silent(why.to_owned());
+        check(Answer::Said("PONG".to_owned()), &["clamd"], &[], "");
+        check(Answer::Said("P\u{fffd}".to_owned()), &["clamd"], &[], "garbage");
+        check(silent("entity not found"), &[], &[], "stopped");
+        check(
+            silent("connection refused"),
+            &[],
+            &["socket", "pid_file"],
+            "crashed",
         );
-        let tcp = parse_conf("TCPSocket 3310\nTCPAddr 127.0.0.1\n");
-        assert_eq!(tcp.socket, Some(Socket::Tcp("127.0.0.1:3310".to_owned())));
-        assert_eq!(tcp.databases, PathBuf::from(DATABASE_DEFAULT));
-        assert_eq!(parse_conf("# LocalSocket /x\n").socket, None);
+        check(silent("timed out"), &["clamd"], &[], "not_answering");
+        check(silent("closed"), &["clamd"], &[], "not_answering");
+        check(silent("entity not found"), &["clamd"], &[], "starting");
+        check(Answer::NotAsked, &["clamd"], &[], "no_socket");
+        let unsure = |why: &str| Answer::Unsure(why.to_owned());
+        check(unsure("permission denied"), &[], &[], "no_permission");
+        check(unsure("answered_by_user_1000"), &[], &[], "not_vouched_for");
+    }
+
+    #[test]
+    fn a_few_lines_of_the_engines_own_figures_are_kept() {
+        let rows = Rows {
+            stats: Answer::Said(STATS.to_owned()),
+            ..healthy()
+        };
+        let raw = decode(&rows).expect("it is there").raw;
+        let figures: Vec<&String> = raw.iter().filter(|line| line.starts_with(STATS_PREFIX)).collect();
+        assert_eq!(figures.len(), 4);
+        assert_eq!(figures[0], "stats.state=VALID PRIMARY");
+        assert_eq!(figures[2], "stats.queue=0 items");
+    }
+
+    #[test]
+    fn rows_can_be_recorded_and_replayed() {
+        let recorded = serde_json::to_string(&healthy()).expect("written");
+        let replayed: Rows = serde_json::from_str(&recorded).expect("read");
+        assert_eq!(replayed, healthy());
+        let older: Rows = serde_json::from_str("{}").expect("rows may be missing");
+        assert_eq!(decode(&older), None);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_told_up_to_a_limit() {
+        let rows = Rows {
+            scope: Scope {
+                excluded: (0..200)
+                    .map(|number| format!("ExcludePath /{number:03}"))
+                    .rev()
+                    .collect(),
+                on_access: vec!["OnAccessIncludePath /home".to_owned()],
+            },
+            written_ms: Some(7),
+            ..healthy()
+        };
+        let product = decode(&rows).expect("it is there");
+        assert_eq!(product.exclusions.len(), AntivirusProduct::EXCLUSIONS_MAX);
+        assert_eq!(product.exclusions[0], "ExcludePath /000");
+        assert!(
+            product
+                .raw
+                .contains(&"on_access=OnAccessIncludePath /home".to_owned())
+        );
+        assert_eq!(product.definitions.updated_ms, Some(7));
     }
 
     proptest! {
@@ -382,7 +483,7 @@ mod tests {
         #[test]
         fn whatever_clamd_says_nothing_panics(text in ".*") {
             let _ = parse_version(&text);
-            let _ = parse_conf(&text);
+            let _ = stats(&Answer::Said(text));
         }
     }
 }

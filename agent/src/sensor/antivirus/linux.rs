@@ -11,22 +11,39 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vong_os::file::{look, path_of, read_plain};
+use vong_os::file::{Kind, look, path_of, read_plain};
 use vong_os::local::{self, Line};
 use vong_os::process::{self, Origin, Running};
 use vong_os::rights;
 use vong_proto::event::AntivirusProduct;
 
 use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
+use crate::clock;
+
+#[path = "linux/logs.rs"]
+mod logs;
+#[path = "linux/scan.rs"]
+mod scan;
+#[path = "linux/update.rs"]
+mod update;
+
+pub(super) use logs::LogPlace;
+pub(super) use scan::quick_scan;
+pub(super) use update::update_signatures;
 
 /// A clamd that needs longer is no protection at this moment.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// No answer that is asked for here is longer.
-const ANSWER_BYTES_MAX: u64 = 1_024;
+const ANSWER_BYTES_MAX: u64 = 4_096;
 /// A configuration is some kilobytes.
 const CONF_BYTES_MAX: u64 = 256 * 1024;
 /// The signed databases that age, as they are downloaded and as they are after updates.
 const DATABASES: [&str; 4] = ["daily.cld", "daily.cvd", "main.cld", "main.cvd"];
+
+/// A folder of databases holds a dozen files.
+const FILES_MAX: usize = 1_000;
+/// The parts of ClamAV that run.
+const PROGRAMS: [&str; 3] = ["clamd", "freshclam", "clamonacc"];
 
 /// Where the parts of ClamAV are looked for.
 #[derive(Clone, Debug)]
@@ -39,6 +56,10 @@ pub struct Places {
     pub schedules: Vec<PathBuf>,
     /// The configuration when no clamd runs that names another.
     pub conf: PathBuf,
+    /// The updater's configuration.
+    pub freshclam_conf: PathBuf,
+    /// What is found as files are opened stands here when no clamonacc runs that names another log.
+    pub on_access_log: PathBuf,
     /// A configuration below one of these goes first when a running clamd was started with it.
     pub configured_below: Vec<PathBuf>,
 }
@@ -54,29 +75,46 @@ impl Default for Places {
                 "/etc/cron.d/clamav-freshclam",
             ]),
             conf: PathBuf::from("/etc/clamav/clamd.conf"),
+            freshclam_conf: PathBuf::from("/etc/clamav/freshclam.conf"),
+            on_access_log: PathBuf::from("/var/log/clamav/clamonacc.log"),
             configured_below: paths(&["/etc", "/usr/local/etc"]),
         }
     }
 }
 
-pub(super) fn products(places: &Places) -> Vec<AntivirusProduct> {
-    clamav::decode(&rows(places)).into_iter().collect()
+/// What a look at this PC shows.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// The products.
+    pub(super) products: Vec<AntivirusProduct>,
+    /// Where they write what they find.
+    pub(super) logs: Vec<LogPlace>,
 }
 
-fn rows(places: &Places) -> Rows {
-    let any_exists = |paths: &[PathBuf]| paths.iter().any(|path| path.exists());
-    let programs = process::running(&["clamd", "freshclam", "clamonacc"]);
+pub(super) fn look_around(places: &Places) -> Look {
+    let programs = process::running(&PROGRAMS);
     let (conf, conf_trouble) = conf(places, &programs);
-    let trusted = Trusted::of(&conf);
+    let product = clamav::decode(&rows(places, &programs, &conf, conf_trouble));
+    Look {
+        products: product.into_iter().collect(),
+        logs: logs::places(places, &programs, &conf),
+    }
+}
+
+fn rows(places: &Places, programs: &[Running<'_>], conf: &Conf, conf_trouble: Option<String>) -> Rows {
+    let any_exists = |paths: &[PathBuf]| paths.iter().any(|path| path.exists());
+    let trusted = Trusted::of(conf);
     let ping = match conf_trouble {
         Some(trouble) => Answer::Unsure(trouble),
-        None => ask(&conf, "PING", &trusted),
+        None => ask(conf, "PING", &trusted),
     };
-    // Whoever does not answer the first question would keep the second waiting as long.
-    let version = match &ping {
-        Answer::Said(_) => ask(&conf, "VERSION", &trusted),
+    // Whoever does not answer the first question would keep the others waiting as long.
+    let and_then = |before: &Answer, question: &str| match before {
+        Answer::Said(_) => ask(conf, question, &trusted),
         Answer::NotAsked | Answer::Silent(_) | Answer::Unsure(_) => Answer::NotAsked,
     };
+    let version = and_then(&ping, "VERSION");
+    let stats = and_then(&version, "STATS");
     let names = |origin: Origin| {
         let of_origin = programs
             .iter()
@@ -93,10 +131,45 @@ fn rows(places: &Places) -> Rows {
         running: names(Origin::Administrator),
         hidden: names(Origin::Hidden),
         processes_unseen: !process::sees_others(),
+        left_behind: left_behind(conf, &ping),
         ping,
         version,
+        stats,
         heads: heads(&conf.databases),
+        written_ms: written_ms(&conf.databases),
+        scope: conf.scope.clone(),
     }
+}
+
+/// A clean stop removes both; when the PC starts, nothing is left of either.
+fn left_behind(conf: &Conf, ping: &Answer) -> Vec<String> {
+    let mut left = Vec::new();
+    let is_refused = *ping == Answer::Silent(ErrorKind::ConnectionRefused.to_string());
+    if is_refused && matches!(conf.socket, Some(Socket::Local(_))) {
+        left.push("socket".to_owned());
+    }
+    if conf.pid_file.as_deref().is_some_and(Path::exists) {
+        left.push("pid_file".to_owned());
+    }
+    left
+}
+
+/// When the newest file of signatures was written. Files that say they are of the future say nothing.
+fn written_ms(folder: &Path) -> Option<i64> {
+    let now_ms = clock::wall_ms();
+    let entries = fs::read_dir(folder).ok()?.flatten().take(FILES_MAX);
+    let signatures = entries.filter(|entry| is_signatures(&entry.path()));
+    let written = signatures.filter_map(|entry| Some(look(&entry.path()).ok()?.mtime_ns / 1_000_000));
+    written.filter(|written| *written <= now_ms).max()
+}
+
+/// What freshclam keeps beside them for itself is none.
+fn is_signatures(path: &Path) -> bool {
+    let is_file = look(path).is_ok_and(|facts| facts.kind == Kind::File);
+    is_file
+        && path
+            .extension()
+            .is_some_and(|extension| extension != "dat" && extension != "tmp")
 }
 
 /// Whose word counts: root's, the user's that clamd gives up its rights for, and whoever the databases belong
@@ -108,6 +181,12 @@ impl Trusted {
         let named = conf.user.as_deref().and_then(process::user_id_of);
         let keeper = look(&conf.databases).ok().map(|facts| facts.owner);
         Self(named.into_iter().chain(keeper).collect())
+    }
+
+    fn all(&self) -> Vec<u32> {
+        let mut all = rights::administrator_and_own();
+        all.extend(&self.0);
+        all
     }
 
     fn includes(&self, user_id: u32) -> bool {
@@ -161,13 +240,18 @@ fn read_conf(path: &Path) -> io::Result<Conf> {
 /// The configuration that a running clamd was started with, if it names one.
 fn named_conf(pid: u32) -> Option<PathBuf> {
     let arguments = process::arguments_of(pid)?;
+    named_after(&arguments, "--config-file", "-c").map(|path| path_of(&path))
+}
+
+/// The value of an option among a program's arguments.
+fn named_after(arguments: &[Vec<u8>], long: &str, short: &str) -> Option<Vec<u8>> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        if let Some(path) = argument.strip_prefix(b"--config-file=") {
-            return Some(path_of(path));
+        if let Some(value) = argument.strip_prefix(format!("{long}=").as_bytes()) {
+            return Some(value.to_vec());
         }
-        if matches!(argument.as_slice(), b"--config-file" | b"-c") {
-            return rest.next().map(|path| path_of(path));
+        if argument == long.as_bytes() || argument == short.as_bytes() {
+            return rest.next().cloned();
         }
     }
     None
@@ -210,6 +294,9 @@ fn converse(mut line: Line, command: &str, trusted: &Trusted) -> io::Result<Answ
     line.write_all(format!("z{command}\0").as_bytes())?;
     let mut answer = Vec::new();
     line.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    if answer.is_empty() {
+        return Ok(Answer::Silent("closed".to_owned()));
+    }
     let text = String::from_utf8_lossy(&answer);
     Ok(Answer::Said(text.trim_end_matches(['\0', '\n']).to_owned()))
 }
@@ -237,6 +324,10 @@ mod tests {
 
     use super::*;
 
+    fn products(places: &Places) -> Vec<AntivirusProduct> {
+        look_around(places).products
+    }
+
     /// Programs of nobody's; the configuration in a folder of the test.
     fn places(conf: PathBuf) -> Places {
         Places {
@@ -244,6 +335,8 @@ mod tests {
             freshclam: Vec::new(),
             schedules: Vec::new(),
             conf,
+            freshclam_conf: PathBuf::new(),
+            on_access_log: PathBuf::new(),
             configured_below: Vec::new(),
         }
     }

@@ -169,6 +169,7 @@ impl AlertRow {
                 id: alert.host.0,
                 name: listed.host_name,
             },
+            about_unit: alert.unit.is_some(),
             unit: UnitRef {
                 id: listed.unit_id,
                 name: listed.unit_name,

@@ -952,6 +952,8 @@ export interface components {
         };
         /** @description An alert, as it stands in a queue. */
         AlertRow: {
+            /** @description Whether it is about that unit and everything below it, and not about one host. */
+            about_unit: boolean;
             /** @description Who takes care of it. */
             assignee: string | null;
             /** @description What it is about, in the large. */
@@ -961,7 +963,7 @@ export interface components {
              * @description Its findings.
              */
             findings: number;
-            /** @description The host it is about. */
+            /** @description The host it is about; the one that opened it, when it is about a unit. */
             host: components["schemas"]["HostRef"];
             /**
              * Format: int64
@@ -984,7 +986,7 @@ export interface components {
             state: components["schemas"]["AlertState"];
             /** @description What it says. */
             title: components["schemas"]["Phrase"];
-            /** @description The office of that host. */
+            /** @description The office of that host, or the unit that it is about. */
             unit: components["schemas"]["UnitRef"];
             /**
              * Format: int64
@@ -1133,7 +1135,7 @@ export interface components {
          * @description What an alert is about, in the large.
          * @enum {string}
          */
-        Category: "protection" | "files" | "network" | "presence" | "ledger" | "identity";
+        Category: "protection" | "malware" | "outbreak" | "updates" | "files" | "network" | "presence" | "ledger" | "identity";
         /** @description A list that a page cannot hold without bound. */
         CertificatePcs: {
             /**
@@ -2373,6 +2375,8 @@ export interface components {
         Page_AlertRow: {
             /** @description The rows. */
             items: {
+                /** @description Whether it is about that unit and everything below it, and not about one host. */
+                about_unit: boolean;
                 /** @description Who takes care of it. */
                 assignee?: string | null;
                 /** @description What it is about, in the large. */
@@ -2382,7 +2386,7 @@ export interface components {
                  * @description Its findings.
                  */
                 findings: number;
-                /** @description The host it is about. */
+                /** @description The host it is about; the one that opened it, when it is about a unit. */
                 host: components["schemas"]["HostRef"];
                 /**
                  * Format: int64
@@ -2405,7 +2409,7 @@ export interface components {
                 state: components["schemas"]["AlertState"];
                 /** @description What it says. */
                 title: components["schemas"]["Phrase"];
-                /** @description The office of that host. */
+                /** @description The office of that host, or the unit that it is about. */
                 unit: components["schemas"]["UnitRef"];
                 /**
                  * Format: int64

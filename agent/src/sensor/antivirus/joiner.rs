@@ -1,0 +1,423 @@
+//! Joins what is said about one piece of malware into one occurrence: found by clamd, by clamonacc and by a scan,
+//! found again, moved, removed, or simply gone. Pure: the time and the state of the files come from outside.
+//!
+//! ```text
+//!                ┌─ moved, removed and gone ──▶ succeeded, ended
+//! found ─▶ open ─┼─ gone by itself ───────────▶ succeeded, ended (`file_gone`)
+//!                └─ could not be moved ───────▶ failed, still open
+//! ```
+//! An occurrence stays open as long as its file is there. Found again within ten minutes is the same word; later it
+//! is said again, under the same key. What was found and has gone is often told twice, by a second look that was
+//! already on its way: that is no new occurrence as long as the file is not back.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use vong_proto::event::{Detection, Outcome, Remedy};
+
+use super::log::What;
+
+/// Within this time the same word about the same file is one.
+const REPEAT_MS: i64 = 10 * 60_000;
+/// So many open occurrences are remembered; of further ones the oldest is not followed any more.
+pub(super) const OPEN_MAX: usize = 200;
+/// So many that have ended are remembered, against echoes.
+const ENDED_MAX: usize = 200;
+/// A file that was found is looked for this often in the first hour.
+const CHECK_MS: i64 = 60_000;
+/// After this time it is looked for with the state of the product.
+const CHECKS_OFTEN_MS: i64 = 60 * 60_000;
+const PRODUCT: &str = "ClamAV";
+const VENDOR: &str = "Cisco";
+
+/// One word that malware is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// The file.
+    pub(super) path: Vec<u8>,
+    /// What is in it.
+    pub(super) threat: String,
+    /// When it was found, milliseconds since 1970.
+    pub(super) found_ms: i64,
+    /// Who says so.
+    pub(super) source: &'static str,
+    /// Whoever found it keeps it from being opened.
+    pub(super) is_blocked: bool,
+}
+
+/// Malware in a file, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Occurrence {
+    key: String,
+    path: Vec<u8>,
+    threat: String,
+    found_ms: i64,
+    source: String,
+    action: Remedy,
+    outcome: Outcome,
+    code: String,
+    sha256: Option<[u8; 32]>,
+    said_ms: i64,
+    check_ms: i64,
+}
+
+/// What can be seen of files.
+pub(super) trait Files {
+    /// Whether something stands at a path.
+    fn is_there(&self, path: &[u8]) -> bool;
+    /// SHA-256 of what stands there, if that is easily had.
+    fn digest(&self, path: &[u8]) -> Option<[u8; 32]>;
+}
+
+/// The occurrences that are open, and those that have just ended.
+#[derive(Debug, Default)]
+pub(super) struct Joiner {
+    open: Vec<Occurrence>,
+    ended: VecDeque<Occurrence>,
+    changed: BTreeSet<String>,
+}
+
+impl Joiner {
+    /// With what was open when the agent last ran.
+    pub(super) fn new(open: Vec<Occurrence>) -> Self {
+        Self {
+            open,
+            ..Self::default()
+        }
+    }
+
+    /// Takes word of malware; returns what is to be said of it, if anything.
+    pub(super) fn found(&mut self, finding: &Finding, now_ms: i64, files: &impl Files) -> Option<Detection> {
+        if let Some(known) = self.open.iter_mut().find(|known| known.is_about(finding)) {
+            let is_news = finding.is_blocked && known.action == Remedy::None;
+            if is_news {
+                known.action = Remedy::Blocked;
+            }
+            if !is_news && now_ms.saturating_sub(known.said_ms) < REPEAT_MS {
+                return None;
+            }
+            known.said_ms = now_ms;
+            self.changed.insert(known.key.clone());
+            return Some(known.detection());
+        }
+        let is_echo = self
+            .ended
+            .iter()
+            .any(|known| known.is_about(finding) && now_ms.saturating_sub(known.said_ms) < REPEAT_MS);
+        if is_echo && !files.is_there(&finding.path) {
+            return None;
+        }
+        let begun = Occurrence::begin(finding, now_ms, files.digest(&finding.path));
+        let detection = begun.detection();
+        self.changed.insert(begun.key.clone());
+        self.open.push(begun);
+        if self.open.len() > OPEN_MAX {
+            let dropped = self.open.remove(0);
+            self.changed.insert(dropped.key);
+        }
+        Some(detection)
+    }
+
+    /// Takes word of what was done. That malware is harmless is believed when its file has gone, that it is not
+    /// when the file is there.
+    pub(super) fn handled(
+        &mut self,
+        path: &[u8],
+        what: &What,
+        now_ms: i64,
+        files: &impl Files,
+    ) -> Option<Detection> {
+        let at = self.open.iter().rposition(|known| known.path == path)?;
+        let (action, failed_as) = match what {
+            What::Found(_) => return None,
+            What::Moved => (Remedy::Quarantined, None),
+            What::Removed => (Remedy::Removed, None),
+            What::NotMoved => (Remedy::Quarantined, Some("not_moved")),
+            What::NotRemoved => (Remedy::Removed, Some("not_removed")),
+        };
+        if files.is_there(path) != failed_as.is_some() {
+            return None;
+        }
+        match failed_as {
+            None => Some(self.end(at, action, "", now_ms)),
+            Some(code) => {
+                let known = &mut self.open[at];
+                if known.outcome == Outcome::Failed {
+                    return None;
+                }
+                known.action = action;
+                known.outcome = Outcome::Failed;
+                code.clone_into(&mut known.code);
+                self.changed.insert(known.key.clone());
+                Some(known.detection())
+            }
+        }
+    }
+
+    /// Looks for the files whose turn it is; `interval_ms` is how often the old ones are looked for.
+    pub(super) fn check(&mut self, now_ms: i64, interval_ms: i64, files: &impl Files) -> Vec<Detection> {
+        let mut gone = Vec::new();
+        for at in (0..self.open.len()).rev() {
+            let known = &mut self.open[at];
+            // A clock that was set back must not stop the looking.
+            let is_due = now_ms >= known.check_ms || known.check_ms - now_ms > CHECK_MS.max(interval_ms);
+            if !is_due {
+                continue;
+            }
+            let is_young = now_ms.saturating_sub(known.found_ms) < CHECKS_OFTEN_MS;
+            let pause_ms = if is_young {
+                CHECK_MS
+            } else {
+                interval_ms.max(CHECK_MS)
+            };
+            known.check_ms = now_ms.saturating_add(pause_ms);
+            if !files.is_there(&known.path) {
+                gone.push(self.end(at, Remedy::Removed, "file_gone", now_ms));
+            }
+        }
+        gone
+    }
+
+    fn end(&mut self, at: usize, action: Remedy, code: &str, now_ms: i64) -> Detection {
+        let mut known = self.open.remove(at);
+        known.action = action;
+        known.outcome = Outcome::Succeeded;
+        code.clone_into(&mut known.code);
+        known.said_ms = now_ms;
+        self.changed.insert(known.key.clone());
+        let detection = known.detection();
+        self.ended.push_back(known);
+        while self.ended.len() > ENDED_MAX {
+            self.ended.pop_front();
+        }
+        detection
+    }
+
+    /// What has changed since this was last asked: keys, and what is to be remembered under them.
+    pub(super) fn take_changes(&mut self) -> Vec<(String, Option<&Occurrence>)> {
+        let open = &self.open;
+        std::mem::take(&mut self.changed)
+            .into_iter()
+            .map(|key| {
+                let known = open.iter().find(|known| known.key == key);
+                (key, known)
+            })
+            .collect()
+    }
+}
+
+impl Occurrence {
+    fn begin(finding: &Finding, now_ms: i64, sha256: Option<[u8; 32]>) -> Self {
+        Self {
+            key: key(finding),
+            path: finding.path.clone(),
+            threat: finding.threat.clone(),
+            found_ms: finding.found_ms,
+            source: finding.source.to_owned(),
+            action: if finding.is_blocked {
+                Remedy::Blocked
+            } else {
+                Remedy::None
+            },
+            outcome: Outcome::Pending,
+            code: String::new(),
+            sha256,
+            said_ms: now_ms,
+            check_ms: now_ms.saturating_add(CHECK_MS),
+        }
+    }
+
+    fn is_about(&self, finding: &Finding) -> bool {
+        self.path == finding.path && self.threat == finding.threat
+    }
+
+    fn detection(&self) -> Detection {
+        Detection {
+            key: self.key.clone(),
+            product: PRODUCT.to_owned(),
+            vendor: VENDOR.to_owned(),
+            threat: self.threat.clone(),
+            path: self.path.clone(),
+            action: self.action,
+            outcome: self.outcome,
+            code: self.code.clone(),
+            source: self.source.clone(),
+            found_ms: Some(self.found_ms),
+            sha256: self.sha256,
+            ..Detection::default()
+        }
+    }
+}
+
+/// The first 16 bytes of SHA-256 over product, threat, path and time, hexadecimal.
+fn key(finding: &Finding) -> String {
+    let mut hash = Sha256::new();
+    for part in [PRODUCT.as_bytes(), finding.threat.as_bytes(), &finding.path] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hash.update(finding.found_ms.to_string());
+    hex::encode(&hash.finalize()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// A world in which some files are there.
+    #[derive(Default)]
+    struct World(RefCell<BTreeSet<Vec<u8>>>);
+
+    impl World {
+        fn with(path: &str) -> Self {
+            let world = Self::default();
+            world.put(path);
+            world
+        }
+
+        fn put(&self, path: &str) {
+            self.0.borrow_mut().insert(path.into());
+        }
+
+        fn take(&self, path: &str) {
+            self.0.borrow_mut().remove(path.as_bytes());
+        }
+    }
+
+    impl Files for World {
+        fn is_there(&self, path: &[u8]) -> bool {
+            self.0.borrow().contains(path)
+        }
+
+        fn digest(&self, path: &[u8]) -> Option<[u8; 32]> {
+            self.is_there(path).then_some([7; 32])
+        }
+    }
+
+    fn finding(found_ms: i64) -> Finding {
+        Finding {
+            path: b"/a".to_vec(),
+            threat: "Eicar".to_owned(),
+            found_ms,
+            source: "clamonacc",
+            is_blocked: false,
+        }
+    }
+
+    fn end(detection: &Detection) -> (Remedy, Outcome, &str) {
+        (detection.action, detection.outcome, detection.code.as_str())
+    }
+
+    #[test]
+    fn what_is_said_again_within_ten_minutes_is_said_once() {
+        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
+        let first = joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        assert_eq!(end(&first), (Remedy::None, Outcome::Pending, ""));
+        assert_eq!((first.found_ms, first.sha256), (Some(1_000), Some([7; 32])));
+        assert_eq!(first.key.len(), 32);
+        assert_eq!(joiner.found(&finding(2_000), 2_000, &world), None);
+        let later = 1_000 + REPEAT_MS;
+        let again = joiner.found(&finding(later), later, &world).expect("said again");
+        assert_eq!(again.key, first.key);
+        let other = Finding {
+            threat: "Other".to_owned(),
+            ..finding(later)
+        };
+        let other = joiner.found(&other, later, &world).expect("another threat");
+        assert_ne!(other.key, first.key);
+    }
+
+    /// As clamonacc with `--move` tells it: found, moved, found by a second look, which then fails to move it.
+    #[test]
+    fn an_echo_of_what_has_gone_is_no_new_occurrence() {
+        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
+        let first = joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        world.take("/a");
+        let moved = joiner.handled(b"/a", &What::Moved, 1_001, &world).expect("said");
+        assert_eq!(end(&moved), (Remedy::Quarantined, Outcome::Succeeded, ""));
+        assert_eq!(moved.key, first.key);
+        assert_eq!(joiner.found(&finding(1_002), 1_002, &world), None);
+        assert_eq!(joiner.handled(b"/a", &What::NotRemoved, 1_003, &world), None);
+
+        world.put("/a");
+        let back = joiner.found(&finding(1_004), 1_004, &world).expect("it is back");
+        assert_ne!(back.key, first.key);
+    }
+
+    #[test]
+    fn a_word_that_the_file_denies_is_not_believed() {
+        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
+        joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        for done in [What::Moved, What::Removed] {
+            assert_eq!(joiner.handled(b"/a", &done, 1_001, &world), None, "{done:?}");
+        }
+        let failed = joiner
+            .handled(b"/a", &What::NotMoved, 1_002, &world)
+            .expect("said");
+        assert_eq!(end(&failed), (Remedy::Quarantined, Outcome::Failed, "not_moved"));
+        assert_eq!(
+            joiner.handled(b"/a", &What::NotRemoved, 1_003, &world),
+            None,
+            "once"
+        );
+        assert_eq!(joiner.handled(b"/unknown", &What::Removed, 1_003, &world), None);
+    }
+
+    #[test]
+    fn what_is_blocked_is_still_there() {
+        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
+        joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        let blocked = Finding {
+            is_blocked: true,
+            ..finding(1_001)
+        };
+        let said = joiner.found(&blocked, 1_001, &world).expect("news");
+        assert_eq!(end(&said), (Remedy::Blocked, Outcome::Pending, ""));
+        assert_eq!(joiner.found(&blocked, 1_002, &world), None);
+    }
+
+    #[test]
+    fn a_file_that_goes_by_itself_ends_its_occurrence() {
+        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
+        let first = joiner.found(&finding(0), 0, &world).expect("said");
+        assert!(joiner.check(CHECK_MS, 5_000, &world).is_empty());
+        world.take("/a");
+        assert!(
+            joiner.check(CHECK_MS + 1, 5_000, &world).is_empty(),
+            "not yet its turn"
+        );
+        let gone = joiner.check(2 * CHECK_MS, 5_000, &world);
+        assert_eq!(end(&gone[0]), (Remedy::Removed, Outcome::Succeeded, "file_gone"));
+        assert_eq!(gone[0].key, first.key);
+        assert!(joiner.check(9 * CHECK_MS, 5_000, &world).is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_goes_on_after_a_restart_and_has_a_limit() {
+        let world = World::default();
+        let mut joiner = Joiner::default();
+        let mut memory = std::collections::BTreeMap::new();
+        for number in 0..OPEN_MAX + 5 {
+            let path = format!("/{number}");
+            world.put(&path);
+            let finding = Finding {
+                path: path.into_bytes(),
+                ..finding(0)
+            };
+            joiner.found(&finding, 0, &world).expect("said");
+            for (key, known) in joiner.take_changes() {
+                match known {
+                    Some(known) => memory.insert(key, serde_json::to_vec(known).expect("written")),
+                    None => memory.remove(&key),
+                };
+            }
+        }
+        assert_eq!(memory.len(), OPEN_MAX);
+        let read = |value: &Vec<u8>| serde_json::from_slice(value).expect("read");
+        let mut restarted = Joiner::new(memory.values().map(read).collect());
+        assert!(restarted.check(CHECK_MS, 0, &World::default()).len() == OPEN_MAX);
+    }
+}
