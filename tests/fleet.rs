@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use vong_tests::clock::Clock;
 use vong_tests::poll::{self, PATIENCE};
 use vong_tests::stack::{Stack, binary};
@@ -23,6 +23,8 @@ const PCS: &str = "300";
 #[test]
 fn what_is_said_of_coverage_is_true_of_every_unit() -> anyhow::Result<()> {
     let mut stack = Stack::prepare(&[])?;
+    // The mail server's certificate is of today, and no day of the past believes it.
+    stack.write_collector_config(&json!({ "mail": null }))?;
     let mut province = Province::plan(&stack)?;
     let last = province.days_ms.len() - 1;
     for day in 0..=last {

@@ -129,7 +129,7 @@ fn bad_lines_are_named(api: &Api) -> anyhow::Result<()> {
         format!(",,{UNIT},Tầng 1,"),
         format!("TS-16,{long},{UNIT},,"),
         format!("TS-17,Máy\0 17,{UNIT},,"),
-        format!("TS-18,Máy 18,{UNIT},,,,,,"),
+        format!("TS-18,Máy 18,{UNIT},,,thừa"),
         format!("TS-19,Máy 19,{},,52:54:00:aa:00:19", UNIT.to_uppercase()),
     ];
     let file = format!(

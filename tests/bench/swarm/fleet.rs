@@ -140,7 +140,9 @@ impl Day {
                 true => Told::nothing(),
                 false => Told::on(self.day, pc),
             };
-            pc.is_on(self.day).then(|| (one, told()))
+            // Who is retired on the last day is let in no more.
+            let is_let_in = pc.is_on(self.day) && !(self.quiet && pc.retired);
+            is_let_in.then(|| (one, told()))
         });
         crate::swarm(told.collect(), &counts).await
     }
