@@ -233,7 +233,7 @@ class Recount:
         # Whether a PC that is retired and still there is a stranger may be seen either way.
         retired = {pc["mac"] for pc in self.truth.pcs if pc["retired"]}
         rows = {row["mac"]: self.numbers_of[row["unit"]["id"]] for row in self.session.pages("/coverage/unmanaged") if row["mac"] not in retired}
-        self.same_lists("unmanaged", truth, rows)
+        self.same_lists("unmanaged", truth.keys(), rows.keys())
         for mac, units in truth.items():
             if mac in rows:
                 self.same(f"{mac} is seen by a unit that sees it", True, rows[mac] in units)
