@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod paths;
 pub mod policy;
 pub mod report;
+pub mod selftest;
 pub mod sensor;
 pub mod service;
 pub mod spool;

@@ -1,7 +1,7 @@
 //! The agent's command line: arguments in, exit code out; the work is done in the library.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,6 +11,7 @@ use tracing::info;
 use tracing_subscriber::EnvFilter;
 use vong_agent::config::{Config, ConfigError, DEFAULT_FILE, Format, Level, Log};
 use vong_agent::paths::DataFolder;
+use vong_agent::selftest::{self, RecordError};
 use vong_agent::uplink::Pc;
 use vong_agent::uplink::enrol::{self, EnrolError, Enrolment, Identity, Token};
 use vong_agent::{Agent, StartError, cause, clock, is_running, lock, service, spool, status};
@@ -52,6 +53,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look once at antivirus and network, and say what can be seen here and what cannot. It needs no enrolment and
+    /// sends nothing; ask as root, who sees most.
+    Selftest {
+        /// Write what was read into this file too, for whoever teaches Vọng to read a new antivirus.
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+        /// Replace a file that is there.
+        #[arg(long, requires = "record")]
+        force: bool,
+    },
     /// Check the configuration, and do nothing else.
     CheckConfig {
         #[command(flatten)]
@@ -84,6 +95,7 @@ fn main() -> ExitCode {
         Command::Run { place } => run(&place),
         Command::Enrol { place, token, force } => enrol(&place, &token, force),
         Command::Status { place, json } => tell_status(&place, json),
+        Command::Selftest { record, force } => test_itself(record.as_deref(), force),
         Command::CheckConfig { place } => check_config(&place),
     };
     match done {
@@ -97,7 +109,8 @@ fn main() -> ExitCode {
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    if error.is::<ConfigError>() {
+    let is_already_there = matches!(error.downcast_ref(), Some(RecordError::Already { .. }));
+    if error.is::<ConfigError>() || is_already_there {
         return 2;
     }
     match (
@@ -235,6 +248,17 @@ fn status_text(
 
 fn seconds_since(then_ms: i64) -> i64 {
     (clock::wall_ms() - then_ms).max(0) / 1_000
+}
+
+fn test_itself(record: Option<&Path>, force: bool) -> anyhow::Result<ExitCode> {
+    let seen = selftest::look();
+    let mut out = std::io::stdout();
+    write!(out, "{}", seen.text())?;
+    if let Some(path) = record {
+        seen.record(path, force)?;
+        writeln!(out, "{}", selftest::recorded(path))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check_config(place: &Place) -> anyhow::Result<ExitCode> {

@@ -61,7 +61,8 @@ pub fn start(context: &Context, orders: Inboxes) -> Vec<JoinHandle<()>> {
     };
     let antivirus = {
         let context = context.clone();
-        move || antivirus::run(&context, &antivirus::Places::default(), &orders)
+        let mut unseen = Unseen::new(Sensor::Antivirus);
+        move || antivirus::run(&context, &antivirus::Places::default(), &orders, &mut unseen)
     };
     let network = {
         let context = context.clone();

@@ -17,6 +17,7 @@ use crate::fleet::AuthorityError;
 use crate::registry::{self, Registry, Transaction, audit};
 use crate::store::StoreError;
 
+mod asset;
 mod ca;
 mod command;
 mod events;
@@ -44,6 +45,8 @@ pub enum Command {
     Ca(ca::Ca),
     /// The PCs
     Host(host::Host),
+    /// The asset register: what PCs there should be
+    Asset(asset::Asset),
     /// What sensors are told to do
     Policy(policy::Policy),
     /// Tell a PC to do something
@@ -165,6 +168,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), AdminError> {
         Command::Token(token) => token.run(config).await,
         Command::Ca(ca) => ca.run(config).await,
         Command::Host(host) => host.run(config).await,
+        Command::Asset(asset) => asset.run(config).await,
         Command::Policy(policy) => policy.run(config).await,
         Command::Command(command) => command.run(config).await,
         Command::Events(events) => events.run(config).await,

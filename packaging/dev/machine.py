@@ -77,8 +77,8 @@ COMPILER = Need("C compiler", ("gcc", "libc6-dev"), "builds SQLite and zstd",
 CHROMIUM = Need("chromium", ("chromium",), "the browser story and the screenshot", command("chromium"))
 FONTS = Need("Vietnamese fonts", ("fonts-noto-core",), "the dashboard's text in the browser story",
              any_file("usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"))  # fmt: skip
-CLAMAV = Need("ClamAV", ("clamav", "clamav-daemon"), "the antivirus that the stories start and stop",
-              command("clamd"))  # fmt: skip
+CLAMAV = Need("ClamAV", ("clamav", "clamav-daemon", "clamav-freshclam"), "the antivirus that tests start, feed and stop",
+              lambda: command("clamd")() and command("freshclam")())  # fmt: skip
 POSTGRES = Need("PostgreSQL", ("postgresql",), "the registry's tests run on it as well as on SQLite",
                 any_file("usr/lib/postgresql/*/bin/initdb"))  # fmt: skip
 

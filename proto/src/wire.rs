@@ -13,6 +13,7 @@ use crate::session::Batch;
 mod antivirus;
 mod body;
 mod bound;
+mod command;
 mod file;
 mod frames;
 mod network;

@@ -16,6 +16,7 @@ pub mod local;
 pub mod mounts;
 pub mod network;
 pub mod process;
+pub mod program;
 pub mod rights;
 #[cfg(target_os = "linux")]
 pub mod starts;

@@ -19,6 +19,17 @@ pub struct Adapter {
     pub up: bool,
 }
 
+/// A machine on the same network, as the system remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Hardware address as `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// The adapter behind which it is.
+    pub adapter: String,
+}
+
 /// Every adapter but loopback, by name.
 pub fn adapters() -> Vec<Adapter> {
     imp::adapters()
@@ -27,6 +38,12 @@ pub fn adapters() -> Vec<Adapter> {
 /// The default gateways, the preferred one first.
 pub fn gateways() -> Vec<IpAddr> {
     imp::gateways()
+}
+
+/// The machines that the system has lately spoken with on its own network, as its tables have them; none of them is
+/// asked.
+pub fn neighbours() -> Vec<Neighbour> {
+    imp::neighbours()
 }
 
 /// The name servers in use, in the order in which they are asked.

@@ -7,6 +7,7 @@
 //! * `follower`: logs as they are written and rotated; `joiner`: what is said of one piece of malware; `detections`
 //!   joins the two with the spool.
 //! * `jobs`: the collector's orders.
+//! * `rows`: the raw rows of every source, decoded by a module for each and put together by `combine`.
 
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
@@ -16,17 +17,29 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{AntivirusState, Body, Lane, Sensor, Switch};
 use vong_proto::policy::AntivirusPolicy;
 
+use super::unseen::Unseen;
 use super::{Context, event_now};
+use crate::clock;
 use crate::command::{AntivirusOrder, AntivirusTask};
 use crate::report::{Report, SpoolStopped, StateChange};
 use crate::state::{StateError, StateReader};
 
+mod cell;
 mod clamav;
+mod combine;
+pub mod defender;
 mod detections;
+mod eset;
 mod follower;
+pub mod installed;
 mod jobs;
 mod joiner;
+mod kaspersky;
 mod log;
+mod mdatp;
+pub mod rows;
+mod security_center;
+mod vendor;
 
 #[cfg(target_os = "linux")]
 #[path = "antivirus/linux.rs"]
@@ -36,6 +49,7 @@ pub use imp::Places;
 
 use detections::Detections;
 use jobs::Jobs;
+use rows::Rows;
 
 /// The state is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
@@ -43,6 +57,8 @@ const REPEAT: Duration = Duration::from_secs(24 * 3_600);
 const TURN: Duration = Duration::from_secs(1);
 /// The product whose scans are ours.
 const CLAMAV: &str = "ClamAV";
+/// What cannot be seen when a log cannot be read.
+const LOG_UNSEEN: &str = "antivirus_log";
 /// Where the last state is remembered, in short.
 const KEY: &[u8] = b"last";
 
@@ -57,6 +73,11 @@ pub enum AntivirusError {
     Spool(#[from] SpoolStopped),
 }
 
+/// Looks once at everything that tells of a product.
+pub fn look(places: &Places) -> Rows {
+    Rows::new(clock::wall_ms(), imp::look_around(places).sources)
+}
+
 /// Watches until the agent stops, and carries out `orders`.
 ///
 /// # Errors
@@ -65,6 +86,7 @@ pub fn run(
     context: &Context,
     places: &Places,
     orders: &Receiver<AntivirusOrder>,
+    unseen: &mut Unseen,
 ) -> Result<(), AntivirusError> {
     let mut watch = Watch::open(context, places)?;
     while !context.stop.requested() {
@@ -73,7 +95,7 @@ pub fn run(
         let looked = Instant::now();
         watch.look(&policy.antivirus)?;
         loop {
-            watch.follow(interval)?;
+            watch.follow(interval, unseen)?;
             watch.work(orders, &policy.antivirus)?;
             let left = interval.saturating_sub(looked.elapsed());
             let is_changed = context.policy.wait_change(generation, left.min(TURN)) != generation;
@@ -113,16 +135,18 @@ impl<'a> Watch<'a> {
 
     /// Looks at the products, and says what has changed.
     fn look(&mut self, policy: &AntivirusPolicy) -> Result<(), AntivirusError> {
-        let mut look = imp::look_around(self.places);
+        let look = imp::look_around(self.places);
         self.detections.follow(look.logs, Instant::now())?;
-        for product in &mut look.products {
+        let rows = Rows::new(clock::wall_ms(), look.sources);
+        let mut products = rows::decode(&rows).products;
+        for product in &mut products {
             // Ours is of ClamAV; other products count their own.
             if product.product == CLAMAV {
                 product.quick_scan_ms = self.jobs.quick_scan_ms();
             }
         }
         let state = AntivirusState {
-            products: look.products,
+            products,
             expectations: policy.expectations(false),
         };
         let is_due = self
@@ -143,11 +167,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Hands over what was found since the last turn.
-    fn follow(&mut self, interval: Duration) -> Result<(), SpoolStopped> {
+    fn follow(&mut self, interval: Duration, unseen: &mut Unseen) -> Result<(), SpoolStopped> {
         let read = self.detections.turn(Instant::now(), interval);
         let mut reports: Vec<Report> = read.into_iter().collect();
         for (path, threat) in self.jobs.found() {
             reports.extend(self.detections.scanned(path, threat));
+        }
+        let why = self.detections.unseen();
+        let mut words = unseen.cure_others(|_| why.is_some());
+        words.extend(why.and_then(|why| unseen.say(LOG_UNSEEN, &why)));
+        if !words.is_empty() {
+            reports.push(Report {
+                events: words,
+                ..Report::default()
+            });
         }
         reports
             .into_iter()
@@ -160,7 +193,13 @@ impl<'a> Watch<'a> {
         orders: &Receiver<AntivirusOrder>,
         policy: &AntivirusPolicy,
     ) -> Result<(), SpoolStopped> {
-        let ended = self.jobs.end();
+        let mut ended = Vec::new();
+        if self.jobs.has_ended() {
+            for (path, threat) in self.jobs.found() {
+                ended.extend(self.detections.scanned(path, threat));
+            }
+            ended.extend(self.jobs.end());
+        }
         let (places, context) = (self.places.clone(), self.context.clone());
         let paths: Vec<PathBuf> = policy.quick_scan_paths.iter().map(PathBuf::from).collect();
         let refused = self.jobs.begin(orders, move |order, found| match order.task {

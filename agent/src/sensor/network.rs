@@ -6,6 +6,7 @@
 //!
 //! Everything runs on this sensor's thread; only what blocks in the system (name lookups, ICMP) borrows
 //! one of a few others. All changes of one probe's state travel in one lane, because their order matters.
+//! Who else is on the same network stands in the system's own table, which is read and said (`neighbours`).
 
 use std::collections::HashMap;
 use std::io;
@@ -16,7 +17,9 @@ use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
-use vong_proto::event::{Adapter, Body, Lane, NetworkState, ProbeKind, ProbeSample, ProbeState, Severity};
+use vong_proto::event::{
+    Adapter, Body, Lane, Neighbour, NetworkState, ProbeKind, ProbeSample, ProbeState, Severity,
+};
 use vong_proto::policy::{NetworkPolicy, Probe};
 
 use super::unseen::Unseen;
@@ -24,6 +27,7 @@ use super::{Context, event_now};
 use crate::report::{NewEvent, Report, SpoolStopped};
 
 mod attempt;
+mod neighbours;
 mod tracker;
 
 use attempt::{Attempts, LOOKUPS_MAX, Outcome};
@@ -80,6 +84,7 @@ struct Network<'a> {
     running: JoinSet<(Arc<Probe>, Outcome)>,
     aggregate_due: Instant,
     links: Links,
+    neighbours: neighbours::Watch,
     unseen: &'a mut Unseen,
 }
 
@@ -109,6 +114,7 @@ impl<'a> Network<'a> {
             running: JoinSet::new(),
             aggregate_due: Instant::now(),
             links: Links::default(),
+            neighbours: neighbours::Watch::default(),
             unseen,
         }
     }
@@ -271,6 +277,12 @@ impl<'a> Network<'a> {
         }
         self.links.due = Some(now + LINKS_INTERVAL);
         let state = network_state();
+        let neighbours = neighbours_of(&state);
+        self.say_links(state, now)?;
+        self.say_neighbours(neighbours, now)
+    }
+
+    fn say_links(&mut self, state: NetworkState, now: Instant) -> Result<(), SpoolStopped> {
         let is_news = self
             .links
             .said
@@ -281,6 +293,12 @@ impl<'a> Network<'a> {
         }
         self.links.said = Some((state.clone(), now));
         self.send(vec![event_now(Lane::State, Body::Network(state))])
+    }
+
+    fn say_neighbours(&mut self, neighbours: Vec<Neighbour>, now: Instant) -> Result<(), SpoolStopped> {
+        let said = self.neighbours.look(neighbours, now);
+        let event = said.map(|neighbours| event_now(Lane::State, Body::Neighbours(neighbours)));
+        self.send(event.into_iter().collect())
     }
 
     fn send(&self, events: Vec<NewEvent>) -> Result<(), SpoolStopped> {
@@ -294,7 +312,20 @@ impl<'a> Network<'a> {
     }
 }
 
-fn network_state() -> NetworkState {
+/// The machines on the same network, for a PC that is connected so.
+pub fn neighbours_of(state: &NetworkState) -> Vec<Neighbour> {
+    let own: Vec<String> = state.adapters.iter().map(|adapter| adapter.mac.clone()).collect();
+    let table = vong_os::network::neighbours().into_iter();
+    let table = table.map(|neighbour| Neighbour {
+        mac: neighbour.mac,
+        address: neighbour.address.to_string(),
+        adapter: neighbour.adapter,
+    });
+    neighbours::worth_telling(table.collect(), &own)
+}
+
+/// How the PC is connected now.
+pub fn network_state() -> NetworkState {
     let adapters = vong_os::network::adapters()
         .into_iter()
         .map(|adapter| Adapter {

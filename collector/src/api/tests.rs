@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::finding::{Category, Finding};
 use crate::registry::alert::{Alert, AlertState};
+use crate::registry::exception::{self, ExceptionKind, NewException, Subject};
 use crate::registry::harness::{self, SqliteRegistry};
 use crate::registry::host_state::ProtectionState;
 use crate::registry::user::{self, NewUser, Role};
@@ -32,6 +33,8 @@ struct World {
     units: [i64; 3],
     hosts: [HostId; 2],
     alerts: [i64; 2],
+    /// Of the host in B.
+    exception: i64,
     _folder: TempDir,
 }
 
@@ -77,6 +80,8 @@ impl World {
             an_alert(registry, hosts[0]).await,
             an_alert(registry, hosts[1]).await,
         ];
+        let exception = an_exception(registry, hosts[1]).await;
+        a_neighbour(registry, hosts[1], MACHINE).await;
         for (name, role, unit_id) in [
             ("quản trị", Role::Administrator, None),
             ("phân tích", Role::Analyst, None),
@@ -106,6 +111,7 @@ impl World {
             units: [top, a, b],
             hosts,
             alerts,
+            exception,
             _folder: folder,
         }
     }
@@ -194,6 +200,40 @@ fn request(method: Method, path: &str, headers: &[(&str, &str)], body: Option<&V
         None => Body::empty(),
     };
     request.body(body).expect("a request")
+}
+
+/// The hardware address of a machine that the PC in B sees.
+const MACHINE: &str = "00:1b:a9:00:00:0b";
+
+async fn a_neighbour(registry: &Registry, host: HostId, mac: &str) {
+    let mut tx = registry.begin().await.expect("begin");
+    sqlx::query(
+        "INSERT INTO neighbours (mac, host_id, address, adapter, first_ms, last_ms) \
+         VALUES ($1, $2, '192.168.1.9', 'eth0', $3, $3)",
+    )
+    .bind(mac.to_owned())
+    .bind(host.0)
+    .bind(now_ms())
+    .execute(&mut *tx)
+    .await
+    .expect("a neighbour");
+    tx.commit().await.expect("commit");
+}
+
+async fn an_exception(registry: &Registry, host: HostId) -> i64 {
+    let new = NewException {
+        subject: Subject::Host(host),
+        kind: ExceptionKind::OfflineRule,
+        reason: "máy soạn thảo văn bản mật".to_owned(),
+        created_by: "quản trị".to_owned(),
+        ends_ms: now_ms() + 86_400_000,
+    };
+    let mut tx = registry.begin().await.expect("begin");
+    let id = exception::insert(&mut tx, &new, now_ms() - 1)
+        .await
+        .expect("an exception");
+    tx.commit().await.expect("commit");
+    id
 }
 
 async fn a_user(registry: &Registry, name: &str, role: Role, unit_id: Option<i64>, must_change: bool) {
@@ -409,6 +449,16 @@ async fn a_given_password_is_good_for_choosing_another_only() {
     assert_eq!(world.attempt("mới", PASSWORD).await.code(), "bad_credentials");
 }
 
+/// The path with what must be asked along with it.
+fn asked(world: &World, path: &str) -> String {
+    let query = match path.rsplit('/').next() {
+        Some("history" | "report" | "report.csv") => "?from=2026-11-01&to=2026-11-30".to_owned(),
+        Some("certificate") => format!("?unit={}", world.units[2]),
+        _ => String::new(),
+    };
+    format!("{path}{query}")
+}
+
 /// Every operation of the document, with the ids of unit B's things in its path, and whether there was one.
 fn every_operation(world: &World) -> Vec<(Method, String, bool)> {
     let document: Value = serde_json::from_str(&openapi()).expect("JSON");
@@ -417,11 +467,17 @@ fn every_operation(world: &World) -> Vec<(Method, String, bool)> {
         let id = match path.split('/').nth(3) {
             Some("hosts") => world.hosts[1].0,
             Some("alerts") => world.alerts[1],
+            Some("coverage") => world.exception,
             _ => world.units[2],
         };
-        let of_b = path.contains("{id}");
-        let path = path.replace("{id}", &id.to_string()).replace("{key}", "1-0");
+        let path = asked(world, path);
+        let of_b = ["{id}", "{mac}", "unit="].iter().any(|part| path.contains(part));
+        let path = path
+            .replace("{id}", &id.to_string())
+            .replace("{key}", "1-0")
+            .replace("{mac}", MACHINE);
         for method in item.as_object().expect("operations").keys() {
+            let of_b = of_b || (method == "post" && path.ends_with("/exceptions"));
             operations.push((
                 method.to_uppercase().parse().expect("a method"),
                 path.clone(),
@@ -456,11 +512,15 @@ async fn nothing_is_shown_to_nobody() {
 }
 
 /// A body that the operation would accept.
-fn body_for(path: &str) -> Value {
+fn body_for(world: &World, path: &str) -> Value {
     match path.rsplit('/').next() {
         Some("resolve") => json!({ "verdict": "benign", "comment": "" }),
         Some("comment") => json!({ "comment": "xong" }),
         Some("commands") => json!({ "kind": "rescan" }),
+        Some("mark") => json!({ "kind": "printer" }),
+        Some("exceptions") => json!({
+            "host_id": world.hosts[1].0, "kind": "retired", "reason": "chờ thanh lý", "ends_ms": now_ms() + 60_000,
+        }),
         _ => json!({}),
     }
 }
@@ -474,8 +534,12 @@ async fn staff_of_one_unit_find_nothing_of_another_anywhere() {
         if own || path.ends_with("/live") {
             continue;
         }
-        let answer = browser.change(method.clone(), &path, body_for(&path)).await;
-        if path.ends_with("/events/1-0") {
+        let answer = browser
+            .change(method.clone(), &path, body_for(&world, &path))
+            .await;
+        if path.ends_with("/assets/import") {
+            assert_eq!(answer.code(), "forbidden");
+        } else if path.ends_with("/events/1-0") {
             assert_eq!(
                 answer.code(),
                 "unavailable",
@@ -519,7 +583,9 @@ async fn an_auditor_changes_nothing() {
         if method == Method::GET || own {
             continue;
         }
-        let answer = browser.change(method.clone(), &path, body_for(&path)).await;
+        let answer = browser
+            .change(method.clone(), &path, body_for(&world, &path))
+            .await;
         assert_eq!(answer.code(), "forbidden", "{method} {path}");
         refused += 1;
     }

@@ -23,6 +23,8 @@ use crate::entry::{CloneSign, HostId};
 use crate::finding::{Category, Finding};
 use crate::scope::Scope;
 
+mod coverage;
+
 type Story = fn(Registry) -> Pin<Box<dyn Future<Output = ()>>>;
 
 const SUITE: &[(&str, Story)] = &[

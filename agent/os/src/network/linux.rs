@@ -1,4 +1,5 @@
-//! Adapters by `getifaddrs` and /sys, gateways from /proc/net, name servers from /etc/resolv.conf.
+//! Adapters by `getifaddrs` and /sys, gateways from /proc/net, neighbours from there and by netlink, name servers
+//! from /etc/resolv.conf.
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -7,7 +8,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use super::Adapter;
+use super::{Adapter, Neighbour};
+use crate::file;
+
+#[path = "linux/arp.rs"]
+mod arp;
+#[path = "linux/netlink.rs"]
+mod netlink;
 
 /// Flag of a route that is up and goes through a gateway.
 const ROUTE_UP_GATEWAY: u32 = 0x3;
@@ -152,6 +159,14 @@ fn parse_routes_v6(table: &str) -> Vec<(u32, IpAddr)> {
         Some((metric, Ipv6Addr::from(gateway).into()))
     };
     table.lines().filter_map(parse).collect()
+}
+
+/// Those with addresses of IPv4 stand in a file; for those of IPv6 the kernel must be asked.
+pub(super) fn neighbours() -> Vec<Neighbour> {
+    let table = file::read_plain(Path::new("/proc/net/arp"), arp::TABLE_BYTES_MAX).unwrap_or_default();
+    let mut neighbours = arp::parse(&String::from_utf8_lossy(&table));
+    neighbours.extend(netlink::neighbours().unwrap_or_default());
+    neighbours
 }
 
 pub(super) fn resolvers() -> Vec<IpAddr> {

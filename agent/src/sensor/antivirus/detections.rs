@@ -102,6 +102,13 @@ impl Detections {
         Ok(())
     }
 
+    /// Why not all that is found can be seen, if so: a code and a place.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let is_closed = |log: &&Log| log.follower.files()[1].is_none() && look(&log.place.path).is_ok();
+        let closed = self.logs.values().find(is_closed)?;
+        Some(format!("not_readable {}", closed.place.path.display()))
+    }
+
     /// Reads on and looks after open occurrences; nothing when there is nothing to say or to remember.
     pub(super) fn turn(&mut self, now: Instant, interval: Duration) -> Option<Report> {
         let now_ms = clock::wall_ms();

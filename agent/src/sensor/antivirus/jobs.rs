@@ -90,9 +90,14 @@ impl Jobs {
         found.take(FOUND_WAITING_MAX).collect()
     }
 
-    /// The answer to the running order, if it has ended and all that it has found was taken.
+    /// Whether the running order has ended; what it has found is complete then.
+    pub(super) fn has_ended(&self) -> bool {
+        self.running.as_ref().is_some_and(|job| job.thread.is_finished())
+    }
+
+    /// The answer to the running order, if it has ended; what it has found must have been taken before.
     pub(super) fn end(&mut self) -> Option<Report> {
-        let job = self.running.take_if(|job| job.thread.is_finished())?;
+        let job = self.running.take()?;
         let ended = match job.thread.join() {
             Ok(ended) => ended?,
             Err(_) => Ended::refused("failed"),
@@ -202,15 +207,17 @@ mod tests {
         }
     }
 
-    fn end_of(jobs: &mut Jobs) -> Report {
+    fn wait_for_the_end(jobs: &Jobs) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(report) = jobs.end() {
-                return report;
-            }
+        while !jobs.has_ended() {
             assert!(Instant::now() < deadline, "it ends");
             thread::yield_now();
         }
+    }
+
+    fn end_of(jobs: &mut Jobs) -> Report {
+        wait_for_the_end(jobs);
+        jobs.end().expect("an answer")
     }
 
     #[test]
@@ -230,8 +237,10 @@ mod tests {
         assert!(jobs.begin(&inboxes.antivirus, work).is_none());
         let not_yet = |_, _| panic!("one at a time");
         assert!(jobs.begin(&inboxes.antivirus, not_yet).is_none());
-        assert!(jobs.end().is_none());
+        assert!(!jobs.has_ended());
         go.send(()).expect("it waits");
+        wait_for_the_end(&jobs);
+        assert_eq!(jobs.found(), [(b"/a".to_vec(), "Eicar".to_owned())]);
         let report = end_of(&mut jobs);
         assert_eq!(report.state.len(), 2);
         assert_eq!(detail(report), "scanned");
@@ -260,10 +269,7 @@ mod tests {
         let soon = Instant::now() + Duration::from_secs(60);
         desks.antivirus.send(order("2", soon)).expect("room");
         assert!(jobs.begin(&inboxes.antivirus, |_, _| None).is_none());
-        while jobs.running.is_some() {
-            assert!(jobs.end().is_none());
-            thread::yield_now();
-        }
+        assert!(jobs.end().is_none());
         assert_eq!(jobs.ended, ["1"]);
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use vong_proto::event::{Detection, Outcome, Remedy};
 
-use super::log::What;
+use super::log::{What, is_remains};
 
 /// Within this time the same word about the same file is one.
 const REPEAT_MS: i64 = 10 * 60_000;
@@ -105,7 +105,7 @@ impl Joiner {
             .ended
             .iter()
             .any(|known| known.is_about(finding) && now_ms.saturating_sub(known.said_ms) < REPEAT_MS);
-        if is_echo && !files.is_there(&finding.path) {
+        if (is_echo || is_remains(&finding.path)) && !files.is_there(&finding.path) {
             return None;
         }
         let begun = Occurrence::begin(finding, now_ms, files.digest(&finding.path));
@@ -341,6 +341,13 @@ mod tests {
         assert_eq!(moved.key, first.key);
         assert_eq!(joiner.found(&finding(1_002), 1_002, &world), None);
         assert_eq!(joiner.handled(b"/a", &What::NotRemoved, 1_003, &world), None);
+
+        // As clamd 1.4.6 wrote it meanwhile.
+        let remains = Finding {
+            path: b"/tmp/ce/watch/.clamav-unlink-3250-7674055-0/m1.com (deleted)".to_vec(),
+            ..finding(1_003)
+        };
+        assert_eq!(joiner.found(&remains, 1_003, &world), None);
 
         world.put("/a");
         let back = joiner.found(&finding(1_004), 1_004, &world).expect("it is back");

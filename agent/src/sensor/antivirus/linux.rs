@@ -15,13 +15,15 @@ use vong_os::file::{Kind, look, path_of, read_plain};
 use vong_os::local::{self, Line};
 use vong_os::process::{self, Origin, Running};
 use vong_os::rights;
-use vong_proto::event::AntivirusProduct;
 
 use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
+use super::rows::Sources;
 use crate::clock;
 
 #[path = "linux/logs.rs"]
 mod logs;
+#[path = "linux/others.rs"]
+mod others;
 #[path = "linux/scan.rs"]
 mod scan;
 #[path = "linux/update.rs"]
@@ -85,20 +87,31 @@ impl Default for Places {
 /// What a look at this PC shows.
 #[derive(Debug, Default)]
 pub(super) struct Look {
-    /// The products.
-    pub(super) products: Vec<AntivirusProduct>,
+    /// What tells of products.
+    pub(super) sources: Sources,
     /// Where they write what they find.
     pub(super) logs: Vec<LogPlace>,
 }
 
 pub(super) fn look_around(places: &Places) -> Look {
-    let programs = process::running(&PROGRAMS);
+    let mut programs = process::running(&PROGRAMS);
+    programs.retain(|program| !is_our_update(program));
     let (conf, conf_trouble) = conf(places, &programs);
-    let product = clamav::decode(&rows(places, &programs, &conf, conf_trouble));
+    let sources = Sources {
+        clamav: Some(rows(places, &programs, &conf, conf_trouble)),
+        mdatp: others::mdatp(Path::new(others::MDATP)),
+        installed: others::installed(),
+        ..Sources::default()
+    };
     Look {
-        products: product.into_iter().collect(),
+        sources,
         logs: logs::places(places, &programs, &conf),
     }
+}
+
+fn is_our_update(program: &Running<'_>) -> bool {
+    program.name == "freshclam"
+        && process::arguments_of(program.pid).is_some_and(|arguments| update::is_ours(&arguments))
 }
 
 fn rows(places: &Places, programs: &[Running<'_>], conf: &Conf, conf_trouble: Option<String>) -> Rows {
@@ -320,12 +333,13 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
-    use vong_proto::event::Switch;
+    use vong_proto::event::{AntivirusProduct, Switch};
 
     use super::*;
 
     fn products(places: &Places) -> Vec<AntivirusProduct> {
-        look_around(places).products
+        let rows = look_around(places).sources.clamav.expect("always asked");
+        clamav::decode(&rows).into_iter().collect()
     }
 
     /// Programs of nobody's; the configuration in a folder of the test.

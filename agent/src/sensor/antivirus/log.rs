@@ -87,6 +87,12 @@ pub(super) fn parse_reply(answer: &[u8]) -> Option<Reply> {
     }
 }
 
+/// Whether a path is what clamonacc leaves for a moment when it takes a file away: a look that was on its way finds
+/// the malware there again.
+pub(super) fn is_remains(path: &[u8]) -> bool {
+    path.ends_with(b" (deleted)") && position(path, b"/.clamav-unlink-").is_some()
+}
+
 fn stamp(line: &[u8]) -> (Option<PrimitiveDateTime>, &[u8]) {
     let parsed = line.split_at_checked(STAMP_BYTES).and_then(|(stamp, rest)| {
         let text = std::str::from_utf8(stamp).ok()?;

@@ -18,7 +18,6 @@ use crate::clock;
 use crate::command::{Desks, orders};
 use crate::policy::PolicyWatch;
 use crate::report::Reports;
-use crate::spool::Spool;
 use crate::stop::Stop;
 
 const CLAMD: &str = "/usr/sbin/clamd";
@@ -51,7 +50,7 @@ impl Scene {
     fn new(change: impl FnOnce(&mut Places)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        for name in ["databases", "files", "agent"] {
+        for name in ["databases", "files", "agent", "run"] {
             fs::create_dir(at(name)).expect("made");
         }
         fs::write(at("databases/test.ndb"), SIGNATURE).expect("written");
@@ -59,8 +58,8 @@ impl Scene {
             "Foreground yes".to_owned(),
             "LogTime yes".to_owned(),
             "ExtendedDetectionInfo yes".to_owned(),
-            format!("LocalSocket {}", at("socket").display()),
-            format!("LogFile {}", at("clamd.log").display()),
+            format!("LocalSocket {}", at("run/socket").display()),
+            format!("LogFile {}", at("run/clamd.log").display()),
             format!("DatabaseDirectory {}", at("databases").display()),
         ];
         fs::write(at("clamd.conf"), lines.join("\n")).expect("written");
@@ -73,7 +72,10 @@ impl Scene {
         };
         change(&mut places);
         let spool = at("agent/spool.db");
-        drop(Spool::open(&spool, 64 * 1024 * 1024).expect("a spool"));
+        let connection = rusqlite::Connection::open(&spool).expect("a spool");
+        let table =
+            "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
+        connection.execute_batch(table).expect("a table");
         let (sender, reports) = Reports::channel();
         let (desks, inboxes) = orders();
         let mut policy = Policy::default();
@@ -88,7 +90,10 @@ impl Scene {
             own_folders: Vec::new(),
         };
         let given = places.clone();
-        let sensor = thread::spawn(move || run(&context, &given, &inboxes.antivirus).expect("it runs"));
+        let sensor = thread::spawn(move || {
+            let mut unseen = Unseen::new(Sensor::Antivirus);
+            run(&context, &given, &inboxes.antivirus, &mut unseen).expect("it runs");
+        });
         Self {
             folder,
             places,
@@ -103,13 +108,53 @@ impl Scene {
         self.folder.path().join(name)
     }
 
+    fn socket(&self) -> PathBuf {
+        self.at("run/socket")
+    }
+
+    /// Lets the daemon run as its own user, as a system's service does, and look at `files` as they are opened.
+    fn watch_files(&self, prevents: bool) {
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.folder.path(), open).expect("ours");
+        let prevention = if prevents { "yes" } else { "no" };
+        let lines = [
+            fs::read_to_string(&self.places.conf).expect("written"),
+            "User clamav\nOnAccessExcludeUname clamav".to_owned(),
+            format!("OnAccessIncludePath {}", self.at("files").display()),
+            format!("OnAccessPrevention {prevention}\n"),
+        ];
+        fs::write(&self.places.conf, lines.join("\n")).expect("written");
+        let owned = Command::new("chown")
+            .arg("clamav")
+            .arg(self.at("run"))
+            .arg(self.at("databases"))
+            .status();
+        assert!(owned.expect("chown").success());
+    }
+
+    fn start_clamonacc(&self, arguments: &[&str]) -> Clamd {
+        let log = self.at("clamonacc.log");
+        let mut command = Command::new("/usr/sbin/clamonacc");
+        command.arg(format!("--config-file={}", self.places.conf.display()));
+        command.arg(format!("--log={}", log.display()));
+        command.arg("--foreground").args(arguments);
+        let started = command.stdout(Stdio::null()).spawn();
+        let clamonacc = Clamd(started.expect("clamav-daemon is installed"));
+        let deadline = Instant::now() + DEADLINE;
+        while !fs::read_to_string(&log).is_ok_and(|text| text.contains("ClamInotif: watching")) {
+            assert!(Instant::now() < deadline, "clamonacc watches");
+            thread::yield_now();
+        }
+        clamonacc
+    }
+
     fn start_clamd(&self) -> Clamd {
         let mut command = Command::new(CLAMD);
         command.arg(format!("--config-file={}", self.places.conf.display()));
         let started = command.stdout(Stdio::null()).spawn();
         let clamd = Clamd(started.expect("clamav-daemon is installed"));
         let deadline = Instant::now() + DEADLINE;
-        while UnixStream::connect(self.at("socket")).is_err() {
+        while UnixStream::connect(self.socket()).is_err() {
             assert!(Instant::now() < deadline, "clamd listens");
             thread::yield_now();
         }
@@ -211,8 +256,8 @@ fn what_a_real_clamd_is_and_finds_is_told() {
     scene.state(|product| product.quick_scan_ms.is_some());
 
     fs::write(scene.at("later"), INFECTED).expect("written");
-    scan_by_path(&scene.at("socket"), &scene.at("files/a: b.txt"));
-    scan_by_path(&scene.at("socket"), &scene.at("later"));
+    scan_by_path(&scene.socket(), &scene.at("files/a: b.txt"));
+    scan_by_path(&scene.socket(), &scene.at("later"));
     let later = scene.next("detection", &mut seen, |body| match body {
         Body::Detection(detection) if detection.path.ends_with(b"later") => Some(detection.clone()),
         _ => None,
@@ -303,4 +348,60 @@ fn without_an_updater_there_is_nothing_to_update() {
         (result.detail.as_str(), result.counts),
         ("not_possible", BTreeMap::new())
     );
+}
+
+/// A detection of a file of this name that has come to this.
+fn of(name: &'static str, outcome: Outcome, action: Remedy) -> impl Fn(&Body) -> Option<Detection> {
+    move |body| match body {
+        Body::Detection(detection) if detection.path.ends_with(name.as_bytes()) => {
+            ((detection.outcome, detection.action) == (outcome, action)).then(|| detection.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Only root is told of files that are opened.
+#[test]
+fn what_a_real_clamonacc_blocks_is_still_there() {
+    if !vong_os::host::is_privileged() {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    scene.watch_files(true);
+    let _clamd = scene.start_clamd();
+    let _clamonacc = scene.start_clamonacc(&[]);
+    let state = scene.state(|product| product.real_time == Switch::On && product.engine == Switch::On);
+    assert_eq!(state.exclusions, ["OnAccessExcludeUname clamav"]);
+    let path = scene.at("files/blocked");
+    fs::write(&path, INFECTED).expect("written");
+    assert!(fs::read(&path).is_err(), "it cannot be opened");
+    scene.next(
+        "block",
+        &mut Vec::new(),
+        of("blocked", Outcome::Pending, Remedy::Blocked),
+    );
+}
+
+#[test]
+fn what_a_real_clamonacc_moves_is_joined_with_what_it_found() {
+    if !vong_os::host::is_privileged() {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    scene.watch_files(false);
+    let _clamd = scene.start_clamd();
+    let quarantine = tempfile::tempdir().expect("a folder");
+    let moving = format!("--move={}", quarantine.path().display());
+    let _clamonacc = scene.start_clamonacc(&[&moving]);
+    scene.state(|product| product.real_time == Switch::On && product.engine == Switch::On);
+    let mut seen = Vec::new();
+    fs::write(scene.at("files/moved"), INFECTED).expect("written");
+    let moved = scene.next(
+        "move",
+        &mut seen,
+        of("moved", Outcome::Succeeded, Remedy::Quarantined),
+    );
+    let first = seen.iter().find(|detection| detection.path == moved.path);
+    let first = first.expect("found before");
+    assert_eq!((first.outcome, &first.key), (Outcome::Pending, &moved.key));
 }

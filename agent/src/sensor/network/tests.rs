@@ -275,6 +275,8 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
     let state_is = |wanted: Reachability| move |body: &Body| matches!(body, Body::ProbeState(state) if state.state == wanted);
 
     next(&received, |body| matches!(body, Body::Network(_)));
+    let neighbours = next(&received, |body| matches!(body, Body::Neighbours(_)));
+    assert_eq!(neighbours.lane, Lane::State);
     next(&received, state_is(Reachability::Reachable));
     let sample = next(&received, |body| matches!(body, Body::ProbeSample(_)));
     assert_eq!(sample.lane, Lane::Samples);

@@ -179,10 +179,11 @@ async fn add_exception(
     viewer: Viewer,
     Sent(request): Sent<ExceptionRequest>,
 ) -> Result<Json<ExceptionMade>, ApiError> {
+    let subject = subject(&api, &viewer, &request).await?;
     viewer.require(Right::KeepRegister)?;
     let now_ms = now_ms();
     let new = NewException {
-        subject: subject(&api, &viewer, &request).await?,
+        subject,
         kind: request.kind.into(),
         reason: request.reason.trim().to_owned(),
         created_by: viewer.user.name.clone(),

@@ -1282,7 +1282,7 @@ export interface components {
              */
             now_ms: number;
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -1317,7 +1317,7 @@ export interface components {
             /** @description The known PCs that are not seen. */
             not_seen: components["schemas"]["CertificatePcs"];
             /**
-             * Format: int32
+             * Format: int64
              * @description Definitions older than so many days are outdated.
              */
             outdated_days: number;
@@ -2118,7 +2118,7 @@ export interface components {
              * @description Lines that change something.
              */
             changed: number;
-            /** @description The first 200 changes. */
+            /** @description The first 200 changes: what is taken out, then what changes, then what comes in. */
             changes: components["schemas"]["ImportChange"][];
             /** @description Its columns. */
             columns: components["schemas"]["ImportColumn"][];
@@ -2225,7 +2225,7 @@ export interface components {
             first_line: number | null;
             /**
              * Format: int64
-             * @description Its number in the file, from 1; the header is line 1.
+             * @description Its number in the file, from 1, header and titles counted.
              */
             line: number;
             /** @description What stands there, at most 100 characters of it; of a duplicate, `first_line` says where it stood first. */
@@ -3007,7 +3007,7 @@ export interface components {
             files_handled: number;
             /**
              * Format: int64
-             * @description Hosts, none of them retired, on which malware was found in the period.
+             * @description Active hosts on which malware was found in the period.
              */
             infected: number;
             /**
@@ -3804,7 +3804,8 @@ export interface operations {
                 unit?: number;
                 /**
                  * @description Takes lines out of the register that the file does not name: of the given unit and those below it, or of all
-                 *     units that the file names. `false` when absent.
+                 *     units that the file names. Nothing is taken out while a line of the file is bad: it may be the missing one.
+                 *     `false` when absent.
                  */
                 remove_missing?: boolean;
                 /**

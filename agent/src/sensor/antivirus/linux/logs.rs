@@ -8,11 +8,12 @@ use vong_os::rights;
 use std::path::PathBuf;
 
 use super::super::clamav::Conf;
-use super::{Places, Trusted, named_after};
+use super::{Places, Trusted, followed_conf, named_after};
 pub(in crate::sensor::antivirus) use crate::sensor::antivirus::detections::LogPlace;
 
 pub(super) fn places(places: &Places, programs: &[Running<'_>], conf: &Conf) -> Vec<LogPlace> {
     let on_access = programs.iter().find(|program| is_on_access(program));
+    let own_conf = on_access.and_then(|program| followed_conf(places, program.pid));
     let clamd = conf
         .log
         .clone()
@@ -29,7 +30,7 @@ pub(super) fn places(places: &Places, programs: &[Running<'_>], conf: &Conf) -> 
             .and_then(|program| named_log(program.pid))
             .unwrap_or_else(|| places.on_access_log.clone()),
         source: "clamonacc",
-        is_blocked: conf.prevents,
+        is_blocked: own_conf.as_ref().unwrap_or(conf).prevents,
         owners: rights::administrator_and_own(),
     };
     let is_written_twice = clamd.as_ref().is_some_and(|clamd| clamd.path == clamonacc.path);

@@ -32,7 +32,7 @@ const FILES_MAX: u64 = 2_000_000;
 /// So many folders may wait.
 const FOLDERS_MAX: usize = 100_000;
 /// An engine that so many times in a row takes no file has gone.
-const FAILURES_MAX: u32 = 20;
+const FAILURES_MAX: u32 = 5;
 /// After each file there is a pause as long as the look, at most this.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// A PC on which so many programs wait for each processor is busy, and pauses are longer.

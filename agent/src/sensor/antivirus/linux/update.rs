@@ -40,6 +40,9 @@ const KEPT: [&str; 8] = [
     "TZ",
 ];
 
+/// What we start it with, and nobody else does.
+const OURS: [&str; 2] = ["--quiet", "--log=/dev/null"];
+
 /// Each file of signatures, by size and beginning.
 type Files = BTreeMap<PathBuf, (u64, [u8; 32])>;
 
@@ -107,9 +110,14 @@ fn command(program: &Path, places: &Places, errors: &Path) -> io::Result<Command
     if places.freshclam_conf.exists() {
         command.arg(argument("--config-file=", &places.freshclam_conf));
     }
-    command.args(["--quiet", "--log=/dev/null"]).current_dir("/");
+    command.args(OURS).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
     Ok(command)
+}
+
+/// Whether these are the arguments of a run of ours, which says nothing about who keeps this PC up to date.
+pub(super) fn is_ours(arguments: &[Vec<u8>]) -> bool {
+    arguments.ends_with(&OURS.map(|argument| argument.as_bytes().to_vec()))
 }
 
 fn argument(name: &str, value: &Path) -> std::ffi::OsString {
@@ -166,12 +174,11 @@ fn failure(errors: &Path) -> String {
 
 /// The last error but for the word that there was one.
 fn reason(said: &str) -> Option<String> {
-    let errors = said.lines().filter_map(|line| {
+    let last = said.lines().rev().find_map(|line| {
         let (_, error) = line.split_once("ERROR: ")?;
         let error = error.split_once(" -> ").map_or(error, |(_, error)| error);
         Some(error.trim()).filter(|error| !error.is_empty() && *error != "Update failed.")
-    });
-    let last = errors.last()?;
+    })?;
     let plain = last.chars().filter(|letter| !letter.is_control());
     Some(plain.take(WORD_CHARS_MAX).collect())
 }
@@ -192,5 +199,19 @@ mod tests {
         );
         assert_eq!(reason(""), None);
         assert_eq!(reason("ERROR: Update failed.\n"), None);
+    }
+
+    #[test]
+    fn a_run_of_ours_is_told_from_a_service() {
+        let arguments = |text: &str| {
+            text.split(' ')
+                .map(|argument| argument.into())
+                .collect::<Vec<Vec<u8>>>()
+        };
+        assert!(is_ours(&arguments(
+            "/usr/bin/freshclam --config-file=/etc/clamav/freshclam.conf --quiet --log=/dev/null"
+        )));
+        assert!(!is_ours(&arguments("/usr/bin/freshclam -d --foreground=true")));
+        assert!(!is_ours(&arguments("/usr/bin/freshclam -d --quiet")));
     }
 }
