@@ -175,14 +175,19 @@ async fn of_units(
     moment: Moment,
 ) -> Result<Vec<UnitCoverage>, ApiError> {
     let asked = Units::asked(api, scope, unit).await?;
+    let (pcs, pending, unmanaged) = tokio::try_join!(
+        pc::numbers(&api.registry, scope, moment),
+        host_list::pending(&api.registry, scope),
+        machine::numbers(&api.registry, scope, moment.now_ms),
+    )?;
     let mut own: HashMap<i64, Sum> = HashMap::new();
-    for (unit, pcs) in pc::numbers(&api.registry, scope, moment).await? {
+    for (unit, pcs) in pcs {
         own.entry(unit).or_default().pcs = pcs;
     }
-    for (unit, pending) in host_list::pending(&api.registry, scope).await? {
+    for (unit, pending) in pending {
         own.entry(unit).or_default().pending = pending;
     }
-    for (unit, unmanaged) in machine::numbers(&api.registry, scope, moment.now_ms).await? {
+    for (unit, unmanaged) in unmanaged {
         own.entry(unit).or_default().unmanaged = unmanaged;
     }
     let units = asked.with(&own);

@@ -23,6 +23,8 @@ use crate::registry::user::{self, NewUser, Role};
 use crate::registry::{Page, agent, alert, audit, finding, host, host_state, policy};
 use crate::store::{Secret, StoreAddress};
 
+mod coverage;
+
 const PASSWORD: &str = "một mật khẩu đủ dài";
 
 /// A collector's face, and the two units A and B below a province, each with one host and one alert.

@@ -13,6 +13,8 @@ use crate::scope::Scope;
 /// What counts as seen in the history: heard of within so many days.
 pub const SEEN_DAYS: u32 = 7;
 
+/// Units written by one statement and transaction.
+const UNITS_AT_ONCE: usize = 100;
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Vietnam's time zone; it knows no summer time.
 const OFFSET_MS: i64 = 7 * 3_600_000;
@@ -168,7 +170,7 @@ async fn note_units(registry: &Registry, today: Day, now_ms: i64) -> Result<()> 
     // A unit that has lost its last PC today.
     let lost = known.keys().filter(|unit| !numbers.contains_key(unit));
     changed.extend(lost.map(|unit| (*unit, PcNumbers::default())));
-    for some in changed.chunks(500) {
+    for some in changed.chunks(UNITS_AT_ONCE) {
         let mut tx = registry.begin().await?;
         write(&mut tx, today, some).await?;
         tx.commit().await?;

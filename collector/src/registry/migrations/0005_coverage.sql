@@ -25,6 +25,7 @@ CREATE TABLE assets (
 );
 CREATE INDEX assets_by_unit ON assets (unit_id);
 CREATE INDEX assets_by_mac ON assets (mac);
+CREATE INDEX assets_of_host ON assets (host_id);
 -- No number stands twice in the register, however it is typed; two imports at once cannot both add it.
 CREATE UNIQUE INDEX assets_by_number ON assets (number_key) WHERE removed_ms IS NULL AND number_key <> '';
 -- No host is two things that an office owns.
