@@ -104,7 +104,13 @@ fn protection_is_never_better_than_what_is_known() {
         Unknown,
         "real_time_unknown",
     );
-    check(vec![on(|it| it.mode = AntivirusMode::Passive)], Off, "passive");
+    let passive = on(|it| it.mode = AntivirusMode::Passive);
+    check(vec![passive.clone()], Off, "passive");
+    let older_and_expired = on(|it| {
+        it.engine = Switch::Expired;
+        it.definitions.built_ms = Some(NOW_MS - 2 * DAY_MS);
+    });
+    check(vec![passive, older_and_expired], Off, "expired");
     let installed = on(|it| it.health = Health::InstalledOnly);
     check(vec![installed.clone()], Unknown, "installed_only");
     check(vec![crashed.clone(), on(|_| {})], Protected, "");
