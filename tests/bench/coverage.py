@@ -10,11 +10,10 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import machine
 import stack as vong
 from figures import Bench, Figures, figure
 from machine import Failure, say
@@ -24,7 +23,6 @@ from public_api import Api
 FLEET = Path(__file__).resolve().parents[1] / "fleet"
 sys.path.insert(0, str(FLEET))
 
-import people
 from counted import Truth, vietnamese_day
 from recount import Recount
 from session import Session
@@ -49,7 +47,6 @@ class AnotherDay(vong.Stack):
 
     clock: Path = Path()
     shift_s: int = 0
-    swarms: list[Started] = field(default_factory=list)
 
     def secrets(self) -> dict[str, str]:
         return {**super().secrets(), "LD_PRELOAD": str(self.clock), "CLOCK_SHIFT_S": str(self.shift_s)}
@@ -107,9 +104,9 @@ def live(province: AnotherDay, plan: Path, day: int, now_ms: int) -> None:
     province.start_collector()
     if day == 0:
         script(province, "people", "found", str(plan))
-    swarm = switch_on(province, plan, day, now_ms)
-    say(f"day {day}: {swarm[1]['agents']:,} PCs were heard after {time.monotonic() - began:.0f} s")
-    province.processes.stop(swarm[0])
+    swarm, said = switch_on(province, plan, day, now_ms)
+    say(f"day {day}: {said['agents']:,} PCs were heard after {time.monotonic() - began:.0f} s")
+    province.processes.stop(swarm)
     script(province, "people", "act", str(day), str(plan), web=True)
     restart(province)
     script(province, "recount", "noted", str(day), str(plan), web=True, check=False)
@@ -219,7 +216,8 @@ def imports(session: Session) -> Figures:
     unit = session.get("/units")["items"][0]["name"]
     figures: Figures = {}
     for count in LINES:
-        lines = (f"N{count}-{number},Máy {count}-{number},{unit},Tầng 1,Nguyễn Thị Lan,52:54:{count // 5_000:02x}:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}\n" for number in range(count))
+        mac = f"5254{count // LINES[0]:02x}"
+        lines = (f"N{count}-{number},Máy {count}-{number},{unit},Tầng 1,Nguyễn Thị Lan,{mac}{number:06x}\n" for number in range(count))
         file = ("Mã tài sản,Tên máy,Đơn vị,Vị trí,Người sử dụng,Địa chỉ MAC\n" + "".join(lines)).encode()
         for dry in ("true", "false"):
             began = time.monotonic()
