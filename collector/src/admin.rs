@@ -20,6 +20,7 @@ use crate::store::StoreError;
 mod asset;
 mod ca;
 mod command;
+mod coverage;
 mod events;
 mod find;
 mod host;
@@ -47,6 +48,8 @@ pub enum Command {
     Host(host::Host),
     /// The asset register: what PCs there should be
     Asset(asset::Asset),
+    /// Of all PCs of each unit, how many report and are protected
+    Coverage(coverage::Coverage),
     /// What sensors are told to do
     Policy(policy::Policy),
     /// Tell a PC to do something
@@ -169,6 +172,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), AdminError> {
         Command::Ca(ca) => ca.run(config).await,
         Command::Host(host) => host.run(config).await,
         Command::Asset(asset) => asset.run(config).await,
+        Command::Coverage(coverage) => coverage.run(config).await,
         Command::Policy(policy) => policy.run(config).await,
         Command::Command(command) => command.run(config).await,
         Command::Events(events) => events.run(config).await,

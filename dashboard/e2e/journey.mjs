@@ -1,5 +1,6 @@
 /**
- * The browser story: an analyst signs in, finds the alert about a file, and reads the PC's page.
+ * The browser story: an administrator signs in, finds the alert about a file, reads the PC's page, and
+ * goes through the protection, the malware and the coverage of all PCs.
  *
  * Everything is found by role and label, every page is checked by axe-core in light and in dark, and the
  * page itself must report no fault. Exit code 0 means that all of it was so; otherwise the reason is on
@@ -32,6 +33,8 @@ try {
   const file = process.env.VONG_FILE ?? (await fileOfAlert());
   await openAlert(file);
   await openHost(file);
+  await readProtection();
+  await readCoverage();
   await readHostInEnglish();
   await signOut();
   demand(faults.length === 0, `the page reports faults:\n${faults.join('\n')}`);
@@ -114,6 +117,56 @@ async function openHost(file) {
   await page.getByRole('link', { name: 'Máy tính', exact: true }).first().click();
   await page.getByRole('table', { name: 'Máy tính' }).getByRole('link').first().waitFor();
   await check('hosts');
+}
+
+/** Protection and malware of the whole fleet. */
+async function readProtection() {
+  begin('reading the protection of all units');
+  await go('Bảo vệ', 'Bảo vệ');
+  await page.getByRole('table', { name: 'Tình trạng bảo vệ theo đơn vị' }).getByRole('link').first().waitFor();
+  await page.getByRole('heading', { level: 2, name: 'Tuổi mẫu nhận diện' }).waitFor();
+  await check('protection');
+  begin('reading the list of protected PCs');
+  await page.getByRole('link', { name: 'Danh sách máy' }).click();
+  await page.getByRole('table', { name: 'Danh sách máy' }).getByRole('link').first().waitFor();
+  await check('protection-pcs');
+  begin('reading the malware');
+  await go('Mã độc', 'Phát hiện mã độc');
+  await page.getByRole('heading', { level: 2, name: 'Mã độc gặp nhiều nhất' }).waitFor();
+  await check('detections');
+}
+
+/** The proof of coverage, from its numbers to the paper. */
+async function readCoverage() {
+  begin('reading the coverage');
+  await go('Độ bao phủ', 'Độ bao phủ');
+  await page.getByRole('region', { name: 'Ba con số' }).getByRole('link', { name: 'Đã đăng ký' }).waitFor();
+  await check('coverage');
+  const sections = page.getByRole('navigation', { name: 'Độ bao phủ' });
+  for (const [section, name] of [
+    ['Danh sách máy', 'coverage-pcs'],
+    ['Ngoại lệ', 'coverage-exceptions'],
+    ['Máy chưa quản lý', 'coverage-unmanaged'],
+    ['Báo cáo kỳ', 'coverage-report'],
+    ['Nhập danh mục tài sản', 'coverage-import'],
+  ]) {
+    begin(`reading “${section}”`);
+    await sections.getByRole('link', { name: section }).click();
+    await page.locator('main [aria-busy="true"]').first().waitFor({ state: 'hidden' });
+    await check(name);
+  }
+  begin('reading the certificate');
+  await sections.getByRole('link', { name: 'Con số' }).click();
+  await page.getByRole('link', { name: 'Bản xác nhận' }).click();
+  await page.getByRole('article').getByRole('table', { name: 'Số liệu' }).waitFor();
+  await check('certificate');
+  await go('Máy tính', 'Máy tính');
+}
+
+/** Follows the navigation to a page. */
+async function go(link, heading) {
+  await page.getByRole('navigation', { name: 'Chính' }).getByRole('link', { name: link, exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: heading, exact: true }).waitFor();
 }
 
 async function readHostInEnglish() {

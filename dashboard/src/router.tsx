@@ -1,12 +1,15 @@
 /**
  * Every address of the dashboard. The URL is the state: filters, tabs and the open event are in it, so
  * that a link shows a colleague exactly what one sees. Loaders fetch, pages only read.
+ *
+ * The pages of every shift come at once; those about protection and coverage when they are first opened.
  */
 import type { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   Outlet,
   redirect,
   type RouterHistory,
@@ -25,6 +28,22 @@ import {
   overviewQuery,
   unitsQuery,
 } from './api/queries';
+import {
+  coverageQuery,
+  detectionsCountQuery,
+  detectionsQuery,
+  exceptionsCountQuery,
+  exceptionsQuery,
+  historyQuery,
+  machinesCountQuery,
+  machinesQuery,
+  matrixQuery,
+  pcsCountQuery,
+  pcsQuery,
+  productsQuery,
+  reportQuery,
+  threatsQuery,
+} from './api/coverage-queries';
 import { Shell } from './components/shell';
 import { AlertPage } from './pages/alert';
 import { AlertsPage } from './pages/alerts';
@@ -35,8 +54,21 @@ import { OverviewPage } from './pages/overview';
 import { FailedPage, MissingPage } from './pages/failed';
 import { SignInPage } from './pages/sign-in';
 import { alertFilters, alertSearch } from './pages/alerts.search';
+import {
+  certificateSearch,
+  coverageFilters,
+  coverageSearch,
+  exceptionsSearch,
+  historyFilters,
+  machinesSearch,
+  pcsSearch,
+  reportFilters,
+  reportSearch,
+} from './pages/coverage.search';
+import { detectionsFilters, detectionsSearch } from './pages/detections.search';
 import { eventFilters, hostSearch } from './pages/host.search';
 import { hostsSearch } from './pages/hosts.search';
+import { protectionPcsFilters, protectionPcsSearch, protectionSearch } from './pages/protection.search';
 import { adoptLanguage } from './i18n';
 import { flag, text, whole } from './util/search';
 
@@ -138,9 +170,137 @@ const alert = createRoute({
   loader: ({ context, params }) => void context.queries.prefetchQuery(alertQuery(params.id)),
 });
 
+const protection = createRoute({
+  getParentRoute: () => shell,
+  path: '/protection',
+  component: lazyRouteComponent(() => import('./pages/protection'), 'ProtectionPage'),
+  validateSearch: protectionSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps: { unit } }) => {
+    void context.queries.prefetchQuery(matrixQuery(unit));
+    void context.queries.prefetchQuery(productsQuery(unit));
+  },
+});
+
+const protectionPcs = createRoute({
+  getParentRoute: () => shell,
+  path: '/protection/pcs',
+  component: lazyRouteComponent(() => import('./pages/protection-pcs'), 'ProtectionPcsPage'),
+  validateSearch: protectionPcsSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(hostsQuery(protectionPcsFilters(deps)));
+    void context.queries.prefetchQuery(hostsCountQuery(protectionPcsFilters(deps)));
+  },
+});
+
+const detections = createRoute({
+  getParentRoute: () => shell,
+  path: '/detections',
+  component: lazyRouteComponent(() => import('./pages/detections'), 'DetectionsPage'),
+  validateSearch: detectionsSearch,
+  // Which of them is open beside the list is no other question.
+  loaderDeps: ({ search }) => detectionsFilters(search),
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(detectionsQuery(deps));
+    void context.queries.prefetchQuery(detectionsCountQuery(deps));
+    void context.queries.prefetchQuery(threatsQuery(deps));
+  },
+});
+
+const coverage = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage',
+  component: lazyRouteComponent(() => import('./pages/coverage'), 'CoveragePage'),
+  validateSearch: coverageSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchQuery(coverageQuery(coverageFilters(deps)));
+    void context.queries.prefetchQuery(historyQuery(historyFilters(deps, Date.now())));
+  },
+});
+
+const coveragePcs = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/pcs',
+  component: lazyRouteComponent(() => import('./pages/coverage-pcs'), 'CoveragePcsPage'),
+  validateSearch: pcsSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(pcsQuery(deps));
+    void context.queries.prefetchQuery(pcsCountQuery(deps));
+  },
+});
+
+const coverageExceptions = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/exceptions',
+  component: lazyRouteComponent(() => import('./pages/coverage-exceptions'), 'CoverageExceptionsPage'),
+  validateSearch: exceptionsSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(exceptionsQuery(deps));
+    void context.queries.prefetchQuery(exceptionsCountQuery(deps));
+  },
+});
+
+const coverageUnmanaged = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/unmanaged',
+  component: lazyRouteComponent(() => import('./pages/coverage-unmanaged'), 'CoverageUnmanagedPage'),
+  validateSearch: machinesSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => {
+    void context.queries.prefetchInfiniteQuery(machinesQuery(deps));
+    void context.queries.prefetchQuery(machinesCountQuery(deps));
+  },
+});
+
+const coverageReport = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/report',
+  component: lazyRouteComponent(() => import('./pages/coverage-report'), 'CoverageReportPage'),
+  validateSearch: reportSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.queries.prefetchQuery(reportQuery(reportFilters(deps, Date.now()))),
+});
+
+const coverageImport = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/import',
+  component: lazyRouteComponent(() => import('./pages/coverage-import'), 'CoverageImportPage'),
+});
+
+/** Without a loader: a certificate is an export that is written down, so a mere hover must not ask for one. */
+const certificate = createRoute({
+  getParentRoute: () => shell,
+  path: '/coverage/certificate',
+  component: lazyRouteComponent(() => import('./pages/certificate'), 'CertificatePage'),
+  validateSearch: certificateSearch,
+});
+
 const tree = root.addChildren([
   signIn,
-  signedIn.addChildren([firstPassword, shell.addChildren([overview, hosts, host, alerts, alert])]),
+  signedIn.addChildren([
+    firstPassword,
+    shell.addChildren([
+      overview,
+      hosts,
+      host,
+      alerts,
+      alert,
+      protection,
+      protectionPcs,
+      detections,
+      coverage,
+      coveragePcs,
+      coverageExceptions,
+      coverageUnmanaged,
+      coverageReport,
+      coverageImport,
+      certificate,
+    ]),
+  ]),
 ]);
 
 /** `history` is the browser's own unless a test brings another. */

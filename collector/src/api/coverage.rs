@@ -75,7 +75,8 @@ pub(super) struct CoverageQuery {
 pub(super) struct CoverageNumbers {
     /// All known PCs.
     registered: u64,
-    /// Of these, those with an active host that is connected now, or was heard of within the asked days.
+    /// Of these, those with an active host that is connected now, or was heard of within the asked days (at most so
+    /// many times 24 hours ago).
     seen: u64,
     /// Of the seen, those whose host's antivirus is `protected`.
     protected: u64,

@@ -302,13 +302,16 @@ pub async fn set_host(
     let place = or_else(&host.place, &asset.place);
     if number != host.asset_number || place != host.place {
         sqlx::query(
-            "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 WHERE id = $1 AND name = $5",
+            "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 \
+             WHERE id = $1 AND name = $5 AND asset_number = $6 AND place = $7",
         )
         .bind(host.id.0)
         .bind(number.clone())
         .bind(place.clone())
         .bind(fold(&format!("{} {number} {place}", host.name)))
         .bind(host.name.clone())
+        .bind(host.asset_number.clone())
+        .bind(host.place.clone())
         .execute(&mut **tx)
         .await?;
     }

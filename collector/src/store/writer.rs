@@ -434,9 +434,13 @@ mod tests {
             let journal = journal.clone();
             tokio::spawn(async move { journal.append_fact(Fact::Tick).await })
         });
+        let mut last = 0;
         for append in appends.collect::<Vec<_>>() {
-            append.await.expect("no panic").expect("kept");
+            last = append.await.expect("no panic").expect("kept").max(last);
         }
+        // Who has appended is told a moment before everybody else.
+        let mut durable = journal.durable_position();
+        durable.wait_for(|pos| *pos >= last).await.expect("it goes on");
         let nowhere = StoreAddress {
             url: "http://127.0.0.1:1".to_owned(),
             user: String::new(),

@@ -26,11 +26,11 @@ export function staleKeys({ topic, id }: News): QueryKey[] {
   const one = (name: string): QueryKey => (id === undefined ? [name] : [name, id]);
   switch (topic) {
     case 'alert':
-      return [['alerts'], one('alert'), ['overview'], ['hosts']];
+      return [['alerts'], one('alert'), ['overview'], ['hosts'], ['detections']];
     case 'host':
       return [['hosts'], one('host'), one('ledger'), ['overview'], ['units']];
     case 'event':
-      return [one('events'), one('ledger'), one('host')];
+      return [one('events'), one('ledger'), one('host'), one('commands')];
     case 'overview':
       return [['overview']];
     default:

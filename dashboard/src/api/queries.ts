@@ -8,7 +8,7 @@ import { api, ApiError, dataOf, rememberCsrf } from './client';
 import type { AlertFilters, EventFilters, HostFilters } from './types';
 
 /** One page of a list: a screenful and a half. */
-const PAGE = 50;
+export const PAGE = 50;
 
 /** A refusal is an answer; only silence and a busy store are worth asking again. */
 function worthAsking(failures: number, error: unknown): boolean {
@@ -70,15 +70,15 @@ export const unitsQuery = () =>
   });
 
 /** A page after this cursor; the first page has none. */
-const first: string | undefined = undefined;
-const after = (page: { next_cursor?: string | null }) => page.next_cursor ?? undefined;
+export const first = undefined as string | undefined;
+export const after = (page: { next_cursor?: string | null }) => page.next_cursor ?? undefined;
 
 export const hostsQuery = (filters: HostFilters) =>
   infiniteQueryOptions({
     queryKey: ['hosts', filters],
     queryFn: ({ pageParam, signal }) =>
       dataOf(api.GET('/api/v1/hosts', { params: { query: { ...filters, cursor: pageParam, limit: PAGE } }, signal })),
-    initialPageParam: first as string | undefined,
+    initialPageParam: first,
     getNextPageParam: after,
   });
 
@@ -110,7 +110,7 @@ export const eventsQuery = (id: number, filters: EventFilters) =>
           signal,
         }),
       ),
-    initialPageParam: first as string | undefined,
+    initialPageParam: first,
     getNextPageParam: after,
   });
 
@@ -127,7 +127,7 @@ export const alertsQuery = (filters: AlertFilters) =>
     queryKey: ['alerts', filters],
     queryFn: ({ pageParam, signal }) =>
       dataOf(api.GET('/api/v1/alerts', { params: { query: { ...filters, cursor: pageParam, limit: PAGE } }, signal })),
-    initialPageParam: first as string | undefined,
+    initialPageParam: first,
     getNextPageParam: after,
   });
 

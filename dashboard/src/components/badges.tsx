@@ -17,14 +17,21 @@ export function StateText({ state }: { state: string }) {
   return <ToneText tone={stateTone(state)}>{word('state', state)}</ToneText>;
 }
 
-type Protected = Pick<HostRow, 'protection' | 'protection_gaps'>;
+interface Protected extends Pick<HostRow, 'protection'> {
+  readonly protection_gaps?: HostRow['protection_gaps'];
+  readonly protection_reason?: string | null;
+}
 
-/** The state, and what is off beside it: a PC may count as protected and scan nothing as it is opened. */
-export function ProtectionText({ host: { protection, protection_gaps: gaps } }: { host: Protected }) {
+/** The state and why, and what is off beside it: a PC may count as protected and scan nothing as it is opened. */
+export function ProtectionText({ host }: { host: Protected }) {
   const { word } = useCodes();
+  const { protection, protection_gaps: gaps = [], protection_reason: reason = null } = host;
+  // A state that is its own reason is said once.
+  const why = reason === '' || reason === protection ? null : reason;
   return (
     <span className={classes.several}>
       <ToneText tone={PROTECTION_TONE[protection] ?? 'unknown'}>{word('protection', protection)}</ToneText>
+      {why !== null && <span className={classes.why}>{word('protectionReason', why)}</span>}
       {gaps.map((gap) => (
         <ToneText key={gap} tone="medium">
           {word('protectionGap', gap)}

@@ -44,6 +44,19 @@ test.each([
     { sensor: 'files', what: 'watch:Hồ sơ', why: '', cured: true },
     'Tệp: đã quan sát được thư mục của mục theo dõi “Hồ sơ”',
   ],
+  [
+    'detection',
+    { product: 'ClamAV', threat: 'Eicar\u202E', action: 'quarantined', outcome: 'succeeded' },
+    'ClamAV phát hiện mã độc Eicar\\u{202E}: Cách ly tệp (Đã xử lý xong)',
+  ],
+  ['neighbours', { neighbours: [{}, {}] }, 'Thấy 2 máy khác trên cùng mạng'],
+  ['neighbours', { neighbours: [] }, 'Không thấy máy nào khác trên cùng mạng'],
+  [
+    'command_result',
+    { done: true, detail: 'up_to_date' },
+    'Kết quả lệnh: mẫu nhận diện đã là mới nhất, không cần cập nhật',
+  ],
+  ['command_result', { done: false, detail: 'busy' }, 'Không thực hiện lệnh: máy đang thực hiện một lệnh khác'],
 ] as const)('%s is told from its own fields', (kind, detail, text) => {
   expect(say(kind, detail)).toBe(text);
 });

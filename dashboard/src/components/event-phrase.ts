@@ -44,8 +44,18 @@ const PHRASES: Readonly<Record<string, (detail: Detail) => Phrase | undefined>> 
       : { code: 'event.unsupported', params: { sensor, what, why } },
   command_result: ({ done, detail }) => ({
     code: done === true ? 'event.command_done' : 'event.command_refused',
-    params: { detail },
+    params: { result: detail },
   }),
+  detection: ({ product, threat, action, outcome }) => ({
+    code: 'event.detection',
+    params: { product, threat, remedy: action, remedy_outcome: outcome },
+  }),
+  neighbours: ({ neighbours }) => {
+    const seen = Array.isArray(neighbours) ? neighbours.length : undefined;
+    return seen === 0
+      ? { code: 'event.neighbours_none', params: {} }
+      : { code: 'event.neighbours', params: { machines: seen } };
+  },
   opaque: ({ reason }) => ({ code: 'event.opaque', params: { reason } }),
 };
 

@@ -10,6 +10,7 @@ import { useWords } from '~/i18n';
 import { word } from '~/i18n/codes';
 import { Facts, type Fact } from '~/ui/facts';
 import { FilePath, Hostile } from '~/ui/hostile';
+import { TextLink } from '~/ui/link';
 import { Time } from '~/ui/time';
 import { formatBytes, formatNumber, type Language } from '~/util/format';
 
@@ -34,14 +35,31 @@ const path =
 
 const mono: Show = (value) => <Hostile text={String(value)} mono />;
 
+/** What was done to a file by somebody, or about malware by a product. */
+function actionValue(value: unknown, { t, evidence }: Context): ReactNode {
+  return word(t, 'threat' in evidence ? 'remedy' : 'fileAction', String(value));
+}
+
+/** Why a product does not protect; other rules have reasons of their own. */
+function reasonValue(value: unknown, { t, evidence }: Context): ReactNode {
+  if (!('product' in evidence)) return <Hostile text={String(value)} />;
+  return word(t, 'protectionReason', String(value));
+}
+
 /** How known names are shown, in the order in which a reader wants them. */
 const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
-  action: ['file.action', coded('fileAction')],
+  threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
+  action: ['file.action', actionValue],
+  outcome: ['remedyOutcome.label', coded('remedyOutcome')],
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
   product: ['evidence.product', (value) => <Hostile text={String(value)} />],
+  user: ['process.user', (value) => <Hostile text={String(value)} />],
+  source: ['detections.source', coded('detectionSource')],
+  reason: ['evidence.reason', reasonValue],
   engine: ['evidence.engine', coded('switch')],
+  engine_reason: ['evidence.engine_reason', coded('engineReason')],
   real_time: ['evidence.real_time', coded('switch')],
   definitions_version: ['evidence.definitions_version', mono],
   definitions_built_ms: ['evidence.definitions_built_ms', (value) => <Time ms={Number(value)} />],
@@ -56,12 +74,19 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   sha256: ['file.sha256', mono],
   origin: ['file.origin', coded('origin')],
   more: ['evidence.more', (value, { language }) => formatNumber(Number(value), language)],
+  last_scan_ms: ['evidence.last_scan_ms', (value) => <Time ms={Number(value)} />],
+  added: ['evidence.added', (value) => <Hostile text={[value].flat().map(String).join(', ')} mono />],
+  pcs: ['evidence.pcs', (value, { language }) => formatNumber(Number(value), language)],
+  of: ['evidence.of', (value, { language }) => formatNumber(Number(value), language)],
+  total: ['evidence.total', (value, { language }) => formatNumber(Number(value), language)],
+  hosts: ['evidence.hosts', (value) => <HostLinks hosts={[value].flat()} />],
+  harmless: ['evidence.harmless', (value, { t }) => t(value === true ? 'common.yes' : 'common.no')],
   days: ['evidence.days', (value, { language }) => formatNumber(Number(value), language)],
   watch: ['file.watch', (value) => <Hostile text={String(value)} />],
 };
 
 /** Shown elsewhere: the bytes with their path, the process below, the event as a link. */
-const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'process', 'event_key']);
+const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'process', 'event_key', 'detection_key']);
 
 export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
   const { t, language } = useWords();
@@ -73,6 +98,18 @@ export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
     .filter(([name, value]) => !(name in KNOWN) && !ELSEWHERE.has(name) && isPresent(value))
     .map(([name, value]): Fact => [name, anything(value, language)]);
   return <Facts facts={[...known, ...processFacts(t, evidence['process']), ...others]} />;
+}
+
+/** The PCs of a finding about several, by their numbers: their pages say the rest. */
+function HostLinks({ hosts }: { hosts: readonly unknown[] }) {
+  const ids = hosts.filter((id) => typeof id === 'number');
+  return ids.map((id) => (
+    <span key={id}>
+      <TextLink to="/hosts/$id" params={{ id }} inherit>
+        #{id}
+      </TextLink>{' '}
+    </span>
+  ));
 }
 
 function processFacts(t: TFunction, process: unknown): Fact[] {

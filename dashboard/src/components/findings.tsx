@@ -118,7 +118,9 @@ function Line({ host, finding, open }: { host: number; finding: Finding; open: b
 function What({ finding: { rule, evidence } }: { finding: Finding }) {
   const { sentence, word } = useCodes();
   const { action, path, path_hex: hex } = evidence;
-  if (typeof action !== 'string' || typeof path !== 'string') return <>{sentence({ code: rule, params: evidence })}</>;
+  if (!rule.startsWith('file.') || typeof action !== 'string' || typeof path !== 'string') {
+    return <>{sentence({ code: rule, params: evidence })}</>;
+  }
   return (
     <>
       <span className={classes.action}>{word('fileAction', action)}:</span>{' '}

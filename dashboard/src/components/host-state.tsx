@@ -1,7 +1,6 @@
 /** The present state of one PC: identity, protection, network, what cannot be seen, and what its agent did wrong. */
 import { Table, Text } from '@mantine/core';
-import type { AntivirusProduct, HostDetail } from '~/api/types';
-import { useNow } from '~/hooks/use-now';
+import type { HostDetail } from '~/api/types';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { DataTable } from '~/ui/data-table';
@@ -11,21 +10,26 @@ import { Panel } from '~/ui/panel';
 import { Time } from '~/ui/time';
 import { ToneBadge, ToneText } from '~/ui/tone';
 import { formatDateTime, formatDuration, formatNumber, ZONE_LABEL } from '~/util/format';
-import { ConnectionText, ProtectionText } from './badges';
-import { reachabilityTone, switchTone } from './tones';
+import { ConnectionText } from './badges';
+import { HostAntivirus } from './host-antivirus';
+import { HostCommands } from './host-commands';
+import { HostDetections } from './host-detections';
+import { reachabilityTone } from './tones';
 import classes from './host-state.module.css';
 
 export function HostState({ host }: { host: HostDetail }) {
   return (
     <div className={classes.columns}>
-      <Identity host={host} />
       <div className={classes.column}>
-        <Protection host={host} />
+        <Identity host={host} />
         <Network host={host} />
         <Unsupported host={host} />
         <Troubles host={host} />
       </div>
+      <HostAntivirus host={host} />
       <div className={classes.wide}>
+        <HostDetections host={host} />
+        <HostCommands host={host} />
         <Services host={host} />
       </div>
     </div>
@@ -81,77 +85,6 @@ function PolicyText({ policy }: { policy: HostDetail['policy'] }) {
   const { phrase } = useCodes();
   const text = phrase('host.policyState', policy.state, { version: policy.version, refusal: policy.refusal });
   return policy.state === 'refused' ? <ToneText tone="high">{text}</ToneText> : <>{text}</>;
-}
-
-function Protection({ host }: { host: HostDetail }) {
-  const { t } = useWords();
-  const report = host.antivirus ?? null;
-  return (
-    <Panel title={t('host.protection')} aside={<ProtectionText host={host} />}>
-      {report === null && <Text c="dimmed">{t('host.noReport')}</Text>}
-      {report !== null && (
-        <>
-          {report.products.length === 0 && <Text>{t('host.noProduct')}</Text>}
-          {report.products.map((product) => (
-            <Product key={`${product.vendor} ${product.product} ${product.version}`} product={product} />
-          ))}
-          <Text c="dimmed" fz="sm" mt="sm">
-            {t('host.asOf', { time: formatDateTime(report.at_ms) })}
-          </Text>
-        </>
-      )}
-    </Panel>
-  );
-}
-
-function Product({ product }: { product: AntivirusProduct }) {
-  const { t } = useWords();
-  return (
-    <section className={classes.product}>
-      <strong>
-        <Hostile text={product.product} />{' '}
-        <Text span inherit c="dimmed" fw={400}>
-          <Hostile text={[product.vendor, product.version].filter((part) => part !== '').join(' · ')} />
-        </Text>
-      </strong>
-      <Facts
-        facts={[
-          [t('host.engine'), <SwitchText key="engine" value={product.engine} />],
-          [t('host.realTime'), <SwitchText key="realTime" value={product.real_time} />],
-          [t('host.updater'), <SwitchText key="updater" value={product.updater} />],
-          [t('host.definitions'), <Definitions key="definitions" product={product} />],
-        ]}
-      />
-    </section>
-  );
-}
-
-function SwitchText({ value }: { value: string }) {
-  const { word } = useCodes();
-  return <ToneText tone={switchTone(value)}>{word('switch', value)}</ToneText>;
-}
-
-const DAY_MS = 86_400_000;
-
-function Definitions({ product }: { product: AntivirusProduct }) {
-  const { t } = useWords();
-  const now = useNow();
-  const built = product.definitions_built_ms;
-  if (typeof built !== 'number') return <ToneText tone="unknown">{t('common.unknown')}</ToneText>;
-  const days = Math.floor((now - built) / DAY_MS);
-  return (
-    <>
-      {product.definitions_version !== '' && (
-        <>
-          <Hostile text={product.definitions_version} /> ·{' '}
-        </>
-      )}
-      <Time ms={built} />
-      <div className={classes.age}>
-        {days < 1 ? t('host.definitionsFresh') : t('host.definitionsAge', { count: days })}
-      </div>
-    </>
-  );
 }
 
 function Network({ host }: { host: HostDetail }) {

@@ -6,7 +6,14 @@ import logo from '~/ui/vong.svg';
 import { useLive } from '~/hooks/use-live';
 import { useRowKeys } from '~/hooks/use-row-keys';
 import { useWords } from '~/i18n';
-import { IconBell, IconDeviceDesktop, IconLayoutDashboard } from '~/ui/icons';
+import {
+  IconBell,
+  IconDeviceDesktop,
+  IconLayoutDashboard,
+  IconReportAnalytics,
+  IconShieldCheck,
+  IconVirus,
+} from '~/ui/icons';
 import { AccountMenu } from './account-menu';
 import { LiveIndicator } from './live-indicator';
 import classes from './shell.module.css';
@@ -15,6 +22,9 @@ const ITEMS = [
   { to: '/', label: 'nav.overview', icon: IconLayoutDashboard },
   { to: '/alerts', label: 'nav.alerts', icon: IconBell },
   { to: '/hosts', label: 'nav.hosts', icon: IconDeviceDesktop },
+  { to: '/protection', label: 'nav.protection', icon: IconShieldCheck },
+  { to: '/detections', label: 'nav.detections', icon: IconVirus },
+  { to: '/coverage', label: 'nav.coverage', icon: IconReportAnalytics },
 ] as const;
 
 export function Shell() {

@@ -27,6 +27,21 @@ describe('a sentence', () => {
     expect(say('file.critical_changed', { more: 1303, total: 1517 })).toBe('1.517 thay đổi tệp quan trọng');
   });
 
+  test('may have words of its own for a reason', () => {
+    expect(say('antivirus.off', { product: 'ClamAV', reason: 'not_answering' })).toBe(
+      'Phần mềm phòng, chống mã độc ClamAV không phản hồi',
+    );
+    expect(say('antivirus.off', { product: 'ClamAV', reason: 'from_the_future' })).toBe(
+      'Phần mềm phòng, chống mã độc ClamAV đang tắt',
+    );
+  });
+
+  test('about malware names the threat, or how many there are', () => {
+    expect(say('malware.detected', { threat: 'Eicar' })).toBe('Phát hiện mã độc Eicar');
+    expect(say('malware.detected', { threat: 'Eicar', total: 12 })).toBe('Phát hiện 12 tệp mã độc');
+    expect(say('malware.outbreak', { threat: 'Eicar', pcs: 1200 })).toBe('Mã độc Eicar xuất hiện trên 1.200 máy');
+  });
+
   test('shows what is not known as unknown', () => {
     expect(say('antivirus.off', { product: null })).toContain('Không rõ');
   });
@@ -56,6 +71,8 @@ test('a word that is not known is its own code', () => {
   expect(word(i18n.t, 'fileAction', 'teleported')).toBe('teleported');
   expect(word(i18n.t, 'probeError', 'status_502')).toBe('máy chủ trả lời mã 502');
   expect(word(i18n.t, 'probeError', 'fault_502')).toBe('fault_502');
+  expect(word(i18n.t, 'commandResult', 'failed: no route\u202E')).toBe('chương trình báo lỗi: no route\\u{202E}');
+  expect(word(i18n.t, 'protectionReason', 'from_the_future')).toBe('from_the_future');
 });
 
 test('steps exist for known codes only', () => {

@@ -29,13 +29,16 @@ const CODED_PARAMS: Readonly<Record<string, string>> = {
   stop_reason: 'stopReason',
   engine: 'switch',
   real_time: 'switch',
+  result: 'commandResult',
+  remedy: 'remedy',
+  remedy_outcome: 'remedyOutcome',
 };
 
 /** A code with a number in it, such as `status_502`. */
 const NUMBERED = /^(\w+)_(\d+)$/;
 
 /** A code about something with a name, such as `watch:Hồ sơ`: its words stand in the group's `…Of`. */
-const NAMED = /^(\w+):(.+)$/su;
+const NAMED = /^(\w+): ?(.+)$/su;
 
 /** The word for a code of a group, or the code itself, escaped. */
 export function word(t: TFunction, group: string, code: string): string {
@@ -62,12 +65,15 @@ const NUMBERS = ['total', 'more'] as const;
 
 /**
  * The sentence for a code with parameters, or the code with its parameters named. An alert about a `total`
- * and a finding that stands for `more` of its kind have sentences of their own.
+ * and a finding that stands for `more` of its kind have sentences of their own; so may a `reason`.
  */
 export function sentence(t: TFunction, language: Language, { code, params }: CodedText): string {
   const shown = shownParams(t, language, params);
-  const number = NUMBERS.find((name) => name in shown && isText(`sentence.${code}_${name}`));
-  const key = number === undefined ? `sentence.${code}` : `sentence.${code}_${number}`;
+  const number: string | undefined = NUMBERS.find((name) => name in shown && isText(`sentence.${code}_${name}`));
+  const { reason } = (params ?? {}) as { reason?: unknown };
+  const why = typeof reason === 'string' && isText(`sentence.${code}_${reason}`) ? reason : undefined;
+  const variant = number ?? why;
+  const key = variant === undefined ? `sentence.${code}` : `sentence.${code}_${variant}`;
   if (isText(key)) return t(key as 'app.name', { ...shown });
   const named = Object.entries(shown)
     .map(([name, value]) => `${name}: ${value}`)

@@ -1,7 +1,20 @@
 /** Every word of the interface in English; `i18n.test.ts` holds it to the Vietnamese keys. */
+import { antivirus } from './en/antivirus';
+import { coverage } from './en/coverage';
+
 export const en = {
+  ...antivirus,
+  ...coverage,
   app: { name: 'Vọng', tagline: 'Security monitoring', skip: 'Skip to the content' },
-  nav: { main: 'Main', overview: 'Overview', hosts: 'PCs', alerts: 'Alerts' },
+  nav: {
+    main: 'Main',
+    overview: 'Overview',
+    hosts: 'PCs',
+    alerts: 'Alerts',
+    protection: 'Protection',
+    detections: 'Malware',
+    coverage: 'Coverage',
+  },
   account: {
     menu: 'Account',
     language: 'Language',
@@ -100,6 +113,9 @@ export const en = {
     presence: 'Presence',
     ledger: 'Missing events',
     identity: 'Identity',
+    malware: 'Malware',
+    outbreak: 'Outbreak',
+    updates: 'Source of definitions',
   },
   protection: {
     label: 'Protection',
@@ -293,6 +309,8 @@ export const en = {
     unsupported: 'Cannot be seen',
     command_result: 'Command result',
     opaque: 'Unreadable',
+    detection: 'Malware',
+    neighbours: 'Neighbours',
   },
   file: {
     title: 'File',
@@ -434,6 +452,8 @@ export const en = {
     updated: 'Updated',
     assignee: 'Acknowledged by',
     nobody: 'Nobody yet',
+    aboutUnit: 'Several PCs of the unit',
+    firstHost: 'First PC',
     empty: 'No unresolved alerts',
     emptyNote: 'New alerts appear here as soon as they are raised.',
     noMatch: 'No alert matches the filters',
@@ -472,6 +492,8 @@ export const en = {
     attempts: 'Attempts',
     noAttempts: 'Not attempted yet.',
     timeline: 'See the PC’s timeline',
+    unitDetections: 'See the unit’s malware',
+    unitPcs: 'See the unit’s protection',
     opened: 'Opened',
     updatedAt: 'Updated',
     rule: 'Rule',
@@ -514,8 +536,16 @@ export const en = {
     time_ms: 'Happened',
     engine: 'Engine',
     real_time: 'Real-time protection',
+    engine_reason: 'Why the engine is not on',
     who_reason: 'Unknown who changed it',
     more: 'More changes',
+    last_scan_ms: 'Last scan',
+    added: 'New exclusions',
+    total: 'In all',
+    pcs: 'PCs',
+    of: 'Of PCs',
+    hosts: 'PCs',
+    harmless: 'Handled on all of them',
   },
   raw: { title: 'Raw data', copied: 'The raw data is copied' },
   firstPassword: {
@@ -534,7 +564,24 @@ export const en = {
       missing: 'No antivirus',
       off: 'Antivirus {{product}} is off',
       stale: 'Definitions of {{product}} are {{days}} days out of date',
+      crashed: 'The engine of {{product}} crashed',
+      expired: 'The licence of {{product}} has expired',
+      real_time_off: 'Real-time protection of {{product}} is off',
+      scan_overdue: '{{product}} has not scanned for {{days}} days',
+      exclusions_added: '{{product}} was told to pass over {{count}} more',
+      off_not_answering: '{{product}} does not answer',
+      off_snoozed: '{{product}} is snoozed',
+      off_passive: '{{product}} has stepped back, and nothing else protects the PC',
     },
+    malware: {
+      detected: 'Malware {{threat}} was found',
+      detected_total: '{{total}} malware files were found',
+      detected_more: '{{more}} more malware files within an hour',
+      not_remediated: 'Malware {{threat}} has not been handled',
+      not_remediated_total: '{{total}} malware files have not been handled',
+      outbreak: 'Malware {{threat}} is on {{pcs}} PCs',
+    },
+    updates: { source_stale: 'Definitions of {{product}} are not updated on {{pcs}} PCs' },
     file: {
       critical_changed: 'Critical file {{action}}: {{path}}',
       critical_changed_total: '{{total}} changes of critical files',
@@ -554,12 +601,24 @@ export const en = {
       blind: '{{sensor}}: could not see {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: cannot see {{what}} ({{why}})',
       supported: '{{sensor}}: can see {{what}} again',
-      command_done: 'Command carried out: {{detail}}',
-      command_refused: 'Command not carried out: {{detail}}',
+      command_done: 'Result of a command: {{result}}',
+      command_refused: 'Command not carried out: {{result}}',
+      detection: '{{product}} found malware {{threat}}: {{remedy}} ({{remedy_outcome}})',
+      neighbours: 'Sees {{machines}} other machines on its network',
+      neighbours_none: 'Sees no other machine on its network',
       opaque: 'Unreadable event, kept as received: {{reason}}',
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
     host: { silent: 'The PC is silent' },
+    register_fault: {
+      empty: 'The file has no lines.',
+      undecodable: 'The file’s characters cannot be read ({{place}}). Save it as UTF-8.',
+      too_many_lines: 'The file has too many lines.',
+      no_header: 'There is no header: the first line must name the columns, at least the asset number or the name.',
+      unknown_field: 'A column was chosen for something unknown.',
+      unknown_column: 'A chosen column is not in the file.',
+      field_twice: 'Two columns were chosen for the same thing.',
+    },
     ledger: { gap: '{{missing}} events are missing for good' },
     agent: {
       cloned: 'Two machines use one agent’s identity (first machine: {{machine}}; second machine: {{other_machine}})',
@@ -572,6 +631,8 @@ export const en = {
     tell: 'Tell the unit: nobody there has received a mail about this.',
     contain:
       'If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure.',
+    containAll:
+      'Have the network cables of the PCs concerned unplugged and the PCs left on, then follow the incident procedure.',
     mend: 'Help the unit to mend it, and follow the alert to its end.',
   },
   steps: {
@@ -586,9 +647,58 @@ export const en = {
         "Ask the PC's user whether they switched it off.",
         'If it will not start, or nobody did: unplug the network cable, leave the PC on and {{call}} at once.',
       ],
+      crashed: [
+        'Restart the PC.',
+        'Open the antivirus and check that it is on.',
+        'If it does not run, or this happens again, {{call}}.',
+      ],
+      expired: [
+        'Open the antivirus and look at the end of its licence.',
+        'Renew it, or install the product your unit was given.',
+        'Until then, use no USB sticks and open no unexpected attachments. If you need help, {{call}}.',
+      ],
+      real_time_off: [
+        'Open the antivirus and switch “Real-time protection” on.',
+        "Ask the PC's user whether they switched it off.",
+        'If it cannot be switched on, or nobody did: unplug the network cable, leave the PC on and {{call}} at once.',
+      ],
       stale: [
         'Check that the PC has a working network connection.',
         'Open the antivirus and choose “Update”.',
+        'If it has not updated after two hours, {{call}}.',
+      ],
+      scan_overdue: [
+        'Open the antivirus and choose “Quick scan”.',
+        'Leave the PC on until it has ended.',
+        'If it does not work, {{call}}.',
+      ],
+      exclusions_added: [
+        'Open the antivirus and look at the exclusions (folders and files it does not scan) named above.',
+        "Ask the PC's user and your maintenance company whether they added them; remove what is not needed.",
+        'If nobody did: unplug the network cable, leave the PC on and {{call}} at once.',
+      ],
+    },
+    malware: {
+      detected: [
+        'Ask the user where the file named above came from (mail, USB stick, download); do not open it.',
+        'Open the antivirus on the PC and run a full scan.',
+        'If it cannot remove the malware, or the PC behaves oddly: unplug the network cable, leave the PC on and {{call}}.',
+      ],
+      not_remediated: [
+        "Unplug the PC's network cable (or switch off Wi-Fi), leave the PC on, do not open the file named above.",
+        'Open the antivirus and have the file quarantined or deleted.',
+        "{{Call}} at once and read out the PC's name above.",
+      ],
+      outbreak: [
+        'Tell everybody in the unit not to open unexpected attachments and to use no USB sticks.',
+        'Unplug the network cables of the PCs named above, and leave them on.',
+        '{{Call}} at once for advice.',
+      ],
+    },
+    updates: {
+      source_stale: [
+        'Check the server, or the line, from which the PCs get their malware definitions.',
+        'Try to update one PC by hand, and note what it says.',
         'If it has not updated after two hours, {{call}}.',
       ],
     },

@@ -5,9 +5,22 @@
  * starts a legal clock, "gián đoạn kết nối" an outage. Codes come from the server (`finding.*`,
  * `event.*`, …) and are looked up by `i18n/codes.ts`, which has a fallback for a code unknown here.
  */
+import { antivirus } from './vi/antivirus';
+import { coverage } from './vi/coverage';
+
 export const vi = {
+  ...antivirus,
+  ...coverage,
   app: { name: 'Vọng', tagline: 'Giám sát an toàn thông tin', skip: 'Đến nội dung chính' },
-  nav: { main: 'Chính', overview: 'Tổng quan', hosts: 'Máy tính', alerts: 'Cảnh báo' },
+  nav: {
+    main: 'Chính',
+    overview: 'Tổng quan',
+    hosts: 'Máy tính',
+    alerts: 'Cảnh báo',
+    protection: 'Bảo vệ',
+    detections: 'Mã độc',
+    coverage: 'Độ bao phủ',
+  },
   account: {
     menu: 'Tài khoản',
     language: 'Ngôn ngữ',
@@ -106,6 +119,9 @@ export const vi = {
     presence: 'Hoạt động của máy',
     ledger: 'Thiếu sự kiện',
     identity: 'Định danh của máy',
+    malware: 'Mã độc',
+    outbreak: 'Mã độc lây lan',
+    updates: 'Nguồn cập nhật mẫu nhận diện',
   },
   protection: {
     label: 'Bảo vệ',
@@ -294,6 +310,8 @@ export const vi = {
     unsupported: 'Không quan sát được',
     command_result: 'Kết quả lệnh',
     opaque: 'Không đọc được',
+    detection: 'Mã độc',
+    neighbours: 'Máy cùng mạng',
   },
   file: {
     title: 'Tệp',
@@ -434,6 +452,8 @@ export const vi = {
     updated: 'Cập nhật',
     assignee: 'Người tiếp nhận',
     nobody: 'Chưa ai tiếp nhận',
+    aboutUnit: 'Nhiều máy của đơn vị',
+    firstHost: 'Máy báo đầu tiên',
     empty: 'Không có cảnh báo nào chưa khắc phục',
     emptyNote: 'Cảnh báo mới hiện ở đây ngay khi được tạo.',
     noMatch: 'Không có cảnh báo nào khớp bộ lọc',
@@ -469,6 +489,8 @@ export const vi = {
     attempts: 'Các lần gửi',
     noAttempts: 'Chưa gửi lần nào.',
     timeline: 'Xem diễn biến trên máy',
+    unitDetections: 'Xem mã độc của đơn vị',
+    unitPcs: 'Xem bảo vệ của đơn vị',
     opened: 'Mở lúc',
     updatedAt: 'Cập nhật lúc',
     rule: 'Quy tắc',
@@ -511,8 +533,16 @@ export const vi = {
     time_ms: 'Xảy ra lúc',
     engine: 'Bộ quét',
     real_time: 'Bảo vệ thời gian thực',
+    engine_reason: 'Vì sao bộ quét không chạy',
     who_reason: 'Không rõ ai thay đổi',
     more: 'Số thay đổi thêm',
+    last_scan_ms: 'Lần quét gần nhất',
+    added: 'Mục mới không quét',
+    total: 'Tổng số',
+    pcs: 'Số máy',
+    of: 'Trên tổng số máy',
+    hosts: 'Các máy',
+    harmless: 'Đã xử lý trên mọi máy',
   },
   raw: { title: 'Dữ liệu gốc', copied: 'Đã sao chép dữ liệu gốc' },
   firstPassword: {
@@ -531,7 +561,24 @@ export const vi = {
       missing: 'Không có phần mềm phòng, chống mã độc',
       off: 'Phần mềm phòng, chống mã độc {{product}} đang tắt',
       stale: 'Mẫu nhận diện mã độc của {{product}} chậm cập nhật {{days}} ngày',
+      crashed: 'Bộ quét của {{product}} gặp lỗi và tự dừng',
+      expired: 'Phần mềm phòng, chống mã độc {{product}} hết hạn bản quyền',
+      real_time_off: 'Bảo vệ thời gian thực của {{product}} đang tắt',
+      scan_overdue: '{{product}} đã {{days}} ngày chưa quét mã độc',
+      exclusions_added: '{{product}} bị đặt thêm {{count}} mục không quét',
+      off_not_answering: 'Phần mềm phòng, chống mã độc {{product}} không phản hồi',
+      off_snoozed: 'Phần mềm phòng, chống mã độc {{product}} đang bị tạm dừng',
+      off_passive: 'Phần mềm phòng, chống mã độc {{product}} ở chế độ thụ động, không phần mềm nào khác bảo vệ máy',
     },
+    malware: {
+      detected: 'Phát hiện mã độc {{threat}}',
+      detected_total: 'Phát hiện {{total}} tệp mã độc',
+      detected_more: 'Phát hiện thêm {{more}} tệp mã độc trong một giờ',
+      not_remediated: 'Mã độc {{threat}} chưa được xử lý',
+      not_remediated_total: '{{total}} tệp mã độc chưa được xử lý',
+      outbreak: 'Mã độc {{threat}} xuất hiện trên {{pcs}} máy',
+    },
+    updates: { source_stale: 'Mẫu nhận diện mã độc của {{product}} không được cập nhật trên {{pcs}} máy' },
     file: {
       critical_changed: 'Tệp quan trọng {{action}}: {{path}}',
       critical_changed_total: '{{total}} thay đổi tệp quan trọng',
@@ -551,13 +598,25 @@ export const vi = {
       blind: '{{sensor}}: không quan sát được {{scope}} ({{blind_reason}})',
       unsupported: '{{sensor}}: không quan sát được {{what}} ({{why}})',
       supported: '{{sensor}}: đã quan sát được {{what}}',
-      command_done: 'Đã thực hiện lệnh: {{detail}}',
-      command_refused: 'Không thực hiện lệnh: {{detail}}',
+      command_done: 'Kết quả lệnh: {{result}}',
+      command_refused: 'Không thực hiện lệnh: {{result}}',
+      detection: '{{product}} phát hiện mã độc {{threat}}: {{remedy}} ({{remedy_outcome}})',
+      neighbours: 'Thấy {{machines}} máy khác trên cùng mạng',
+      neighbours_none: 'Không thấy máy nào khác trên cùng mạng',
       opaque: 'Sự kiện không đọc được, đã giữ nguyên bản: {{reason}}',
     },
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },
     host: { silent: 'Máy mất liên lạc' },
     ledger: { gap: 'Thiếu {{missing}} sự kiện, không khôi phục được' },
+    register_fault: {
+      empty: 'Tệp không có dòng nào.',
+      undecodable: 'Không đọc được chữ trong tệp ({{place}}). Hãy lưu lại tệp theo bảng mã UTF-8.',
+      too_many_lines: 'Tệp có quá nhiều dòng.',
+      no_header: 'Không nhận ra dòng tiêu đề: dòng đầu tiên phải có tên các cột, ít nhất là số tài sản hoặc tên máy.',
+      unknown_field: 'Có mục không nhận ra ở phần chọn cột.',
+      unknown_column: 'Cột đã chọn không có trong tệp.',
+      field_twice: 'Hai cột được chọn cho cùng một mục.',
+    },
     agent: {
       cloned: 'Hai máy dùng chung một định danh giám sát (máy thứ nhất: {{machine}}; máy thứ hai: {{other_machine}})',
     },
@@ -569,6 +628,7 @@ export const vi = {
     tell: 'Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.',
     contain:
       'Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
+    containAll: 'Đề nghị rút dây mạng các máy liên quan, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     mend: 'Hướng dẫn đơn vị khắc phục; theo dõi đến khi cảnh báo kết thúc.',
   },
   steps: {
@@ -583,9 +643,58 @@ export const vi = {
         'Hỏi người dùng máy có tự tắt hay không.',
         'Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và {{call}} ngay.',
       ],
+      crashed: [
+        'Khởi động lại máy.',
+        'Mở phần mềm phòng, chống mã độc, kiểm tra đã ở trạng thái bật.',
+        'Nếu vẫn không chạy hoặc lỗi lặp lại, {{call}}.',
+      ],
+      expired: [
+        'Mở phần mềm phòng, chống mã độc và xem ngày hết hạn bản quyền.',
+        'Gia hạn, hoặc cài phần mềm mà đơn vị được cấp.',
+        'Trong lúc chờ, không cắm USB, không mở tệp đính kèm lạ. Nếu cần hỗ trợ, {{call}}.',
+      ],
+      real_time_off: [
+        'Mở phần mềm phòng, chống mã độc và bật lại “Bảo vệ thời gian thực”.',
+        'Hỏi người dùng máy có tự tắt hay không.',
+        'Nếu không bật lại được hoặc không ai tắt: rút dây mạng, để máy vẫn bật và {{call}} ngay.',
+      ],
       stale: [
         'Kiểm tra máy có kết nối mạng bình thường không.',
         'Mở phần mềm phòng, chống mã độc và chọn “Cập nhật”.',
+        'Nếu sau hai giờ vẫn chưa cập nhật được, {{call}}.',
+      ],
+      scan_overdue: [
+        'Mở phần mềm phòng, chống mã độc và chọn “Quét nhanh”.',
+        'Để máy bật đến khi quét xong.',
+        'Nếu không quét được, {{call}}.',
+      ],
+      exclusions_added: [
+        'Mở phần mềm phòng, chống mã độc, xem danh sách ngoại lệ (thư mục, tệp không quét) nêu trên.',
+        'Hỏi người dùng máy và đơn vị bảo trì có tự thêm không; nếu không cần thì xóa ngoại lệ.',
+        'Nếu không ai thêm: rút dây mạng, để máy vẫn bật và {{call}} ngay.',
+      ],
+    },
+    malware: {
+      detected: [
+        'Hỏi người dùng tệp nêu trên lấy từ đâu (thư điện tử, USB, trang tải về); không mở tệp đó.',
+        'Mở phần mềm phòng, chống mã độc trên máy và chạy quét toàn bộ.',
+        'Nếu phần mềm báo không xử lý được, hoặc máy có biểu hiện lạ: rút dây mạng, để máy vẫn bật và {{call}}.',
+      ],
+      not_remediated: [
+        'Rút dây mạng của máy (hoặc tắt Wi-Fi), để máy vẫn bật, không mở tệp nêu trên.',
+        'Mở phần mềm phòng, chống mã độc, chọn cách ly hoặc xóa tệp đó.',
+        '{{Call}} ngay và đọc tên máy ghi ở trên.',
+      ],
+      outbreak: [
+        'Báo mọi người trong đơn vị không mở tệp đính kèm lạ, không cắm USB.',
+        'Rút dây mạng các máy nêu trên, để máy vẫn bật.',
+        '{{Call}} ngay để được hướng dẫn xử lý.',
+      ],
+    },
+    updates: {
+      source_stale: [
+        'Kiểm tra máy chủ hoặc đường mạng mà các máy dùng để tải mẫu nhận diện mã độc.',
+        'Thử cập nhật bằng tay trên một máy và ghi lại thông báo lỗi.',
         'Nếu sau hai giờ vẫn chưa cập nhật được, {{call}}.',
       ],
     },

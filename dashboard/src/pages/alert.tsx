@@ -11,7 +11,7 @@ import { Deliveries } from '~/components/deliveries';
 import { Findings } from '~/components/findings';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
-import { Facts } from '~/ui/facts';
+import { type Fact, Facts } from '~/ui/facts';
 import { Hostile } from '~/ui/hostile';
 import { IconClockHour4 } from '~/ui/icons';
 import { ButtonLink, TextLink } from '~/ui/link';
@@ -82,38 +82,77 @@ function Alert({ alert }: { alert: AlertDetail }) {
 
 function Where({ alert }: { alert: AlertDetail }) {
   const { t } = useWords();
+  const host: Fact = [
+    alert.about_unit ? t('alerts.firstHost') : t('alerts.host'),
+    <TextLink key="host" to="/hosts/$id" params={{ id: alert.host.id }} fw={600} inherit>
+      <Hostile text={alert.host.name} />
+    </TextLink>,
+  ];
+  const unit: Fact = [t('alerts.unit'), alert.unit.name];
   return (
     <Panel title={t('alert.where')}>
       <Facts
         facts={[
-          [
-            t('alerts.host'),
-            <TextLink key="host" to="/hosts/$id" params={{ id: alert.host.id }} fw={600} inherit>
-              <Hostile text={alert.host.name} />
-            </TextLink>,
-          ],
-          [t('alerts.unit'), alert.unit.name],
+          ...(alert.about_unit ? [unit, host] : [host, unit]),
           [t('alert.opened'), <Time key="opened" ms={alert.opened_ms} />],
           [t('alert.updatedAt'), <Time key="updated" ms={alert.updated_ms} />],
           [t('alerts.assignee'), alert.assignee ?? t('alerts.nobody')],
         ]}
       />
-      <ButtonLink
-        to="/hosts/$id"
-        params={{ id: alert.host.id }}
-        variant="default"
-        mt="md"
-        fullWidth
-        leftSection={<IconClockHour4 size={16} aria-hidden />}
-      >
-        {t('alert.timeline')}
-      </ButtonLink>
+      {alert.about_unit ? <UnitPages alert={alert} /> : <Timeline host={alert.host.id} />}
     </Panel>
   );
 }
 
+function Timeline({ host }: { host: number }) {
+  const { t } = useWords();
+  return (
+    <ButtonLink
+      to="/hosts/$id"
+      params={{ id: host }}
+      variant="default"
+      mt="md"
+      fullWidth
+      leftSection={<IconClockHour4 size={16} aria-hidden />}
+    >
+      {t('alert.timeline')}
+    </ButtonLink>
+  );
+}
+
+/** What is about several PCs is seen on the pages about them, not on the first one's. */
+function UnitPages({ alert: { category, unit } }: { alert: AlertDetail }) {
+  const { t } = useWords();
+  if (category === 'updates' || category === 'protection') {
+    return (
+      <ButtonLink
+        to="/protection/pcs"
+        search={{ unit: unit.id, protection: 'stale' }}
+        variant="default"
+        mt="md"
+        fullWidth
+      >
+        {t('alert.unitPcs')}
+      </ButtonLink>
+    );
+  }
+  return (
+    <ButtonLink to="/detections" search={{ unit: unit.id }} variant="default" mt="md" fullWidth>
+      {t('alert.unitDetections')}
+    </ButtonLink>
+  );
+}
+
 /** What may be an attack while nobody says otherwise: the PC is taken off the network, and its traces are kept. */
-const CONTAINED: ReadonlySet<string> = new Set(['antivirus.off', 'file.critical_changed']);
+const CONTAINED: ReadonlySet<string> = new Set([
+  'antivirus.off',
+  'antivirus.real_time_off',
+  'antivirus.exclusions_added',
+  'file.critical_changed',
+]);
+
+/** What spreads: every PC concerned is taken off the network. */
+const SPREADING: ReadonlySet<string> = new Set(['malware.not_remediated', 'malware.outbreak']);
 
 /** Both sides of the telephone: what the duty office does, and what the mail asks of the unit. */
 function Steps({ alert }: { alert: AlertDetail }) {
@@ -121,7 +160,8 @@ function Steps({ alert }: { alert: AlertDetail }) {
   const code = alert.steps_code;
   const unit = useCodes().steps(code, alert.by_phone);
   const told = alert.unit_told ? t('dutySteps.confirm') : t('dutySteps.tell');
-  const last = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
+  const contained = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
+  const last = SPREADING.has(code) ? t('dutySteps.containAll') : contained;
   return (
     <Panel title={t('alert.steps')}>
       <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), told, last]} />

@@ -3,7 +3,17 @@ import type { AlertFilters } from '~/api/types';
 import { choice, text, whole } from '~/util/search';
 
 export const STATES = ['open', 'acknowledged', 'resolved'] as const;
-export const CATEGORIES = ['protection', 'files', 'network', 'presence', 'ledger'] as const;
+export const CATEGORIES = [
+  'protection',
+  'malware',
+  'outbreak',
+  'updates',
+  'files',
+  'network',
+  'presence',
+  'ledger',
+  'identity',
+] as const;
 export const SEVERITIES = ['critical', 'high', 'medium', 'low'] as const;
 
 export interface AlertSearch {

@@ -139,8 +139,7 @@ function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
         )}
       </Table.Td>
       <Table.Td>
-        <Hostile text={alert.host.name} />
-        <Second>{alert.unit.name}</Second>
+        <About alert={alert} />
       </Table.Td>
       <Table.Td>
         <StateText state={alert.state} />
@@ -153,6 +152,25 @@ function AlertLine({ alert, gone }: { alert: AlertRow; gone: boolean }) {
         <Ago ms={alert.updated_ms} />
       </Table.Td>
     </Row>
+  );
+}
+
+/** The PC that it is about and its unit; or the unit, when it is about several of its PCs. */
+function About({ alert }: { alert: AlertRow }) {
+  const { t } = useWords();
+  if (alert.about_unit) {
+    return (
+      <>
+        {t('alerts.unit')} {alert.unit.name}
+        <Second>{t('alerts.aboutUnit')}</Second>
+      </>
+    );
+  }
+  return (
+    <>
+      <Hostile text={alert.host.name} />
+      <Second>{alert.unit.name}</Second>
+    </>
   );
 }
 

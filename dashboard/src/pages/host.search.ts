@@ -6,7 +6,9 @@ export const TABS = ['timeline', 'state', 'ledger'] as const;
 export const KINDS = [
   'file',
   'antivirus',
+  'detection',
   'network',
+  'neighbours',
   'probe_state',
   'presence',
   'blind',

@@ -11,6 +11,7 @@ const ME: Me = { name: 'lan', role: 'analyst', unit: null, language: 'vi', must_
 
 const alert = (id: number, product: string): AlertRow => ({
   id,
+  about_unit: false,
   category: 'protection',
   severity: 'high',
   state: 'open',

@@ -61,7 +61,10 @@ struct Log {
 }
 
 /// The files of this PC.
-struct Here;
+const HERE: Files<'_> = Files {
+    is_there: &is_there,
+    digest: &digest,
+};
 
 impl Detections {
     pub(super) fn open(state: StateReader) -> Result<Self, StateError> {
@@ -129,7 +132,7 @@ impl Detections {
             }
         }
         let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
-        let gone = self.joiner.check(now_ms, interval_ms, &Here);
+        let gone = self.joiner.check(now_ms, interval_ms, &HERE);
         report.events.extend(gone.into_iter().map(event));
         self.finish(report)
     }
@@ -144,7 +147,7 @@ impl Detections {
             source: "quick_scan",
             is_blocked: false,
         };
-        let said = self.joiner.found(&finding, now_ms, &Here);
+        let said = self.joiner.found(&finding, now_ms, &HERE);
         self.finish(Report {
             events: said.map(event).into_iter().collect(),
             ..Report::default()
@@ -171,7 +174,7 @@ impl Log {
     fn take(&self, line: &[u8], joiner: &mut Joiner, now_ms: i64) -> Option<Detection> {
         let line = log::parse(line)?;
         let What::Found(threat) = line.what else {
-            return joiner.handled(&line.path, &line.what, now_ms, &Here);
+            return joiner.handled(&line.path, &line.what, now_ms, &HERE);
         };
         let finding = Finding {
             path: line.path,
@@ -180,7 +183,7 @@ impl Log {
             source: self.place.source,
             is_blocked: self.place.is_blocked,
         };
-        joiner.found(&finding, now_ms, &Here)
+        joiner.found(&finding, now_ms, &HERE)
     }
 
     /// What the log has said and nobody could read.
@@ -213,34 +216,32 @@ impl Log {
     }
 }
 
-impl Files for Here {
-    fn is_there(&self, path: &[u8]) -> bool {
-        // Whoever may not look does not know that it has gone.
-        let gone = [ErrorKind::NotFound, ErrorKind::NotADirectory];
-        look(&path_of(path)).map_or_else(|error| !gone.contains(&error.kind()), |_| true)
-    }
+/// Whoever may not look does not know that a file has gone.
+fn is_there(path: &[u8]) -> bool {
+    let gone = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+    look(&path_of(path)).map_or_else(|error| !gone.contains(&error.kind()), |_| true)
+}
 
-    fn digest(&self, path: &[u8]) -> Option<[u8; 32]> {
-        let mut file = open_quietly(&path_of(path)).ok()?;
-        let facts = look_open(&file).ok()?;
-        if facts.kind != Kind::File || facts.size > DIGEST_BYTES_MAX {
-            return None;
-        }
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut left = DIGEST_BYTES_MAX;
-        loop {
-            match file.read(&mut buffer).ok()? {
-                0 => break,
-                length => {
-                    left = left.checked_sub(length as u64)?;
-                    hash.update(&buffer[..length]);
-                }
+fn digest(path: &[u8]) -> Option<[u8; 32]> {
+    let mut file = open_quietly(&path_of(path)).ok()?;
+    let facts = look_open(&file).ok()?;
+    if facts.kind != Kind::File || facts.size > DIGEST_BYTES_MAX {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut left = DIGEST_BYTES_MAX;
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => break,
+            length => {
+                left = left.checked_sub(length as u64)?;
+                hash.update(&buffer[..length]);
             }
         }
-        // What has changed meanwhile has no digest.
-        (look_open(&file).ok()? == facts).then(|| hash.finalize().into())
     }
+    // What has changed meanwhile has no digest.
+    (look_open(&file).ok()? == facts).then(|| hash.finalize().into())
 }
 
 fn event(detection: Detection) -> NewEvent {

@@ -63,11 +63,11 @@ pub(super) struct Occurrence {
 }
 
 /// What can be seen of files.
-pub(super) trait Files {
+pub(super) struct Files<'a> {
     /// Whether something stands at a path.
-    fn is_there(&self, path: &[u8]) -> bool;
+    pub(super) is_there: &'a dyn Fn(&[u8]) -> bool,
     /// SHA-256 of what stands there, if that is easily had.
-    fn digest(&self, path: &[u8]) -> Option<[u8; 32]>;
+    pub(super) digest: &'a dyn Fn(&[u8]) -> Option<[u8; 32]>,
 }
 
 /// The occurrences that are open, and those that have just ended.
@@ -88,7 +88,7 @@ impl Joiner {
     }
 
     /// Takes word of malware; returns what is to be said of it, if anything.
-    pub(super) fn found(&mut self, finding: &Finding, now_ms: i64, files: &impl Files) -> Option<Detection> {
+    pub(super) fn found(&mut self, finding: &Finding, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
         if let Some(known) = self.open.iter_mut().find(|known| known.is_about(finding)) {
             let is_news = finding.is_blocked && known.action == Remedy::None;
             if is_news {
@@ -105,10 +105,10 @@ impl Joiner {
             .ended
             .iter()
             .any(|known| known.is_about(finding) && now_ms.saturating_sub(known.said_ms) < REPEAT_MS);
-        if (is_echo || is_remains(&finding.path)) && !files.is_there(&finding.path) {
+        if (is_echo || is_remains(&finding.path)) && !(files.is_there)(&finding.path) {
             return None;
         }
-        let begun = Occurrence::begin(finding, now_ms, files.digest(&finding.path));
+        let begun = Occurrence::begin(finding, now_ms, (files.digest)(&finding.path));
         let detection = begun.detection();
         self.changed.insert(begun.key.clone());
         self.open.push(begun);
@@ -126,7 +126,7 @@ impl Joiner {
         path: &[u8],
         what: &What,
         now_ms: i64,
-        files: &impl Files,
+        files: &Files<'_>,
     ) -> Option<Detection> {
         let at = self.open.iter().rposition(|known| known.path == path)?;
         let (action, failed_as) = match what {
@@ -136,7 +136,7 @@ impl Joiner {
             What::NotMoved => (Remedy::Quarantined, Some("not_moved")),
             What::NotRemoved => (Remedy::Removed, Some("not_removed")),
         };
-        if files.is_there(path) != failed_as.is_some() {
+        if (files.is_there)(path) != failed_as.is_some() {
             return None;
         }
         match failed_as {
@@ -156,7 +156,7 @@ impl Joiner {
     }
 
     /// Looks for the files whose turn it is; `interval_ms` is how often the old ones are looked for.
-    pub(super) fn check(&mut self, now_ms: i64, interval_ms: i64, files: &impl Files) -> Vec<Detection> {
+    pub(super) fn check(&mut self, now_ms: i64, interval_ms: i64, files: &Files<'_>) -> Vec<Detection> {
         let mut gone = Vec::new();
         for at in (0..self.open.len()).rev() {
             let known = &mut self.open[at];
@@ -172,7 +172,7 @@ impl Joiner {
                 interval_ms.max(CHECK_MS)
             };
             known.check_ms = now_ms.saturating_add(pause_ms);
-            if !files.is_there(&known.path) {
+            if !(files.is_there)(&known.path) {
                 gone.push(self.end(at, Remedy::Removed, "file_gone", now_ms));
             }
         }
@@ -263,37 +263,45 @@ fn key(finding: &Finding) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
 
     /// A world in which some files are there.
     #[derive(Default)]
-    struct World(RefCell<BTreeSet<Vec<u8>>>);
+    struct World(BTreeSet<Vec<u8>>);
 
     impl World {
         fn with(path: &str) -> Self {
-            let world = Self::default();
+            let mut world = Self::default();
             world.put(path);
             world
         }
 
-        fn put(&self, path: &str) {
-            self.0.borrow_mut().insert(path.into());
+        fn put(&mut self, path: &str) {
+            self.0.insert(path.into());
         }
 
-        fn take(&self, path: &str) {
-            self.0.borrow_mut().remove(path.as_bytes());
-        }
-    }
-
-    impl Files for World {
-        fn is_there(&self, path: &[u8]) -> bool {
-            self.0.borrow().contains(path)
+        fn take(&mut self, path: &str) {
+            self.0.remove(path.as_bytes());
         }
 
-        fn digest(&self, path: &[u8]) -> Option<[u8; 32]> {
-            self.is_there(path).then_some([7; 32])
+        fn found(&self, joiner: &mut Joiner, finding: &Finding, now_ms: i64) -> Option<Detection> {
+            self.show(|files| joiner.found(finding, now_ms, files))
+        }
+
+        fn handled(&self, joiner: &mut Joiner, what: &What, now_ms: i64) -> Option<Detection> {
+            self.show(|files| joiner.handled(b"/a", what, now_ms, files))
+        }
+
+        fn check(&self, joiner: &mut Joiner, now_ms: i64) -> Vec<Detection> {
+            self.show(|files| joiner.check(now_ms, 5_000, files))
+        }
+
+        fn show<T>(&self, look: impl FnOnce(&Files<'_>) -> T) -> T {
+            let is_there = |path: &[u8]| self.0.contains(path);
+            look(&Files {
+                is_there: &is_there,
+                digest: &|path| is_there(path).then_some([7; 32]),
+            })
         }
     }
 
@@ -314,97 +322,96 @@ mod tests {
     #[test]
     fn what_is_said_again_within_ten_minutes_is_said_once() {
         let (mut joiner, world) = (Joiner::default(), World::with("/a"));
-        let first = joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        let first = world.found(&mut joiner, &finding(1_000), 1_000).expect("said");
         assert_eq!(end(&first), (Remedy::None, Outcome::Pending, ""));
         assert_eq!((first.found_ms, first.sha256), (Some(1_000), Some([7; 32])));
         assert_eq!(first.key.len(), 32);
-        assert_eq!(joiner.found(&finding(2_000), 2_000, &world), None);
+        assert_eq!(world.found(&mut joiner, &finding(2_000), 2_000), None);
         let later = 1_000 + REPEAT_MS;
-        let again = joiner.found(&finding(later), later, &world).expect("said again");
+        let again = world
+            .found(&mut joiner, &finding(later), later)
+            .expect("said again");
         assert_eq!(again.key, first.key);
         let other = Finding {
             threat: "Other".to_owned(),
             ..finding(later)
         };
-        let other = joiner.found(&other, later, &world).expect("another threat");
+        let other = world.found(&mut joiner, &other, later).expect("another threat");
         assert_ne!(other.key, first.key);
     }
 
     /// As clamonacc with `--move` tells it: found, moved, found by a second look, which then fails to move it.
     #[test]
     fn an_echo_of_what_has_gone_is_no_new_occurrence() {
-        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
-        let first = joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        let first = world.found(&mut joiner, &finding(1_000), 1_000).expect("said");
         world.take("/a");
-        let moved = joiner.handled(b"/a", &What::Moved, 1_001, &world).expect("said");
+        let moved = world.handled(&mut joiner, &What::Moved, 1_001).expect("said");
         assert_eq!(end(&moved), (Remedy::Quarantined, Outcome::Succeeded, ""));
         assert_eq!(moved.key, first.key);
-        assert_eq!(joiner.found(&finding(1_002), 1_002, &world), None);
-        assert_eq!(joiner.handled(b"/a", &What::NotRemoved, 1_003, &world), None);
+        assert_eq!(world.found(&mut joiner, &finding(1_002), 1_002), None);
+        assert_eq!(world.handled(&mut joiner, &What::NotRemoved, 1_003), None);
 
         // As clamd 1.4.6 wrote it meanwhile.
         let remains = Finding {
             path: b"/tmp/ce/watch/.clamav-unlink-3250-7674055-0/m1.com (deleted)".to_vec(),
             ..finding(1_003)
         };
-        assert_eq!(joiner.found(&remains, 1_003, &world), None);
+        assert_eq!(world.found(&mut joiner, &remains, 1_003), None);
 
         world.put("/a");
-        let back = joiner.found(&finding(1_004), 1_004, &world).expect("it is back");
+        let back = world
+            .found(&mut joiner, &finding(1_004), 1_004)
+            .expect("it is back");
         assert_ne!(back.key, first.key);
     }
 
     #[test]
     fn a_word_that_the_file_denies_is_not_believed() {
         let (mut joiner, world) = (Joiner::default(), World::with("/a"));
-        joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        world.found(&mut joiner, &finding(1_000), 1_000).expect("said");
         for done in [What::Moved, What::Removed] {
-            assert_eq!(joiner.handled(b"/a", &done, 1_001, &world), None, "{done:?}");
+            assert_eq!(world.handled(&mut joiner, &done, 1_001), None, "{done:?}");
         }
-        let failed = joiner
-            .handled(b"/a", &What::NotMoved, 1_002, &world)
-            .expect("said");
+        let failed = world.handled(&mut joiner, &What::NotMoved, 1_002).expect("said");
         assert_eq!(end(&failed), (Remedy::Quarantined, Outcome::Failed, "not_moved"));
-        assert_eq!(
-            joiner.handled(b"/a", &What::NotRemoved, 1_003, &world),
-            None,
-            "once"
-        );
-        assert_eq!(joiner.handled(b"/unknown", &What::Removed, 1_003, &world), None);
+        assert_eq!(world.handled(&mut joiner, &What::NotRemoved, 1_003), None, "once");
+        let stranger = world.show(|files| joiner.handled(b"/unknown", &What::Removed, 1_003, files));
+        assert_eq!(stranger, None);
     }
 
     #[test]
     fn what_is_blocked_is_still_there() {
         let (mut joiner, world) = (Joiner::default(), World::with("/a"));
-        joiner.found(&finding(1_000), 1_000, &world).expect("said");
+        world.found(&mut joiner, &finding(1_000), 1_000).expect("said");
         let blocked = Finding {
             is_blocked: true,
             ..finding(1_001)
         };
-        let said = joiner.found(&blocked, 1_001, &world).expect("news");
+        let said = world.found(&mut joiner, &blocked, 1_001).expect("news");
         assert_eq!(end(&said), (Remedy::Blocked, Outcome::Pending, ""));
-        assert_eq!(joiner.found(&blocked, 1_002, &world), None);
+        assert_eq!(world.found(&mut joiner, &blocked, 1_002), None);
     }
 
     #[test]
     fn a_file_that_goes_by_itself_ends_its_occurrence() {
-        let (mut joiner, world) = (Joiner::default(), World::with("/a"));
-        let first = joiner.found(&finding(0), 0, &world).expect("said");
-        assert!(joiner.check(CHECK_MS, 5_000, &world).is_empty());
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        assert!(world.check(&mut joiner, CHECK_MS).is_empty());
         world.take("/a");
         assert!(
-            joiner.check(CHECK_MS + 1, 5_000, &world).is_empty(),
+            world.check(&mut joiner, CHECK_MS + 1).is_empty(),
             "not yet its turn"
         );
-        let gone = joiner.check(2 * CHECK_MS, 5_000, &world);
+        let gone = world.check(&mut joiner, 2 * CHECK_MS);
         assert_eq!(end(&gone[0]), (Remedy::Removed, Outcome::Succeeded, "file_gone"));
         assert_eq!(gone[0].key, first.key);
-        assert!(joiner.check(9 * CHECK_MS, 5_000, &world).is_empty());
+        assert!(world.check(&mut joiner, 9 * CHECK_MS).is_empty());
     }
 
     #[test]
     fn what_is_remembered_goes_on_after_a_restart_and_has_a_limit() {
-        let world = World::default();
+        let mut world = World::default();
         let mut joiner = Joiner::default();
         let mut memory = std::collections::BTreeMap::new();
         for number in 0..OPEN_MAX + 5 {
@@ -414,7 +421,7 @@ mod tests {
                 path: path.into_bytes(),
                 ..finding(0)
             };
-            joiner.found(&finding, 0, &world).expect("said");
+            world.found(&mut joiner, &finding, 0).expect("said");
             for (key, known) in joiner.take_changes() {
                 match known {
                     Some(known) => memory.insert(key, serde_json::to_vec(known).expect("written")),
@@ -425,6 +432,6 @@ mod tests {
         assert_eq!(memory.len(), OPEN_MAX);
         let read = |value: &Vec<u8>| serde_json::from_slice(value).expect("read");
         let mut restarted = Joiner::new(memory.values().map(read).collect());
-        assert!(restarted.check(CHECK_MS, 0, &World::default()).len() == OPEN_MAX);
+        assert!(World::default().check(&mut restarted, CHECK_MS).len() == OPEN_MAX);
     }
 }

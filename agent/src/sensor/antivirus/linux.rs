@@ -137,14 +137,18 @@ fn rows(places: &Places, programs: &[Running<'_>], conf: &Conf, conf_trouble: Op
         names.dedup();
         names
     };
+    let (running, hidden) = (names(Origin::Administrator), names(Origin::Hidden));
     Rows {
         clamd_installed: any_exists(&places.clamd),
         freshclam_installed: any_exists(&places.freshclam),
         freshclam_scheduled: any_exists(&places.schedules),
-        running: names(Origin::Administrator),
-        hidden: names(Origin::Hidden),
         processes_unseen: !process::sees_others(),
-        left_behind: left_behind(conf, &ping),
+        left_behind: match running.iter().chain(&hidden).any(|name| name == "clamd") {
+            true => Vec::new(),
+            false => left_behind(conf, &ping),
+        },
+        running,
+        hidden,
         ping,
         version,
         stats,

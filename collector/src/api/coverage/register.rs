@@ -214,7 +214,7 @@ pub(in crate::api) struct ImportReport {
 }
 
 /// Brings in the asset register, as CSV with a header. Bad lines are named and not taken; the others are. Doing it
-/// again changes nothing. Audited; for administrators.
+/// again changes nothing. Audited; for administrators who see all units.
 #[utoipa::path(
     post, path = "/api/v1/assets/import", tag = "coverage", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),

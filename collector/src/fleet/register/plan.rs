@@ -178,7 +178,7 @@ fn likely(
         let mut fitting = candidates
             .iter()
             .copied()
-            .filter(|at| !used.contains(at) && !(is_numbered(keys) && is_numbered(&known[*at])));
+            .filter(|at| !(used.contains(at) || is_numbered(keys) && is_numbered(&known[*at])));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Some(only),
             _ => None,

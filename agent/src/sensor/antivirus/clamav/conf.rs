@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Where databases lie when the configuration does not say.
 const DATABASE_DEFAULT: &str = "/var/lib/clamav";
+/// So many lines of a kind are told, each up to so many letters: an event has a limit too.
+const LINES_MAX: usize = 100;
+const LINE_CHARS_MAX: usize = 300;
 /// What of a configuration keeps files from being looked at.
 const EXCLUDING: [&str; 6] = [
     "ExcludePath",
@@ -95,9 +98,11 @@ fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
 /// The settings of these names, except what is switched off.
 fn lines_of(text: &str, names: &[&str]) -> Vec<String> {
     let wanted = settings(text).filter(|(key, value)| names.contains(key) && !is_no(value));
-    let mut lines: Vec<String> = wanted.map(|(key, value)| format!("{key} {value}")).collect();
+    let line = |(key, value)| format!("{key} {value}").chars().take(LINE_CHARS_MAX).collect();
+    let mut lines: Vec<String> = wanted.map(line).collect();
     lines.sort();
     lines.dedup();
+    lines.truncate(LINES_MAX);
     lines
 }
 
@@ -162,6 +167,19 @@ mod tests {
                 "OnAccessIncludePath /srv",
                 "OnAccessPrevention yes"
             ]
+        );
+    }
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let line = |number| format!("ExcludePath /{number}{}\n", "x".repeat(2 * LINE_CHARS_MAX));
+        let conf = parse_conf(&(0..2 * LINES_MAX).map(line).collect::<String>());
+        assert_eq!(conf.scope.excluded.len(), LINES_MAX);
+        assert!(
+            conf.scope
+                .excluded
+                .iter()
+                .all(|line| line.len() == LINE_CHARS_MAX)
         );
     }
 
