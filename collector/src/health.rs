@@ -26,15 +26,17 @@ pub enum Stage {
     Intake,
     /// Watches the registry for changes that connected agents must hear of, revocations among them.
     Revision,
+    /// Joins the asset register to hosts, and notes every day.
+    Coverage,
 }
 
-/// A stage that works looks around at least every few seconds; one that has not for so long is stuck.
+/// A stage that works looks around at least every minute; one that has not for so long is stuck.
 const STUCK_AFTER_MS: i64 = 180_000;
 /// Of a stage that does not say when a failure is over, one older than this is.
 const FAILURE_IS_NEWS_FOR_MS: i64 = 60_000;
 
 impl Stage {
-    /// Whether it says every few seconds that it is well; the others have nothing to do for hours.
+    /// Whether it says at least every minute that it is well; the others have nothing to do for hours.
     fn beats(self) -> bool {
         !matches!(self, Stage::Store | Stage::Intake)
     }
@@ -54,6 +56,7 @@ impl Stage {
             Stage::Clock => "clock",
             Stage::Intake => "intake",
             Stage::Revision => "revision",
+            Stage::Coverage => "coverage",
         }
     }
 }

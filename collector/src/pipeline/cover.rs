@@ -1,5 +1,6 @@
 //! Keeping the proof of coverage: joining the register to hosts as they appear, and noting every day.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,6 +9,7 @@ use tracing::{info, warn};
 use super::Joints;
 use crate::clock::now_ms;
 use crate::fleet::register;
+use crate::health::Stage;
 use crate::registry::{self, Registry, day, machine};
 use crate::stop;
 
@@ -24,7 +26,8 @@ impl Joints {
     /// Keeps register, adapters and days up to date until the collector stops.
     pub(super) fn start_covering(&mut self, registry: &Registry) {
         let (registry, mut stop) = (registry.clone(), self.stop.clone());
-        self.stages.spawn(async move {
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn(Stage::Coverage, async move {
             let mut turns = tokio::time::interval(JOIN_INTERVAL);
             turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             for turn in 0_u64.. {
@@ -32,9 +35,13 @@ impl Joints {
                     _ = turns.tick() => {}
                     () = stop::raised(&mut stop) => return,
                 }
-                if let Err(error) = cover(&registry, turn.is_multiple_of(TURNS_PER_NOTE)).await {
-                    let error: &dyn std::error::Error = &error;
-                    warn!(error, "coverage is not up to date; it is tried again in a minute");
+                match cover(&registry, turn.is_multiple_of(TURNS_PER_NOTE)).await {
+                    Ok(()) => metrics.health.well(Stage::Coverage),
+                    Err(error) => {
+                        let error: &dyn std::error::Error = &error;
+                        warn!(error, "coverage is not up to date; it is tried again in a minute");
+                        metrics.health.failing(Stage::Coverage, error);
+                    }
                 }
             }
         });

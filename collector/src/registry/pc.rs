@@ -385,7 +385,7 @@ fn from_row(row: &AnyRow) -> Result<Pc> {
 
 /// Appends a query of all known PCs, one row each: `id`, `asset_id`, `host_id`, `unit_id`, the truths `seen`,
 /// `protected`, `excepted`, `outdated` and `mismatch` as 0 and 1, `name_key` and `search`.
-pub(super) fn rows_of(statement: &mut Statement, moment: Moment) {
+fn rows_of(statement: &mut Statement, moment: Moment) {
     statement.sql(
         "SELECT a.id * 2 AS id, a.id AS asset_id, h.id AS host_id, COALESCE(h.unit_id, a.unit_id) AS unit_id, \
          CASE WHEN h.unit_id <> a.unit_id THEN 1 ELSE 0 END AS mismatch, \

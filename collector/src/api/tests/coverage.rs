@@ -332,3 +332,77 @@ async fn a_scan_is_ordered_for_a_host_or_for_a_unit() {
     assert_eq!(listed["items"][1]["parameters"], json!({ "limit_s": 900 }));
     assert_eq!(listed["items"][0]["counts"], json!({}));
 }
+
+#[tokio::test]
+async fn protection_is_shown_as_the_host_reports_it_and_by_unit() {
+    let world = World::new().await;
+    let product = json!({
+        "product": "ClamAV", "vendor": "Cisco", "version": "1.4", "engine": "off", "engine_reason": "stopped",
+        "real_time": "off", "updater": "on", "definitions_version": "27", "definitions_built_ms": 5, "raw": [],
+        "health": "reported", "mode": "active", "tamper_protection": "unknown", "definitions_freshness": "stale",
+        "quick_scan_ms": 7, "exclusions": ["/tmp"], "word of a newer agent": 1,
+    });
+    let mut tx = world.registry().begin().await.expect("begin");
+    sqlx::query(
+        "UPDATE hosts SET protection = 'off', protection_reason = 'engine_off', product = 'ClamAV', \
+         product_version = '1.4', definitions_ms = 5, protection_ms = 9, protection_detail = $1 WHERE id = $2",
+    )
+    .bind(json!({ "products": [product] }).to_string())
+    .bind(world.hosts[0].0)
+    .execute(&mut *tx)
+    .await
+    .expect("a host");
+    tx.commit().await.expect("commit");
+    let staff = world.sign_in("cán bộ A").await;
+    let page = staff
+        .get(&format!("/api/v1/hosts/{}", world.hosts[0].0))
+        .await
+        .json();
+    let shown = &page["antivirus"]["products"][0];
+    assert_eq!(
+        [
+            &shown["engine_reason"],
+            &shown["mode"],
+            &shown["definitions_freshness"],
+            &shown["exclusions"]
+        ],
+        [
+            &json!("stopped"),
+            &json!("active"),
+            &json!("stale"),
+            &json!(["/tmp"])
+        ]
+    );
+    assert_eq!(
+        (&shown["full_scan_ms"], &shown["engine_version"]),
+        (&Value::Null, &json!(""))
+    );
+    for (query, expected) in [
+        ("product=ClamAV", 1),
+        ("product=Defender", 0),
+        ("reason=engine_off", 1),
+        ("definitions_older_than_days=15", 1),
+    ] {
+        let listed = staff.get(&format!("/api/v1/hosts?{query}")).await.json();
+        assert_eq!(
+            listed["items"].as_array().map(Vec::len),
+            Some(expected),
+            "{query}"
+        );
+    }
+    let admin = world.sign_in("quản trị").await;
+    let matrix = admin.get("/api/v1/protection/matrix").await.json();
+    let top = &matrix["units"][0];
+    assert_eq!(
+        (&top["own"]["off"], &top["total"]["off"], &top["total"]["unknown"]),
+        (&json!(0), &json!(1), &json!(1))
+    );
+    let products = staff.get("/api/v1/protection/products").await.json();
+    assert_eq!(
+        (
+            &products["products"][0]["hosts"],
+            &products["definitions"]["days_over_15"]
+        ),
+        (&json!(1), &json!(1))
+    );
+}

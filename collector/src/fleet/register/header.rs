@@ -148,6 +148,7 @@ pub(super) fn sheet(encoding: Encoding, text: &str, mapping: &Mapping) -> Result
     let mut record = csv::StringRecord::new();
     let mut columns: Option<Vec<Column>> = None;
     let (mut lines, mut looked_at) = (Vec::new(), 0);
+    // Of text in memory, whose lines may have any number of fields, every record can be read.
     while reader.read_record(&mut record).unwrap_or(false) {
         let number = lines_before + record.position().map_or(0, csv::Position::line);
         if record.iter().all(|cell| cell.trim().is_empty()) {

@@ -117,7 +117,7 @@ export interface paths {
         put?: never;
         /**
          * Brings in the asset register, as CSV with a header. Bad lines are named and not taken; the others are. Doing it
-         *     again changes nothing. Audited; for administrators.
+         *     again changes nothing. Audited; for administrators who see all units.
          */
         post: operations["import_register"];
         delete?: never;
@@ -1399,7 +1399,8 @@ export interface components {
             registered: number;
             /**
              * Format: int64
-             * @description Of these, those with an active host that is connected now, or was heard of within the asked days.
+             * @description Of these, those with an active host that is connected now, or was heard of within the asked days (at most so
+             *     many times 24 hours ago).
              */
             seen: number;
             /**
