@@ -23,7 +23,7 @@ class Part:
     """One process, and the last that it said of its PCs."""
 
     def __init__(self, running: vong.Stack, first: int, agents: int, folder: Path, token: str) -> None:
-        argv: list[str | Path] = [running.binaries / "vong-swarm", "--agents", str(agents), "--first", str(first), "--folder", folder]
+        argv: list[str | Path] = [running.binaries / "vong-swarm", "load", "--agents", str(agents), "--first", str(first), "--folder", folder]
         name = f"swarm-{first}"
         secret = {"VONG_AGENT_TOKEN": token}
         self.agents = agents

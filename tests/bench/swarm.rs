@@ -1,8 +1,8 @@
 //! Thousands of PCs in one process: the agent's own uplink for each, over a spool in memory.
 //!
-//! Each PC has its own identity, gained by a real enrolment, and its own name, marks and address; no disk is
-//! measured, because what its spool would hold is computed from numbers ([`mix`]). Orders come by standard input, one
-//! a line, and twice a second a line of JSON says how far everybody is:
+//! Each PC has its own identity, gained by a real enrolment, and its own name, marks and address. No disk is measured:
+//! what its spool would hold is computed from numbers ([`mix`]), or follows from the plan of a whole province
+//! ([`fleet`]). Orders come by standard input, one a line, and twice a second a line of JSON says how far everybody is:
 //!
 //! ```text
 //! make N     each PC commits N further events, of the fixed mix
@@ -17,12 +17,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
+use vong_agent::uplink::enrol::Token;
 
+#[path = "swarm/dice.rs"]
+mod dice;
 #[path = "swarm/enrolment.rs"]
 mod enrolment;
+#[path = "swarm/fleet.rs"]
+mod fleet;
 #[path = "swarm/member.rs"]
 mod member;
 #[path = "swarm/mix.rs"]
@@ -30,8 +35,9 @@ mod mix;
 #[path = "swarm/spool.rs"]
 mod spool;
 
-use enrolment::Enrolled;
-use spool::{Counts, Spools};
+use enrolment::{Enrolled, Member};
+use mix::Mix;
+use spool::{Content, Counts, Spools};
 
 /// How often it says how far everybody is.
 const SAY_INTERVAL: Duration = Duration::from_millis(500);
@@ -42,10 +48,26 @@ const STARTING_MAX: usize = 64;
 /// The look at who has been welcomed meanwhile.
 const START_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Which PCs, and of whom.
 #[derive(Debug, Parser)]
 #[command(about = "Pretends to be many PCs, for measurements and stories")]
-struct Plan {
+struct Arguments {
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(Debug, Subcommand)]
+enum Order {
+    /// PCs that all send the same fixed mix
+    Load(Load),
+    /// Plan a province: what its PCs are and say, and its register
+    Plan(fleet::Plan),
+    /// The PCs of a planned province on one of its days
+    Day(fleet::Day),
+}
+
+/// Which PCs, and of whom.
+#[derive(Debug, Args)]
+struct Load {
     /// So many PCs.
     #[arg(long)]
     agents: usize,
@@ -61,20 +83,41 @@ struct Plan {
 }
 
 fn main() -> anyhow::Result<()> {
-    let plan = Plan::parse();
+    let order = Arguments::parse().order;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(swarm(&plan));
+    let ended = match order {
+        Order::Load(plan) => runtime.block_on(load(&plan)),
+        Order::Plan(plan) => plan.write(),
+        Order::Day(day) => runtime.block_on(day.pass()),
+    };
     // Thousands of connections: the system closes them faster than they say goodbye.
     runtime.shutdown_background();
     ended
 }
 
-async fn swarm(plan: &Plan) -> anyhow::Result<()> {
+async fn load(plan: &Load) -> anyhow::Result<()> {
     let counts = Arc::new(Counts::default());
-    let enrolled = enrolment::enrol(plan, &counts).await?;
-    let spools = Spools::start(enrolled.len(), &counts)?;
+    let token = Token::parse(&plan.token)?;
+    let members = (plan.first..plan.first + plan.agents).map(|number| Member {
+        number,
+        pc: enrolment::pc(number),
+        token: token.clone(),
+    });
+    let enrolled = enrolment::enrol(&plan.folder, members.collect(), &counts).await?;
+    let told = enrolled.into_iter().map(|pc| (pc, Mix(Arc::clone(&counts))));
+    swarm(told.collect(), &counts).await
+}
+
+/// Switches PCs on, each with what it has to tell, and lets them live until there are no more orders.
+async fn swarm(pcs: Vec<(Enrolled, impl Content)>, counts: &Arc<Counts>) -> anyhow::Result<()> {
+    let agents = pcs.len();
+    let (enrolled, contents): (Vec<_>, Vec<_>) = pcs.into_iter().unzip();
+    let spools = Spools::start(contents, counts)?;
+    for bell in &spools.bells {
+        bell.send(vong_agent::report::Report::default())?;
+    }
     let mut waiting = enrolled
         .into_iter()
         .zip(spools.outboxes)
@@ -87,17 +130,17 @@ async fn swarm(plan: &Plan) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             order = next_order(&mut orders) => match order? {
-                Some(order) => obey(&order, &counts, &spools.bells)?,
+                Some(order) => obey(&order, counts, &spools.bells)?,
                 None => return Ok(()),
             },
-            _ = starts.tick(), if started < plan.agents => {
+            _ = starts.tick(), if started < agents => {
                 let room = STARTING_MAX.saturating_sub(started - counts.welcomed.load(Relaxed).min(started));
                 for (pc, outbox) in waiting.by_ref().take(room) {
-                    tokio::spawn(member::uplink(pc, outbox, &counts)?.work()?);
+                    tokio::spawn(member::uplink(pc, outbox, counts)?.work()?);
                     started += 1;
                 }
             }
-            _ = says.tick() => say(plan, started, &counts)?,
+            _ = says.tick() => say(agents, started, counts)?,
         }
     }
 }
@@ -120,9 +163,9 @@ fn obey(order: &str, counts: &Counts, bells: &[vong_agent::report::Reports]) -> 
     Ok(())
 }
 
-fn say(plan: &Plan, started: usize, counts: &Counts) -> anyhow::Result<()> {
+fn say(agents: usize, started: usize, counts: &Counts) -> anyhow::Result<()> {
     let line = json!({
-        "agents": plan.agents,
+        "agents": agents,
         "enrolled": counts.enrolled.load(Relaxed),
         "started": started,
         "welcomed": counts.welcomed.load(Relaxed),
@@ -133,13 +176,4 @@ fn say(plan: &Plan, started: usize, counts: &Counts) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush().context("nobody listens")
-}
-
-impl Enrolled {
-    /// The address this PC speaks from: a loopback network holds many, and each office stands behind one.
-    fn address(number: usize) -> std::net::IpAddr {
-        let office = number / enrolment::PCS_OF_AN_OFFICE;
-        let [_, _, high, low] = u32::try_from(office + 2).unwrap_or(u32::MAX).to_be_bytes();
-        std::net::Ipv4Addr::new(127, 1, high, low).into()
-    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use reqwest::Method;
-use reqwest::blocking::Client;
+use reqwest::blocking::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 /// A signed-in user.
@@ -84,21 +84,44 @@ impl Api {
     /// # Errors
     /// There was no answer.
     pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if !self.csrf.is_empty() {
-            request = request.header("X-CSRF-Token", &self.csrf);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send()?;
-        let status = response.status().as_u16();
-        let text = response.text()?;
-        let body = if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).unwrap_or(text.into())
-        };
-        Ok(Answer { status, body })
+        let request = self.request(method, path);
+        answered(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
     }
+
+    /// Sends a file.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub fn send_file(&self, path: &str, content: Vec<u8>) -> anyhow::Result<Answer> {
+        let request = self.request(Method::POST, path);
+        answered(
+            request
+                .header("Content-Type", "application/octet-stream")
+                .body(content),
+        )
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        if self.csrf.is_empty() {
+            request
+        } else {
+            request.header("X-CSRF-Token", &self.csrf)
+        }
+    }
+}
+
+fn answered(request: RequestBuilder) -> anyhow::Result<Answer> {
+    let response = request.send()?;
+    let status = response.status().as_u16();
+    let text = response.text()?;
+    let body = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).unwrap_or(text.into())
+    };
+    Ok(Answer { status, body })
 }

@@ -289,7 +289,8 @@ impl State {
                 product: product.clone(),
                 product_version: aging.version.clone(),
                 definitions_ms: Some(aging.built_ms),
-                at_ms: now_ms,
+                // Of the state that it follows from: what the PC has said since may still be on its way.
+                at_ms: self.seen_ms,
                 detail: None,
             }),
         });

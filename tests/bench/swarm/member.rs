@@ -22,13 +22,13 @@ pub(crate) fn uplink(
 ) -> anyhow::Result<Uplink> {
     let (policies, _watch) = Policies::open(&of.data.policy());
     let (orders, _nobody_takes_them) = command::orders();
-    let (counts, number) = (Arc::clone(counts), of.number);
+    let (counts, pc) = (Arc::clone(counts), of.pc);
     Ok(Uplink {
         address: of.collector,
         pc: Box::new(move || {
             // Asked before each connection.
             counts.attempts.fetch_add(1, Relaxed);
-            Enrolled::pc(number)
+            pc.clone()
         }),
         status: StatusFile::new(of.data.status(), Status::default()),
         data: of.data,

@@ -4,6 +4,9 @@
 //! here: names, sizes, hashes, latencies, the times between them. What repeats on a real PC repeats: folders, programs,
 //! users, a dozen probed services.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
 use vong_agent::clock;
 use vong_proto::event::{
     Adapter, AntivirusProduct, AntivirusState, Body, Definitions, Digest, Event, FileAction, FileEvent,
@@ -11,6 +14,9 @@ use vong_proto::event::{
     StreamId, Switch, Who,
 };
 use vong_proto::wire;
+
+use crate::dice::Dice;
+use crate::spool::{Content, Counts};
 
 /// The mix repeats after so many events: six samples, three file events, one other.
 const MIX: [Lane; 10] = {
@@ -58,14 +64,28 @@ const PROGRAMS: [&str; 5] = [
     "/usr/lib/firefox-esr/firefox-esr",
 ];
 
-/// The lane of a PC's event, by its place among all of that PC.
-pub(crate) fn lane(place: u64) -> Lane {
-    MIX[(place % MIX.len() as u64) as usize]
+/// As many events as were ordered of each PC.
+pub(crate) struct Mix(pub(crate) Arc<Counts>);
+
+impl Content for Mix {
+    fn committed(&self) -> [u64; 4] {
+        let ordered = self.0.ordered.load(Relaxed);
+        let (rounds, rest) = (ordered / MIX.len() as u64, ordered % MIX.len() as u64);
+        Lane::ALL.map(|lane| {
+            let of_round = MIX.iter().filter(|of| **of == lane).count() as u64;
+            let of_rest = MIX.iter().take(rest as usize).filter(|of| **of == lane);
+            rounds * of_round + of_rest.count() as u64
+        })
+    }
+
+    fn event(&self, stream: StreamId, lane: Lane, _place: u64, number: u64) -> Vec<u8> {
+        event(stream, lane, number)
+    }
 }
 
 /// The event at a number, encoded.
-pub(crate) fn event(stream: StreamId, lane: Lane, number: u64) -> Vec<u8> {
-    let mut dice = Dice::of(stream, lane, number);
+fn event(stream: StreamId, lane: Lane, number: u64) -> Vec<u8> {
+    let mut dice = dice(stream, lane, number);
     let (step_ms, body) = match lane {
         Lane::Samples => (
             INTERVAL_MS / SERVICES,
@@ -124,7 +144,7 @@ fn file(dice: &mut Dice) -> FileEvent {
             mtime_ns: (began_ms() * 1_000_000) + dice.below(600_000_000_000_000).cast_signed(),
             mode: 0o100_644,
             owner: user.to_owned(),
-            digest: Digest::Sha256(dice.hash()),
+            digest: Digest::Sha256(hash(dice)),
         }),
         who: Who::Exact(Process {
             pid: 1_000 + dice.below(30_000) as u32,
@@ -205,45 +225,25 @@ fn probe_state(dice: &mut Dice, is_reachable: bool) -> ProbeState {
     }
 }
 
-/// Chance that is the same every time: SplitMix64.
-struct Dice(u64);
+/// Chance that follows from the event's place in the world.
+fn dice(stream: StreamId, lane: Lane, number: u64) -> Dice {
+    let [first, second] = [&stream.0[..8], &stream.0[8..]]
+        .map(|half| half.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte)));
+    let which = (lane as u64) << 60 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Dice::of(first ^ second.rotate_left(17) ^ which)
+}
 
-impl Dice {
-    fn of(stream: StreamId, lane: Lane, number: u64) -> Self {
-        let [first, second] = [&stream.0[..8], &stream.0[8..]]
-            .map(|half| half.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte)));
-        Self(
-            first ^ second.rotate_left(17) ^ (lane as u64) << 60 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        )
+/// Half of all hashes have never been seen.
+fn hash(dice: &mut Dice) -> [u8; 32] {
+    let is_known = dice.below(2) == 0;
+    let mut of_content = if is_known {
+        Dice::of(dice.below(KNOWN_FILES))
+    } else {
+        Dice::of(dice.roll())
+    };
+    let mut hash = [0; 32];
+    for part in hash.chunks_mut(8) {
+        part.copy_from_slice(&of_content.roll().to_be_bytes());
     }
-
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit
-    }
-
-    fn of_all<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-
-    /// Half of all hashes have never been seen.
-    fn hash(&mut self) -> [u8; 32] {
-        let is_known = self.below(2) == 0;
-        let mut of_content = if is_known {
-            Dice(self.below(KNOWN_FILES))
-        } else {
-            Dice(self.roll())
-        };
-        let mut hash = [0; 32];
-        for part in hash.chunks_mut(8) {
-            part.copy_from_slice(&of_content.roll().to_be_bytes());
-        }
-        hash
-    }
+    hash
 }

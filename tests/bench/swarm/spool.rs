@@ -1,4 +1,4 @@
-//! Spools in memory that keep nothing: an event follows from its number, so that only numbers are kept.
+//! Spools in memory that keep numbers only: the events themselves come from what a PC has to tell.
 //!
 //! One thread serves the desks of some PCs. Whatever rings their common bell, it looks at all of them.
 
@@ -15,13 +15,21 @@ use vong_proto::frame::BATCH_RAW_BYTES_MAX;
 use vong_proto::session::{Batch, LaneState};
 use vong_proto::wire;
 
-use crate::mix;
-
 /// So many desks per thread: few enough to look at all of them whenever one rings.
 const DESKS_OF_A_THREAD: usize = 64;
 
 /// Events in a batch; a PC with a backlog fills its batches, up to 2,000.
 const BATCH_EVENTS: u64 = 1_000;
+
+/// What a PC has to tell.
+pub(crate) trait Content: Send + 'static {
+    /// How many events it has committed by now, by lane.
+    fn committed(&self) -> [u64; 4];
+
+    /// The event at a place of a lane, counted from 1, encoded under its number in a stream. The two differ once the
+    /// PC has begun another stream.
+    fn event(&self, stream: StreamId, lane: Lane, place: u64, number: u64) -> Vec<u8>;
+}
 
 /// What all PCs of this process have done.
 #[derive(Debug, Default)]
@@ -55,19 +63,23 @@ pub(crate) struct Spools {
 }
 
 impl Spools {
-    /// Starts the threads for so many PCs.
-    pub(crate) fn start(pcs: usize, counts: &Arc<Counts>) -> std::io::Result<Self> {
+    /// Starts the threads for PCs that have this to tell.
+    pub(crate) fn start(
+        contents: impl IntoIterator<Item = impl Content>,
+        counts: &Arc<Counts>,
+    ) -> std::io::Result<Self> {
         let mut spools = Self {
             outboxes: Vec::new(),
             bells: Vec::new(),
         };
-        while spools.outboxes.len() < pcs {
+        let mut contents = contents.into_iter().peekable();
+        while contents.peek().is_some() {
             let (bell, rings) = Reports::channel();
             let mut desks = Vec::new();
-            for _ in 0..DESKS_OF_A_THREAD.min(pcs - spools.outboxes.len()) {
+            for content in contents.by_ref().take(DESKS_OF_A_THREAD) {
                 let (outbox, desk) = outbox::outbox(bell.clone());
                 spools.outboxes.push((outbox, bell.clone()));
-                desks.push(Spool::new(desk, Arc::clone(counts)));
+                desks.push(Spool::new(desk, content, Arc::clone(counts)));
             }
             spools.bells.push(bell);
             std::thread::Builder::new()
@@ -78,7 +90,7 @@ impl Spools {
     }
 }
 
-fn serve(rings: &Receiver<Report>, spools: &mut [Spool]) {
+fn serve(rings: &Receiver<Report>, spools: &mut [Spool<impl Content>]) {
     while rings.recv().is_ok() {
         rings.try_iter().for_each(drop);
         spools.iter_mut().for_each(Spool::attend);
@@ -86,11 +98,12 @@ fn serve(rings: &Receiver<Report>, spools: &mut [Spool]) {
 }
 
 /// The numbers of one PC's lanes.
-struct Spool {
+struct Spool<C> {
     desk: OutboxDesk,
+    content: C,
     stream: StreamId,
     lanes: [Numbers; 4],
-    committed: u64,
+    committed: [u64; 4],
     welcomed: u64,
     counts: Arc<Counts>,
 }
@@ -102,8 +115,8 @@ struct Numbers {
     acknowledged: u64,
 }
 
-impl Spool {
-    fn new(desk: OutboxDesk, counts: Arc<Counts>) -> Self {
+impl<C: Content> Spool<C> {
+    fn new(desk: OutboxDesk, content: C, counts: Arc<Counts>) -> Self {
         let numbers = Numbers {
             next: 1,
             handed: 0,
@@ -111,9 +124,10 @@ impl Spool {
         };
         Self {
             desk,
+            content,
             stream: StreamId(clock::random_id()),
             lanes: [numbers; 4],
-            committed: 0,
+            committed: [0; 4],
             welcomed: u64::MAX,
             counts,
         }
@@ -130,15 +144,16 @@ impl Spool {
     }
 
     fn commit(&mut self) {
-        let ordered = self.counts.ordered.load(Relaxed);
-        if self.committed == ordered {
+        let committed = self.content.committed();
+        if self.committed == committed {
             return;
         }
-        for event in self.committed..ordered {
-            self.lanes[mix::lane(event).index()].next += 1;
+        for ((numbers, now), before) in self.lanes.iter_mut().zip(committed).zip(self.committed) {
+            let newly = now - before;
+            numbers.next += newly;
+            self.counts.committed.fetch_add(newly, Relaxed);
         }
-        self.counts.committed.fetch_add(ordered - self.committed, Relaxed);
-        self.committed = ordered;
+        self.committed = committed;
         self.desk.tell_committed(self.lanes.map(|lane| lane.next));
     }
 
@@ -167,7 +182,7 @@ impl Spool {
             let numbers = self.lanes[lane.index()];
             let last_hash = match numbers.next - 1 {
                 0 => Vec::new(),
-                last => wire::event_hash(&mix::event(self.stream, lane, last)).to_vec(),
+                last => wire::event_hash(&self.event(lane, last)).to_vec(),
             };
             LaneState {
                 first_retained: numbers.acknowledged + 1,
@@ -211,12 +226,12 @@ impl Spool {
     }
 
     fn next(&mut self, lane: Lane, bytes_max: usize) -> Option<Batch> {
-        let numbers = &mut self.lanes[lane.index()];
+        let numbers = self.lanes[lane.index()];
         let first = numbers.handed + 1;
         let bytes_max = bytes_max.min(BATCH_RAW_BYTES_MAX);
         let (mut events, mut bytes) = (Vec::new(), 0);
         for number in first..numbers.next.min(first + BATCH_EVENTS) {
-            let event = mix::event(self.stream, lane, number);
+            let event = self.event(lane, number);
             bytes += event.len();
             if bytes > bytes_max && !events.is_empty() {
                 break;
@@ -226,15 +241,22 @@ impl Spool {
         if events.is_empty() {
             return None;
         }
-        numbers.handed += events.len() as u64;
+        let last = numbers.handed + events.len() as u64;
+        self.lanes[lane.index()].handed = last;
         let (raw_bytes, events) = wire::pack_events(events);
         Some(Batch {
             lane,
             first,
-            last: numbers.handed,
+            last,
             raw_bytes,
             events,
             gaps: Vec::new(),
         })
+    }
+    /// The event at a number of the present stream: the last number stands for the last that was committed.
+    fn event(&self, lane: Lane, number: u64) -> Vec<u8> {
+        let to_come = self.lanes[lane.index()].next - 1 - number;
+        let place = self.committed[lane.index()] - to_come;
+        self.content.event(self.stream, lane, place, number)
     }
 }

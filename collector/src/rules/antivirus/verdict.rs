@@ -36,12 +36,14 @@ pub(super) fn verdict(state: &AntivirusState, now_ms: i64) -> Verdict<'_> {
             product: Some(product),
         }
     });
-    let newest = |verdict: &Verdict<'_>| {
+    // Of two that are off, the one that is to protect is told of, not the one that has stepped back for it.
+    let tie = |verdict: &Verdict<'_>| {
+        let is_passive = verdict.reason == "passive";
         let built_ms = verdict.product.and_then(|product| product.definitions.built_ms);
-        std::cmp::Reverse(built_ms)
+        (is_passive, std::cmp::Reverse(built_ms))
     };
     verdicts
-        .min_by_key(|verdict| (order(verdict.protection), newest(verdict)))
+        .min_by_key(|verdict| (order(verdict.protection), tie(verdict)))
         .unwrap_or(Verdict {
             protection: Protection::Missing,
             reason: "missing",

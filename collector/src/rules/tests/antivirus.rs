@@ -31,6 +31,13 @@ fn verdict_of(judgement: &Judgement) -> Option<(Protection, String)> {
     })
 }
 
+fn said_ms(judgement: &Judgement) -> Option<i64> {
+    judgement.hosts.iter().find_map(|change| match &change.news {
+        HostNews::Protection(state) => Some(state.at_ms),
+        _ => None,
+    })
+}
+
 fn opened(judgement: &Judgement) -> Vec<(&str, Severity)> {
     let opened = judgement.findings.iter().filter_map(|change| match change {
         FindingChange::Opened(finding) => Some((finding.rule.as_str(), finding.severity)),
@@ -104,7 +111,13 @@ fn protection_is_never_better_than_what_is_known() {
         Unknown,
         "real_time_unknown",
     );
-    check(vec![on(|it| it.mode = AntivirusMode::Passive)], Off, "passive");
+    let passive = on(|it| it.mode = AntivirusMode::Passive);
+    check(vec![passive.clone()], Off, "passive");
+    let older_and_expired = on(|it| {
+        it.engine = Switch::Expired;
+        it.definitions.built_ms = Some(NOW_MS - 2 * DAY_MS);
+    });
+    check(vec![passive, older_and_expired], Off, "expired");
     let installed = on(|it| it.health = Health::InstalledOnly);
     check(vec![installed.clone()], Unknown, "installed_only");
     check(vec![crashed.clone(), on(|_| {})], Protected, "");
@@ -235,11 +248,16 @@ fn definitions_updated_in_time_are_no_finding() {
 fn definitions_grow_old_and_older_while_a_pc_says_nothing_new() {
     let mut reader = Reader::new();
     reader.read(connected(HOST));
-    reader.event(fresh());
+    let at_ms = said_ms(&reader.event(fresh()));
     let judgement = reader.tick_after(3 * DAY_MS);
     assert_eq!(
         verdict_of(&judgement),
         Some((Protection::Stale, "definitions_old".to_owned()))
+    );
+    assert_eq!(
+        said_ms(&judgement),
+        at_ms,
+        "a newer word that is on its way is not taken for an old one"
     );
     assert_eq!(reader.open_rules(), [""; 0]);
     let judgement = reader.tick_after(2 * HOUR_MS);
