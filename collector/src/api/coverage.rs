@@ -35,6 +35,7 @@ mod unmanaged;
 
 pub(super) use self::exceptions::ExceptionState;
 pub(super) use self::pcs::{LanguageQuery, PcList};
+pub(super) use self::register::IMPORT_PATH;
 pub(super) use self::unmanaged::MachineList;
 
 /// A PC counts as seen when it was heard of within so many days, unless another number is asked for.

@@ -30,6 +30,8 @@ const CONNECTIONS_MAX: usize = 1_024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// An answer (of a live stream: its beginning) takes no longer than this.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A register of 100,000 lines is a minute's work on a slow disk, and half done it would look refused.
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// At the end, answers under way get this long.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// After a failed accept (out of descriptors), this long is waited instead of spinning.
@@ -124,7 +126,11 @@ async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Res
 
 /// Ends what takes too long.
 pub(super) async fn within_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+    let limit = match request.uri().path() {
+        super::coverage::IMPORT_PATH => IMPORT_TIMEOUT,
+        _ => ANSWER_TIMEOUT,
+    };
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::new(ErrorCode::Timeout).into_response(),
     }

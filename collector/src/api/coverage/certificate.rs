@@ -105,7 +105,16 @@ async fn certificate(
         after: None,
         limit: LISTED_MAX,
     };
-    let exceptions = exception::list(&api.registry, scope, &held, now_ms, &page).await?;
+    let registry = &api.registry;
+    let ((exceptions, exceptions_count), unprotected, not_seen) = tokio::try_join!(
+        async {
+            let listed = exception::list(registry, scope, &held, now_ms, &page).await?;
+            let number = exception::count(registry, scope, &held, now_ms).await?;
+            Ok::<_, ApiError>((listed, number))
+        },
+        pcs(&api, scope, &subtree, PcList::Unprotected, moment),
+        pcs(&api, scope, &subtree, PcList::NotSeen, moment),
+    )?;
     let chain = unit::chain(&api.registry, asked.unit).await?;
     let chain = chain.into_iter().filter(|unit| sees(scope, unit.id));
     let certificate = CoverageCertificate {
@@ -120,12 +129,18 @@ async fn certificate(
         collector_version: env!("CARGO_PKG_VERSION").to_owned(),
         days,
         outdated_days: OUTDATED_DAYS,
+        exceptions_count: count(exceptions_count),
+        exceptions: exceptions.items.into_iter().map(ExceptionRow::of).collect(),
+        unprotected: CertificatePcs {
+            count: total.seen - total.protected,
+            items: unprotected,
+        },
+        not_seen: CertificatePcs {
+            count: total.registered - total.seen,
+            items: not_seen,
+        },
         total,
         units,
-        exceptions_count: count(exception::count(&api.registry, scope, &held, now_ms).await?),
-        exceptions: exceptions.items.into_iter().map(ExceptionRow::of).collect(),
-        unprotected: pcs(&api, scope, &subtree, PcList::Unprotected, moment).await?,
-        not_seen: pcs(&api, scope, &subtree, PcList::NotSeen, moment).await?,
     };
     let object = format!("unit/{}", asked.unit);
     trail::exported(
@@ -145,15 +160,12 @@ async fn pcs(
     units: &[i64],
     of: PcList,
     moment: Moment,
-) -> Result<CertificatePcs, ApiError> {
+) -> Result<Vec<PcRow>, ApiError> {
     let filter = PcFilter {
         of,
         units: Some(units.to_vec()),
         search: None,
     };
     let items = pc::first(&api.registry, scope, &filter, moment, LISTED_MAX.into()).await?;
-    Ok(CertificatePcs {
-        count: count(pc::count(&api.registry, scope, &filter, moment).await?),
-        items: items.into_iter().map(|pc| PcRow::of(pc, scope)).collect(),
-    })
+    Ok(items.into_iter().map(|pc| PcRow::of(pc, scope)).collect())
 }

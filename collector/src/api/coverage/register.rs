@@ -21,6 +21,9 @@ use crate::clock::now_ms;
 use crate::fleet::register::{self, FILE_BYTES_MAX, FileFault, ImportError, Mapping, Options};
 use crate::registry::unit;
 
+/// Where a register is brought in.
+pub(in crate::api) const IMPORT_PATH: &str = "/api/v1/assets/import";
+
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
