@@ -257,8 +257,10 @@ impl Rules {
 impl Rules {
     fn detected(&mut self, host: HostId, detection: &Detection, moment: Moment, judgement: &mut Judgement) {
         let news = self.malware.found(host, detection, moment, judgement);
-        if news == malware::News::First {
-            self.outbreaks.hit(host, detection, moment, judgement);
+        match news {
+            malware::News::First => self.outbreaks.hit(host, detection, moment, judgement),
+            malware::News::FollowUp | malware::News::Again => self.outbreaks.heard(host, detection),
+            malware::News::Beyond => {}
         }
     }
 }

@@ -219,6 +219,10 @@ impl Words for English {
         "There is nothing more for you to do."
     }
 
+    fn more_pcs(&self, count: i64) -> String {
+        format!("and {count} more, see the details")
+    }
+
     fn more(&self, count: i64) -> String {
         format!("… and {count} more, see the details.")
     }

@@ -95,6 +95,8 @@ pub(super) trait Words {
     fn duty_facts(&self, card: &DutyCard) -> Vec<Fact>;
     /// What is to be done when it is over.
     fn nothing_to_do(&self) -> &'static str;
+    /// That there are more PCs than are named.
+    fn more_pcs(&self, count: i64) -> String;
     /// That there are more findings than are shown.
     fn more(&self, count: i64) -> String;
 }
@@ -173,13 +175,6 @@ impl Params<'_> {
         let shown_all = all.into_iter().flatten().filter_map(Value::as_str);
         let texts: Vec<String> = shown_all.map(|text| shown(text, PATH_MAX)).collect();
         texts.join("; ")
-    }
-
-    pub(super) fn truth(&self, pointer: &str) -> bool {
-        self.0
-            .pointer(pointer)
-            .and_then(Value::as_bool)
-            .unwrap_or_default()
     }
 
     pub(super) fn has(&self, pointer: &str) -> bool {
@@ -328,10 +323,13 @@ fn host_facts(content: &Content, words: &dyn Words) -> Vec<Fact> {
         name,
         value: shown(value, NAME_MAX),
     });
-    let pcs = content.pcs.iter().map(|name| shown(name, NAME_MAX * 2));
+    let named = content.pcs.iter().map(|name| shown(name, NAME_MAX * 2));
+    let all = Params(&content.title_params).number("/pcs").unwrap_or_default();
+    let more = (all - content.pcs.len() as i64).max(0);
+    let more = (more > 0 && !content.pcs.is_empty()).then(|| words.more_pcs(more));
     let pcs = Fact {
         name: labels.pcs,
-        value: pcs.collect::<Vec<_>>().join("; "),
+        value: named.chain(more).collect::<Vec<_>>().join("; "),
     };
     let pcs = (!pcs.value.is_empty()).then_some(pcs);
     let of_unit = content.duty.as_ref().map(|card| words.duty_facts(card));

@@ -219,6 +219,10 @@ impl Words for Vietnamese {
         "Anh/chị không cần làm gì thêm."
     }
 
+    fn more_pcs(&self, count: i64) -> String {
+        format!("và {} máy khác, xem trên hệ thống", grouped(count))
+    }
+
     fn more(&self, count: i64) -> String {
         format!("… và {} dấu hiệu khác, xem trên hệ thống.", grouped(count))
     }

@@ -72,13 +72,14 @@ pub async fn bring_up_to_date(registry: &Registry, findings: &mut [FindingRow]) 
         let Some(key) = finding.evidence["detection_key"].as_str() else {
             continue;
         };
-        let known = sqlx::query("SELECT action, outcome FROM detections WHERE host_id = $1 AND key = $2")
-            .bind(finding.host.0)
-            .bind(storable(key))
-            .fetch_optional(registry.readers())
-            .await?;
+        let known =
+            sqlx::query("SELECT action, outcome, code FROM detections WHERE host_id = $1 AND key = $2")
+                .bind(finding.host.0)
+                .bind(storable(key))
+                .fetch_optional(registry.readers())
+                .await?;
         if let Some(known) = known {
-            for column in ["action", "outcome"] {
+            for column in ["action", "outcome", "code"] {
                 finding.evidence[column] = known.try_get::<String, _>(column)?.into();
             }
         }
@@ -100,7 +101,8 @@ const KEEP: &str = "INSERT INTO detections (id, host_id, key, product, vendor, t
     user_name = CASE WHEN excluded.user_name = '' THEN detections.user_name ELSE excluded.user_name END, \
     sha256 = CASE WHEN excluded.sha256 = '' THEN detections.sha256 ELSE excluded.sha256 END, \
     action = CASE WHEN excluded.action = 'unknown' THEN detections.action ELSE excluded.action END, \
-    outcome = CASE WHEN excluded.outcome = 'unknown' THEN detections.outcome ELSE excluded.outcome END, \
+    outcome = CASE WHEN excluded.outcome = 'unknown' AND (excluded.code <> 'file_gone' \
+        OR detections.outcome = 'succeeded') THEN detections.outcome ELSE excluded.outcome END, \
     code = CASE WHEN excluded.code = '' THEN detections.code ELSE excluded.code END, \
     updated_ms = excluded.updated_ms, \
     handled_ms = CASE WHEN excluded.outcome = 'succeeded' \
@@ -218,7 +220,7 @@ pub(super) mod tests {
         let [of_malware, other] = findings.map(|row| row.finding.evidence);
         assert_eq!(
             of_malware,
-            json!({ "detection_key": "k", "action": "quarantined", "outcome": "succeeded" })
+            json!({ "detection_key": "k", "action": "quarantined", "outcome": "succeeded", "code": "" })
         );
         assert_eq!(other, json!({ "path": "/a" }));
     }

@@ -32,7 +32,7 @@ mod verdict;
 use exclusions::Exclusions;
 use slot::{Fault, Slot, Wanted};
 pub(super) use source::{FAMILY as SOURCE_FAMILY, Sources};
-use verdict::{Verdict, days, overdue_scan, stale_severity, verdict};
+use verdict::{Verdict, days, definitions_ms, overdue_scan, stale_severity, verdict};
 
 pub(super) const FAMILY: &str = "antivirus";
 
@@ -81,7 +81,7 @@ struct Aging {
 
 impl Aging {
     fn of(product: &AntivirusProduct, asked: Expectations, now_ms: i64) -> Option<Self> {
-        let built_ms = product.definitions.built_ms?;
+        let built_ms = definitions_ms(product)?;
         let mut aging = Self {
             version: product.version.clone(),
             definitions_version: product.definitions.version.clone(),
@@ -323,7 +323,7 @@ fn news(host: HostId, verdict: &Verdict<'_>, state: &AntivirusState, moment: Mom
             reason: verdict.reason.to_owned(),
             product: product.map(|product| product.product.clone()).unwrap_or_default(),
             product_version: product.map(|product| product.version.clone()).unwrap_or_default(),
-            definitions_ms: product.and_then(|product| product.definitions.built_ms),
+            definitions_ms: product.and_then(definitions_ms),
             at_ms: moment.at_ms,
             detail: Some(detail(state)),
         }),

@@ -27,11 +27,12 @@ impl Neighbours {
         moment: Moment,
         judgement: &mut Judgement,
     ) {
+        // By the PC's time: of a backlog that arrives at once, the newest counts.
         let told_ms = self.told_ms.get(&host);
-        if told_ms.is_some_and(|told_ms| moment.received_ms - told_ms < NEIGHBOURS_PAUSE_MS) {
+        if told_ms.is_some_and(|told_ms| moment.at_ms - told_ms < NEIGHBOURS_PAUSE_MS) {
             return;
         }
-        self.told_ms.insert(host, moment.received_ms);
+        self.told_ms.insert(host, moment.at_ms);
         judgement.hosts.push(HostChange {
             host,
             news: HostNews::Neighbours {

@@ -2,7 +2,8 @@
 //! and however many are hit, beside those of each PC.
 //!
 //! It is about the PCs together: the alert stage finds the unit that they have in common. It grows graver when many are
-//! hit or the malware is not made harmless, and is over when no further PC was hit for hours.
+//! hit, or when the products had their time and did not make the malware harmless everywhere, and is over when no
+//! further PC was hit for hours.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,8 @@ const WITHIN_MS: i64 = HOUR_MS;
 const PCS_MIN: usize = 3;
 /// … and so many a grave one.
 const PCS_GRAVE: usize = 10;
+/// Products get this long to make it harmless.
+const REMEDY_PATIENCE_MS: i64 = 10 * 60_000;
 /// Over when no further PC was hit for so long.
 const OVER_AFTER_MS: i64 = 6 * HOUR_MS;
 /// More PCs of one outbreak say nothing more.
@@ -84,15 +87,30 @@ impl Outbreaks {
         }
         let known = self.threats.change(threat.clone());
         let harmless = detection.outcome == Outcome::Succeeded;
-        if !known.pcs.contains_key(&host) && known.pcs.len() < PCS_MAX {
-            known.last_ms = moment.received_ms;
-            known.pcs.insert(host, (moment.at_ms, harmless));
+        if known.pcs.contains_key(&host) || known.pcs.len() < PCS_MAX {
+            let is_new = known.pcs.insert(host, (moment.at_ms, harmless)).is_none();
+            // A PC that is hit again and again is no further one.
+            if is_new || known.open.is_none() {
+                known.last_ms = moment.received_ms;
+            }
         }
         if known.open.is_none() {
             let newest_ms = known.pcs.values().map(|(at_ms, _)| *at_ms).max().unwrap_or(0);
             known.pcs.retain(|_, (at_ms, _)| newest_ms - *at_ms <= WITHIN_MS);
         }
         known.judge(&threat, host, moment, judgement);
+    }
+
+    /// A product has made harmless what hit a PC, if that is what it says.
+    pub(super) fn heard(&mut self, host: HostId, detection: &Detection) {
+        let threat = storable(&detection.threat);
+        let is_hit = |known: &State| known.pcs.get(&host).is_some_and(|(_, harmless)| !harmless);
+        if detection.outcome == Outcome::Succeeded && self.threats.get(&threat).is_some_and(is_hit) {
+            let known = self.threats.change(threat);
+            if let Some((_, harmless)) = known.pcs.get_mut(&host) {
+                *harmless = true;
+            }
+        }
     }
 
     pub(super) fn tick(&mut self, moment: Moment, judgement: &mut Judgement) {
@@ -104,6 +122,16 @@ impl Outbreaks {
             };
             moment.received_ms - known.last_ms >= after_ms
         };
+        let grows = |known: &State| {
+            let severity = known.open.as_ref().map(|open| open.severity);
+            severity.is_some() && known.severity(moment) > severity
+        };
+        for threat in self.threats.keys(grows) {
+            let known = self.threats.change(threat.clone());
+            if let Some(host) = known.pcs.keys().next().copied() {
+                known.judge(&threat, host, moment, judgement);
+            }
+        }
         for threat in self.threats.keys(is_over) {
             let ended = std::mem::take(self.threats.change(threat));
             if let Some(open) = ended.open {
@@ -117,16 +145,29 @@ impl Outbreaks {
 }
 
 impl State {
-    fn judge(&mut self, threat: &str, host: HostId, moment: Moment, judgement: &mut Judgement) {
+    /// How grave it is by now; `None` when it is no outbreak.
+    fn severity(&self, moment: Moment) -> Option<Severity> {
         let pcs = self.pcs.len();
-        if pcs < PCS_MIN {
-            return;
+        let is_left = self.had_time(moment) && self.not_harmless() > 0;
+        match pcs {
+            _ if pcs < PCS_MIN => None,
+            _ if pcs >= PCS_GRAVE || is_left => Some(Severity::Critical),
+            _ => Some(Severity::High),
         }
-        let harmless = self.pcs.values().all(|(_, harmless)| *harmless);
-        let severity = if pcs >= PCS_GRAVE || !harmless {
-            Severity::Critical
-        } else {
-            Severity::High
+    }
+
+    /// Whether the products had their time since the last PC was hit.
+    fn had_time(&self, moment: Moment) -> bool {
+        moment.received_ms - self.last_ms >= REMEDY_PATIENCE_MS
+    }
+
+    fn not_harmless(&self) -> usize {
+        self.pcs.values().filter(|(_, harmless)| !harmless).count()
+    }
+
+    fn judge(&mut self, threat: &str, host: HostId, moment: Moment, judgement: &mut Judgement) {
+        let Some(severity) = self.severity(moment) else {
+            return;
         };
         if self.open.as_ref().is_some_and(|open| open.severity >= severity) {
             return;
@@ -146,8 +187,8 @@ impl State {
             severity,
             evidence: json!({
                 "threat": threat,
-                "pcs": pcs,
-                "harmless": harmless,
+                "pcs": self.pcs.len(),
+                "not_harmless": self.had_time(moment).then(|| self.not_harmless()),
                 "hosts": named,
                 "event_key": moment.event_key(),
             }),

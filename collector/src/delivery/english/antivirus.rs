@@ -40,7 +40,7 @@ pub(super) fn over(code: &str, params: &Params<'_>) -> Option<String> {
         "antivirus.off" | "antivirus.crashed" | "antivirus.expired" => "antivirus is on again".to_owned(),
         "antivirus.real_time_off" => "real-time protection is on again".to_owned(),
         "antivirus.stale" => "its malware definitions have been updated".to_owned(),
-        "antivirus.scan_overdue" => "it has been scanned".to_owned(),
+        "antivirus.scan_overdue" => "a scan is no longer overdue".to_owned(),
         "malware.detected" | "malware.not_remediated" if params.has("/threat") => {
             format!("malware “{}” was made harmless", params.name("/threat"))
         }
@@ -85,7 +85,13 @@ pub(super) fn seen(rule: &str, evidence: &Params<'_>) -> Option<(String, Vec<Fac
         }
         "malware.outbreak" => (
             sentence(&title(rule, evidence)?),
-            facts([("Made harmless", harmless(evidence).to_owned())]),
+            facts([(
+                "PCs on which it is still there",
+                evidence
+                    .number("/not_harmless")
+                    .map(|pcs| pcs.to_string())
+                    .unwrap_or_default(),
+            )]),
         ),
         "updates.source_stale" => (
             sentence(&title(rule, evidence)?),
@@ -225,14 +231,9 @@ fn remedy(evidence: &Params<'_>) -> &'static str {
         ("succeeded", _) => "it was made harmless",
         (_, "blocked") => "it was kept from being opened, and is still there",
         (_, "allowed") => "somebody allowed it, and it is still there",
-        _ => "nothing yet, it is still there",
-    }
-}
-
-fn harmless(evidence: &Params<'_>) -> &'static str {
-    match evidence.truth("/harmless") {
-        true => "on all of them",
-        false => "not on all of them",
+        ("pending", _) => "nothing yet, it is still there",
+        _ if evidence.code("/code") == "file_gone" => "not known: the file is no longer there",
+        _ => "not known",
     }
 }
 

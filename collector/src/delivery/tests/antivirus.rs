@@ -119,13 +119,14 @@ fn malware_is_told_with_what_became_of_it() {
     assert!(of("pending", "blocked").contains("Kết quả xử lý: đã chặn mở tệp; tệp vẫn còn trên máy"));
     assert!(of("failed", "quarantined").contains("Kết quả xử lý: xử lý không thành công"));
     assert!(of("unknown", "unknown").contains("Tệp: /home/hạnh/Tải về/hóa đơn.exe"));
+    assert!(of("unknown", "quarantined").contains("Kết quả xử lý: chưa rõ kết quả xử lý"));
 }
 
 #[test]
 fn a_mail_about_many_pcs_names_the_unit_and_some_of_them() {
     let mut content = content(
         "malware.outbreak",
-        json!({"threat": "Emotet", "pcs": 5, "harmless": false}),
+        json!({"threat": "Emotet", "pcs": 5, "not_harmless": 2}),
     );
     content.host = HostCard {
         unit: "UBND xã Đông Hà".to_owned(),
@@ -143,5 +144,6 @@ fn a_mail_about_many_pcs_names_the_unit_and_some_of_them() {
     let text = email::text(&letter).expect("text");
     assert!(text.contains("Các máy: KT-01 – Phòng Kinh tế; VP-02"), "{text}");
     assert!(!text.contains('\u{202e}') && !text.contains("Tên máy"), "{text}");
-    assert!(text.contains("có máy chưa xử lý được mã độc"), "{text}");
+    assert!(text.contains("Số máy chưa xử lý được: 2"), "{text}");
+    assert!(text.contains("và 3 máy khác"), "{text}");
 }

@@ -43,7 +43,7 @@ pub(super) fn over(code: &str, params: &Params<'_>) -> Option<String> {
         }
         "antivirus.real_time_off" => "tính năng bảo vệ thời gian thực đã được bật lại".to_owned(),
         "antivirus.stale" => "mẫu nhận diện mã độc đã được cập nhật".to_owned(),
-        "antivirus.scan_overdue" => "máy đã được quét mã độc".to_owned(),
+        "antivirus.scan_overdue" => "không còn quá hạn quét mã độc".to_owned(),
         "malware.detected" | "malware.not_remediated" if params.has("/threat") => {
             format!("mã độc “{}” đã được xử lý", params.name("/threat"))
         }
@@ -100,7 +100,7 @@ pub(super) fn seen(rule: &str, evidence: &Params<'_>) -> Option<(String, Vec<Fac
         }
         "malware.outbreak" => (
             sentence(&title(rule, evidence)?),
-            facts([("Tình trạng xử lý", harmless(evidence).to_owned())]),
+            facts([("Số máy chưa xử lý được", count(evidence, "/not_harmless"))]),
         ),
         "updates.source_stale" => (
             sentence(&title(rule, evidence)?),
@@ -234,14 +234,9 @@ fn remedy(evidence: &Params<'_>) -> &'static str {
         ("succeeded", _) => "đã xử lý",
         (_, "blocked") => "đã chặn mở tệp; tệp vẫn còn trên máy",
         (_, "allowed") => "có người cho phép; tệp vẫn còn trên máy",
-        _ => "chưa xử lý; tệp vẫn còn trên máy",
-    }
-}
-
-fn harmless(evidence: &Params<'_>) -> &'static str {
-    match evidence.truth("/harmless") {
-        true => "các máy đã tự xử lý được mã độc",
-        false => "có máy chưa xử lý được mã độc",
+        ("pending", _) => "chưa xử lý; tệp vẫn còn trên máy",
+        _ if evidence.code("/code") == "file_gone" => "không rõ: tệp không còn ở chỗ cũ",
+        _ => "chưa rõ kết quả xử lý",
     }
 }
 

@@ -102,6 +102,10 @@ impl Slot {
             }
             return;
         }
+        if wanted.fault == Fault::Stale && self.open.is_some() {
+            // Old definitions are no reason to go on saying that the engine is off.
+            self.end(moment, judgement);
+        }
         match self
             .pending
             .as_mut()

@@ -26,6 +26,8 @@ const OPEN_PERCENT: usize = 30;
 const CLOSE_PERCENT: usize = 15;
 /// It must last this long.
 const PATIENCE_MS: i64 = 90 * 60_000;
+/// With too few PCs to tell (at night, over a holiday) for this long, the product is given up.
+const FEW_PATIENCE_MS: i64 = 10 * 24 * 3_600_000;
 /// So many PCs are named in the evidence: enough to find the unit that they have in common.
 const NAMED_MAX: usize = 200;
 
@@ -42,6 +44,8 @@ struct State {
     since_ms: Option<i64>,
     /// The finding that is open, and since when.
     open: Option<(String, i64)>,
+    /// Since when so few of its PCs are there that nobody can tell.
+    few_since_ms: Option<i64>,
 }
 
 /// The connected PCs of one product.
@@ -60,10 +64,10 @@ impl Sources {
         self.products.remember(FAMILY, into);
     }
 
-    /// Whether a product's source is known to stand still.
+    /// Whether a product's source is known to stand still, or may be found to within the next hour or so.
     pub(super) fn stands_still(&self, product: &str) -> bool {
         let state = self.products.get(&product.to_owned());
-        state.is_some_and(|state| state.open.is_some())
+        state.is_some_and(|state| state.open.is_some() || state.since_ms.is_some())
     }
 
     /// Looks at all connected PCs: each with its product, and whether its definitions are old.
@@ -92,11 +96,15 @@ impl Sources {
     fn judge(&mut self, product: String, count: &Count, moment: Moment, judgement: &mut Judgement) {
         let (now_ms, stale) = (moment.received_ms, count.stale.len());
         let is_source = stale >= PCS_MIN && stale * 100 >= count.all * OPEN_PERCENT;
-        let is_over = count.all >= PCS_MIN && stale * 100 < count.all * CLOSE_PERCENT;
         let known = self.products.get(&product).cloned().unwrap_or_default();
         let mut next = known.clone();
         if let Some((id, opened_ms)) = &known.open {
-            // With few PCs there (at night, after a restart) nobody can tell.
+            let is_few = count.all < PCS_MIN;
+            next.few_since_ms = is_few.then(|| known.few_since_ms.unwrap_or(now_ms));
+            let is_over = match next.few_since_ms {
+                Some(since_ms) => now_ms - since_ms >= FEW_PATIENCE_MS,
+                None => stale * 100 < count.all * CLOSE_PERCENT,
+            };
             if is_over {
                 judgement.findings.push(FindingChange::Closed {
                     id: id.clone(),

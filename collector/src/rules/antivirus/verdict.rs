@@ -39,7 +39,7 @@ pub(super) fn verdict(state: &AntivirusState, now_ms: i64) -> Verdict<'_> {
     // Of two that are off, the one that is to protect is told of, not the one that has stepped back for it.
     let tie = |verdict: &Verdict<'_>| {
         let is_passive = verdict.reason == "passive";
-        let built_ms = verdict.product.and_then(|product| product.definitions.built_ms);
+        let built_ms = verdict.product.and_then(definitions_ms);
         (is_passive, std::cmp::Reverse(built_ms))
     };
     verdicts
@@ -97,14 +97,21 @@ fn of_definitions(
         (Some(age_ms), _) if age_ms > days(asked.definitions_warn_days) => {
             (Protection::Stale, "definitions_old")
         }
-        (Some(_), _) | (None, Freshness::Fresh) => (Protection::Protected, ""),
-        (None, Freshness::Unknown) => (Protection::Unknown, "definitions_unknown"),
+        (_, Freshness::Fresh) => (Protection::Protected, ""),
+        // That they were brought here lately does not say that they were new.
+        (Some(_), Freshness::Unknown) if definitions.built_ms.is_some() => (Protection::Protected, ""),
+        (_, Freshness::Unknown) => (Protection::Unknown, "definitions_unknown"),
     }
 }
 
-/// How old a product's definitions are; `None` when nobody knows, or when they claim to be from the future.
+/// When a product's definitions were built, or else brought here: they are at least as old as that.
+pub(super) fn definitions_ms(product: &AntivirusProduct) -> Option<i64> {
+    product.definitions.built_ms.or(product.definitions.updated_ms)
+}
+
+/// How old a product's definitions are at least; `None` when nobody knows, or when they claim to be from the future.
 fn age_ms(product: &AntivirusProduct, now_ms: i64) -> Option<i64> {
-    let age_ms = now_ms.saturating_sub(product.definitions.built_ms?);
+    let age_ms = now_ms.saturating_sub(definitions_ms(product)?);
     (age_ms >= -FUTURE_MAX_MS).then_some(age_ms)
 }
 

@@ -81,6 +81,18 @@ fn protection_is_never_better_than_what_is_known() {
             it.definitions.freshness = freshness;
         })
     };
+    let brought = |freshness, days: i64| {
+        let mut product = without_age(freshness);
+        product.definitions.updated_ms = Some(NOW_MS - days * DAY_MS);
+        product
+    };
+    check(vec![brought(Freshness::Fresh, 2)], Protected, "");
+    check(vec![brought(Freshness::Fresh, 4)], Stale, "definitions_old");
+    check(
+        vec![brought(Freshness::Unknown, 2)],
+        Unknown,
+        "definitions_unknown",
+    );
     check(vec![without_age(Freshness::Fresh)], Protected, "");
     check(
         vec![without_age(Freshness::Unknown)],
@@ -122,6 +134,26 @@ fn protection_is_never_better_than_what_is_known() {
     check(vec![installed.clone()], Unknown, "installed_only");
     check(vec![crashed.clone(), on(|_| {})], Protected, "");
     check(vec![crashed, installed], Unknown, "installed_only");
+}
+
+#[test]
+fn an_engine_that_is_on_again_is_not_called_off_because_its_definitions_are_old() {
+    let mut reader = Reader::new();
+    reader.event(off());
+    reader.tick_after(HOLD_MS);
+    assert_eq!(reader.open_rules(), ["antivirus.off"]);
+    reader.event(stale());
+    assert_eq!(reader.open_rules(), [""; 0]);
+    reader.tick_after(2 * HOUR_MS);
+    assert_eq!(reader.open_rules(), ["antivirus.stale"]);
+    reader.event(off());
+    assert_eq!(
+        reader.open_rules(),
+        ["antivirus.stale"],
+        "its definitions are as old as before"
+    );
+    reader.tick_after(HOLD_MS);
+    assert_eq!(reader.open_rules(), ["antivirus.off"]);
 }
 
 #[test]
