@@ -11,6 +11,7 @@ import type {
   ImportReport,
   Me,
   ProtectionMatrix,
+  ProtectionProducts,
 } from '~/api/types';
 import { createAppRouter } from '~/router';
 import { show } from '~/test-page';
@@ -216,6 +217,19 @@ test('the matrix leads to the filtered list of PCs', async () => {
   expect(row.getByRole('link', { name: '2' }).getAttribute('href')).toBe('/protection/pcs?unit=2&protection=off');
   // What there is none of leads nowhere.
   expect(row.getAllByText('0')).toHaveLength(2);
+});
+
+test('PCs of which no product is known are not said to have none', async () => {
+  const ages = { days_0: 0, days_1: 0, days_2: 0, days_3: 0, days_4_to_7: 0, days_8_to_15: 0, days_over_15: 0 };
+  const products: ProtectionProducts = {
+    products: [{ product: '', version: '', hosts: 3, protected: 0 }],
+    definitions: { ...ages, unknown: 3 },
+  };
+  collector.says('/api/v1/protection/matrix', { units: [] });
+  collector.says('/api/v1/protection/products', products);
+  visit('/protection');
+  const bar = (await screen.findByText('Không có hoặc chưa rõ')).closest('li');
+  expect(bar?.dataset['tone']).toBe('unknown');
 });
 
 test('a whole unit is told to update after saying how many PCs that are', async () => {
