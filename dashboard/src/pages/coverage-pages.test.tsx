@@ -323,7 +323,7 @@ test('a register is tried first, its bad lines are named, and what was tried is 
   // The label belongs to the button that opens the browser's dialog; the file arrives in the input behind it.
   await userEvent.upload(document.querySelector('input[type=file]') as HTMLInputElement, file);
   await userEvent.click(screen.getByRole('button', { name: 'Kiểm tra thử' }));
-  expect(await screen.findByText('Trùng số tài sản với dòng 2')).toBeTruthy();
+  expect(await screen.findByText('Trùng mã tài sản với dòng 2')).toBeTruthy();
   expect(collector.query('/api/v1/assets/import')).toMatchObject({ dry_run: 'true' });
   await userEvent.click(screen.getByRole('button', { name: 'Xác nhận nhập 2 thay đổi' }));
   await screen.findByText('Đã nhập xong danh mục tài sản.');
