@@ -63,3 +63,12 @@ test('a licence that is over and what is not scanned are told', () => {
   expect(screen.getByText('1 mục không được quét')).toBeTruthy();
   expect(screen.getByText('\\u{202E}')).toBeTruthy();
 });
+
+test.each([
+  [{}, 'Không có mục nào'],
+  [{ engine_reason: 'configuration' }, 'Không rõ: phần mềm giám sát không đọc được thiết lập này'],
+  [{ product: 'Microsoft Defender' }, 'Không rõ: phần mềm giám sát không đọc được thiết lập này'],
+])('nothing is claimed of exclusions that nobody read: %o', (product, said) => {
+  showing({ ...CLAMAV, ...product });
+  expect(screen.getByText(said)).toBeTruthy();
+});

@@ -95,7 +95,7 @@ function ProductFacts({ product, alone }: ProductProps) {
     [t('product.quickScan'), <Moment key="quick" ms={product.quick_scan_ms} never={t('product.scanUnknown')} />],
     [t('product.fullScan'), <Moment key="full" ms={product.full_scan_ms} never={t('product.scanUnknown')} />],
     [t('product.tamper'), <SwitchText key="tamper" value={product.tamper_protection} />],
-    [t('product.exclusions'), <Exclusions key="exclusions" exclusions={product.exclusions} />],
+    [t('product.exclusions'), <Exclusions key="exclusions" product={product} />],
   ];
   if (!alone || product.mode === 'passive')
     facts.splice(1, 0, [t('product.mode'), word('antivirusMode', product.mode)]);
@@ -166,9 +166,20 @@ function Licence({ endsMs }: { endsMs: number }) {
   );
 }
 
-function Exclusions({ exclusions }: { exclusions: readonly string[] }) {
+/** Products whose exclusions the agent reads: of any other an empty list says that nobody looked. */
+const EXCLUSIONS_READ: ReadonlySet<string> = new Set(['ClamAV']);
+
+function areExclusionsRead({ product, engine_reason: reason }: AntivirusProduct): boolean {
+  return EXCLUSIONS_READ.has(product) && reason !== 'configuration';
+}
+
+function Exclusions({ product }: { product: AntivirusProduct }) {
   const { t, language } = useWords();
-  if (exclusions.length === 0) return <>{t('product.exclusionsNone')}</>;
+  const { exclusions } = product;
+  if (exclusions.length === 0) {
+    if (areExclusionsRead(product)) return <>{t('product.exclusionsNone')}</>;
+    return <span className={classes.note}>{t('product.exclusionsUnread')}</span>;
+  }
   return (
     <details className={classes.raw}>
       <summary>

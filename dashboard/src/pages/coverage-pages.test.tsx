@@ -11,6 +11,7 @@ import type {
   ImportReport,
   Me,
   ProtectionMatrix,
+  ProtectionProducts,
 } from '~/api/types';
 import { createAppRouter } from '~/router';
 import { show } from '~/test-page';
@@ -218,6 +219,19 @@ test('the matrix leads to the filtered list of PCs', async () => {
   expect(row.getAllByText('0')).toHaveLength(2);
 });
 
+test('PCs of which no product is known are not said to have none', async () => {
+  const ages = { days_0: 0, days_1: 0, days_2: 0, days_3: 0, days_4_to_7: 0, days_8_to_15: 0, days_over_15: 0 };
+  const products: ProtectionProducts = {
+    products: [{ product: '', version: '', hosts: 3, protected: 0 }],
+    definitions: { ...ages, unknown: 3 },
+  };
+  collector.says('/api/v1/protection/matrix', { units: [] });
+  collector.says('/api/v1/protection/products', products);
+  visit('/protection');
+  const bar = (await screen.findByText('Không có hoặc chưa rõ')).closest('li');
+  expect(bar?.dataset['tone']).toBe('unknown');
+});
+
 test('a whole unit is told to update after saying how many PCs that are', async () => {
   collector.says('/api/v1/hosts/count', { count: 1240 });
   collector.says('/api/v1/units/2/commands', { hosts: 1240 });
@@ -309,7 +323,7 @@ test('a register is tried first, its bad lines are named, and what was tried is 
   // The label belongs to the button that opens the browser's dialog; the file arrives in the input behind it.
   await userEvent.upload(document.querySelector('input[type=file]') as HTMLInputElement, file);
   await userEvent.click(screen.getByRole('button', { name: 'Kiểm tra thử' }));
-  expect(await screen.findByText('Trùng số tài sản với dòng 2')).toBeTruthy();
+  expect(await screen.findByText('Trùng mã tài sản với dòng 2')).toBeTruthy();
   expect(collector.query('/api/v1/assets/import')).toMatchObject({ dry_run: 'true' });
   await userEvent.click(screen.getByRole('button', { name: 'Xác nhận nhập 2 thay đổi' }));
   await screen.findByText('Đã nhập xong danh mục tài sản.');

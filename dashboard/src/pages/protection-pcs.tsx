@@ -184,7 +184,7 @@ function PcLine({ host, gone }: { host: HostRow; gone: boolean }) {
         <ProtectionText host={host} />
       </Table.Td>
       <Table.Td>
-        <ProductText product={host.product} version={host.product_version} />
+        <ProductText host={host} />
       </Table.Td>
       <Table.Td data-label={t('pcs.definitions')}>
         <DefinitionsAge builtMs={host.definitions_ms} />
@@ -196,14 +196,11 @@ function PcLine({ host, gone }: { host: HostRow; gone: boolean }) {
   );
 }
 
-interface ProductTextProps {
-  readonly product: string | null | undefined;
-  readonly version: string | null | undefined;
-}
-
-function ProductText({ product, version }: ProductTextProps) {
+/** Only of a PC that reported none it is known that there is none. */
+function ProductText({ host: { product, product_version: version, protection } }: { host: HostRow }) {
   const { t } = useWords();
-  if (product == null || product === '') return <>{t('pcs.noProduct')}</>;
+  if (product == null || product === '')
+    return <>{t(protection === 'missing' ? 'pcs.noProduct' : 'pcs.productUnknown')}</>;
   return (
     <>
       <Hostile text={product} />{' '}

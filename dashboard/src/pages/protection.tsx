@@ -154,7 +154,8 @@ function ProductBars({ products, unit }: { products: readonly Product[]; unit: n
     name: <ProductName product={product} unit={unit} />,
     count: product.hosts,
     said: t('protectionPage.pcs', { count: product.hosts, shown: formatNumber(product.hosts, language) }),
-    tone: product.name === '' ? 'high' : undefined,
+    // Whether they have none or have not said so is not known here.
+    tone: product.name === '' ? 'unknown' : undefined,
   }));
   return <RankedBars label={t('protectionPage.products')} bars={bars} />;
 }

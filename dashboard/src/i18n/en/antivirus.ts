@@ -145,6 +145,7 @@ export const antivirus = {
     exclusionsCount_one: '{{shown}} exclusion',
     exclusionsCount_other: '{{shown}} exclusions',
     exclusionsNone: 'No exclusions',
+    exclusionsUnread: 'Not known: the agent cannot read this setting',
     installedOnlyNote: 'All that is known is that it is installed; whether it protects, nobody can tell.',
     scanUnknown: 'Never, or unknown',
   },

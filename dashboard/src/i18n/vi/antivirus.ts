@@ -142,6 +142,7 @@ export const antivirus = {
     exclusions: 'Mục không quét',
     exclusionsCount_other: '{{shown}} mục không được quét',
     exclusionsNone: 'Không có mục nào',
+    exclusionsUnread: 'Không rõ: phần mềm giám sát không đọc được thiết lập này',
     installedOnlyNote: 'Chỉ biết phần mềm đã được cài trên máy; nó có đang bảo vệ hay không thì chưa rõ.',
     scanUnknown: 'Chưa quét, hoặc không rõ',
   },
