@@ -55,7 +55,7 @@ export function Lines({ caption, days, lines }: LinesProps) {
                 data-tone={tone}
                 className={classes.line}
                 strokeDasharray={DASHES[index]}
-                points={points.map((point) => placed(point, days.length, highest)).join(' ')}
+                points={path(points, days.length, highest)}
               />
             )),
           )}
@@ -92,11 +92,16 @@ export function stretches(values: readonly (number | null)[]): Point[][] {
   return found;
 }
 
-/** A single day has no length: it is drawn as a line across its share of the width. */
-function placed([day, value]: Point, days: number, highest: number): string {
-  const y = HEIGHT - (value / highest) * (HEIGHT - 4) - 2;
-  if (days === 1) return `0,${y} ${WIDTH},${y}`;
-  return `${(day / (days - 1)) * WIDTH},${y}`;
+/** A day between two without a number has no length: it is drawn across its share of the width. */
+export function path(points: readonly Point[], days: number, highest: number): string {
+  const share = days === 1 ? WIDTH : WIDTH / (days - 1);
+  const at = ([day, value]: Point, aside: number) => {
+    const x = days === 1 ? WIDTH * (0.5 + aside) : day * share + aside * share;
+    return `${Math.min(WIDTH, Math.max(0, x))},${HEIGHT - (value / highest) * (HEIGHT - 4) - 2}`;
+  };
+  const [only, second] = points;
+  if (only !== undefined && second === undefined) return `${at(only, -0.5)} ${at(only, 0.5)}`;
+  return points.map((point) => at(point, 0)).join(' ');
 }
 
 function NumbersTable({ caption, days, lines }: LinesProps) {
