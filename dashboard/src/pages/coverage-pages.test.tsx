@@ -224,6 +224,7 @@ test('PCs of which no product is known are not said to have none', async () => {
   const products: ProtectionProducts = {
     products: [{ product: '', version: '', hosts: 3, protected: 0 }],
     definitions: { ...ages, unknown: 3 },
+    now_ms: 0,
   };
   collector.says('/api/v1/protection/matrix', { units: [] });
   collector.says('/api/v1/protection/products', products);
