@@ -1,6 +1,6 @@
 //! A PC's antivirus: whether it protects, and the findings that follow when it does not.
 //!
-//! * [`verdict`] — one word over all products: `antivirus.missing`, `.off`, `.crashed`, `.expired`, `.real_time_off`,
+//! * [`mod@verdict`] — one word over all products: `antivirus.missing`, `.off`, `.crashed`, `.expired`, `.real_time_off`,
 //!   `.stale`; beside it `antivirus.scan_overdue`
 //! * [`slot`] — a fault must last before it is a finding, and ends it when it is gone
 //! * [`exclusions`] — something is no longer looked at: `antivirus.exclusions_added`
