@@ -3,9 +3,12 @@
 //!
 //! ```text
 //!                ┌─ moved, removed and gone ──▶ succeeded, ended
-//! found ─▶ open ─┼─ gone by itself ───────────▶ succeeded, ended (`file_gone`)
+//! found ─▶ open ─┼─ gone, nobody says why ────▶ unknown, ended (`file_gone`)
 //!                └─ could not be moved ───────▶ failed, still open
 //! ```
+//! A file that is gone may have been removed, or only renamed, or its medium pulled out: that malware is harmless is
+//! said only when whoever took it away says so.
+//!
 //! An occurrence stays open as long as its file is there. Found again within ten minutes is the same word; later it
 //! is said again, under the same key. What was found and has gone is often told twice, by a second look that was
 //! already on its way: that is no new occurrence as long as the file is not back.
@@ -128,7 +131,6 @@ impl Joiner {
         now_ms: i64,
         files: &Files<'_>,
     ) -> Option<Detection> {
-        let at = self.open.iter().rposition(|known| known.path == path)?;
         let (action, failed_as) = match what {
             What::Found(_) => return None,
             What::Moved => (Remedy::Quarantined, None),
@@ -139,8 +141,11 @@ impl Joiner {
         if (files.is_there)(path) != failed_as.is_some() {
             return None;
         }
+        let Some(at) = self.open.iter().rposition(|known| known.path == path) else {
+            return self.explained(path, action, failed_as, now_ms);
+        };
         match failed_as {
-            None => Some(self.end(at, action, "", now_ms)),
+            None => Some(self.end(at, action, Outcome::Succeeded, "", now_ms)),
             Some(code) => {
                 let known = &mut self.open[at];
                 if known.outcome == Outcome::Failed {
@@ -153,6 +158,26 @@ impl Joiner {
                 Some(known.detection())
             }
         }
+    }
+
+    /// Takes word of why a file has gone that was just missed: the look may fall between the deed and its line.
+    fn explained(
+        &mut self,
+        path: &[u8],
+        action: Remedy,
+        failed_as: Option<&str>,
+        now_ms: i64,
+    ) -> Option<Detection> {
+        let known = self.ended.iter_mut().rev().find(|known| known.path == path)?;
+        let is_late = now_ms.saturating_sub(known.said_ms) >= REPEAT_MS;
+        if known.outcome != Outcome::Unknown || is_late || failed_as.is_some() {
+            return None;
+        }
+        known.action = action;
+        known.outcome = Outcome::Succeeded;
+        known.code.clear();
+        known.said_ms = now_ms;
+        Some(known.detection())
     }
 
     /// Looks for the files whose turn it is; `interval_ms` is how often the old ones are looked for.
@@ -173,16 +198,16 @@ impl Joiner {
             };
             known.check_ms = now_ms.saturating_add(pause_ms);
             if !(files.is_there)(&known.path) {
-                gone.push(self.end(at, Remedy::Removed, "file_gone", now_ms));
+                gone.push(self.end(at, Remedy::None, Outcome::Unknown, "file_gone", now_ms));
             }
         }
         gone
     }
 
-    fn end(&mut self, at: usize, action: Remedy, code: &str, now_ms: i64) -> Detection {
+    fn end(&mut self, at: usize, action: Remedy, outcome: Outcome, code: &str, now_ms: i64) -> Detection {
         let mut known = self.open.remove(at);
         known.action = action;
-        known.outcome = Outcome::Succeeded;
+        known.outcome = outcome;
         code.clone_into(&mut known.code);
         known.said_ms = now_ms;
         self.changed.insert(known.key.clone());
@@ -394,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_goes_by_itself_ends_its_occurrence() {
+    fn a_file_that_goes_by_itself_ends_its_occurrence_and_nobody_knows_why() {
         let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
         let first = world.found(&mut joiner, &finding(0), 0).expect("said");
         assert!(world.check(&mut joiner, CHECK_MS).is_empty());
@@ -404,9 +429,31 @@ mod tests {
             "not yet its turn"
         );
         let gone = world.check(&mut joiner, 2 * CHECK_MS);
-        assert_eq!(end(&gone[0]), (Remedy::Removed, Outcome::Succeeded, "file_gone"));
+        assert_eq!(end(&gone[0]), (Remedy::None, Outcome::Unknown, "file_gone"));
         assert_eq!(gone[0].key, first.key);
         assert!(world.check(&mut joiner, 9 * CHECK_MS).is_empty());
+        let late = world.handled(&mut joiner, &What::Removed, 2 * CHECK_MS + REPEAT_MS);
+        assert_eq!(late, None, "it is not followed any more");
+    }
+
+    /// Whoever takes a file away says so a moment later, and the look may fall between.
+    #[test]
+    fn a_word_that_comes_just_after_the_look_says_why_a_file_has_gone() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        world.take("/a");
+        world.check(&mut joiner, CHECK_MS);
+        assert_eq!(world.handled(&mut joiner, &What::NotMoved, CHECK_MS + 1), None);
+        let moved = world
+            .handled(&mut joiner, &What::Moved, CHECK_MS + 2)
+            .expect("said");
+        assert_eq!(end(&moved), (Remedy::Quarantined, Outcome::Succeeded, ""));
+        assert_eq!(moved.key, first.key);
+        assert_eq!(
+            world.handled(&mut joiner, &What::Removed, CHECK_MS + 3),
+            None,
+            "once"
+        );
     }
 
     #[test]
