@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
     /// Looks at the products, and says what has changed.
     fn look(&mut self, policy: &AntivirusPolicy) -> Result<(), AntivirusError> {
         let look = imp::look_around(self.places);
-        self.detections.follow(look.logs, Instant::now())?;
+        self.detections.follow(look.logs, look.engine, Instant::now())?;
         let rows = Rows::new(clock::wall_ms(), look.sources);
         let mut products = rows::decode(&rows).products;
         for product in &mut products {

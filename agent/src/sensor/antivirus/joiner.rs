@@ -6,6 +6,9 @@
 //! found ─▶ open ─┼─ gone, nobody says why ────▶ unknown, ended (`file_gone`)
 //!                └─ could not be moved ───────▶ failed, still open
 //! ```
+//! A log says what anybody wants who names a file so. What it says was found is told when the engine says so too of
+//! the file that is there; when the engine cannot say, it is told as `unconfirmed`, and when it denies it, not at all.
+//!
 //! A file that is gone may have been removed, or only renamed, or its medium pulled out: that malware is harmless is
 //! said only when whoever took it away says so.
 //!
@@ -31,6 +34,8 @@ const ENDED_MAX: usize = 200;
 const CHECK_MS: i64 = 60_000;
 /// After this time it is looked for with the state of the product.
 const CHECKS_OFTEN_MS: i64 = 60 * 60_000;
+/// Said by a log, and by nobody who has looked at the file since.
+const UNCONFIRMED: &str = "unconfirmed";
 const PRODUCT: &str = "ClamAV";
 const VENDOR: &str = "Cisco";
 
@@ -47,6 +52,19 @@ pub(super) struct Finding {
     pub(super) source: &'static str,
     /// Whoever found it keeps it from being opened.
     pub(super) is_blocked: bool,
+    /// The engine itself has said it of this very file.
+    pub(super) is_certain: bool,
+}
+
+/// What the engine says of the file that stands at a path now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Malware is in it.
+    Infected,
+    /// Nothing is.
+    Clean,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// Malware in a file, and what became of it.
@@ -71,6 +89,8 @@ pub(super) struct Files<'a> {
     pub(super) is_there: &'a dyn Fn(&[u8]) -> bool,
     /// SHA-256 of what stands there, if that is easily had.
     pub(super) digest: &'a dyn Fn(&[u8]) -> Option<[u8; 32]>,
+    /// What the engine says of what stands there; with whether its own watch keeps it from being opened.
+    pub(super) ask: &'a dyn Fn(&[u8], bool) -> Word,
 }
 
 /// The occurrences that are open, and those that have just ended.
@@ -92,17 +112,8 @@ impl Joiner {
 
     /// Takes word of malware; returns what is to be said of it, if anything.
     pub(super) fn found(&mut self, finding: &Finding, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
-        if let Some(known) = self.open.iter_mut().find(|known| known.is_about(finding)) {
-            let is_news = finding.is_blocked && known.action == Remedy::None;
-            if is_news {
-                known.action = Remedy::Blocked;
-            }
-            if !is_news && now_ms.saturating_sub(known.said_ms) < REPEAT_MS {
-                return None;
-            }
-            known.said_ms = now_ms;
-            self.changed.insert(known.key.clone());
-            return Some(known.detection());
+        if let Some(at) = self.open.iter().position(|known| known.is_about(finding)) {
+            return self.found_again(at, finding, now_ms, files);
         }
         let is_echo = self
             .ended
@@ -111,8 +122,20 @@ impl Joiner {
         if (is_echo || is_remains(&finding.path)) && !(files.is_there)(&finding.path) {
             return None;
         }
-        let begun = Occurrence::begin(finding, now_ms, (files.digest)(&finding.path));
+        let word = finding.ask(files);
+        if word == Word::Clean {
+            return None;
+        }
+        let mut begun = Occurrence::begin(finding, now_ms, (files.digest)(&finding.path));
+        if word == Word::Unknown {
+            begun.outcome = Outcome::Unknown;
+            UNCONFIRMED.clone_into(&mut begun.code);
+        }
         let detection = begun.detection();
+        if word == Word::Unknown && !(files.is_there)(&finding.path) {
+            self.remember_ended(begun);
+            return Some(detection);
+        }
         self.changed.insert(begun.key.clone());
         self.open.push(begun);
         if self.open.len() > OPEN_MAX {
@@ -120,6 +143,31 @@ impl Joiner {
             self.changed.insert(dropped.key);
         }
         Some(detection)
+    }
+
+    fn found_again(
+        &mut self,
+        at: usize,
+        finding: &Finding,
+        now_ms: i64,
+        files: &Files<'_>,
+    ) -> Option<Detection> {
+        let known = &mut self.open[at];
+        let is_blocked_now = finding.is_blocked && known.action == Remedy::None;
+        let is_confirmed_now = finding.is_certain && known.is_unconfirmed();
+        let is_news = is_blocked_now || is_confirmed_now;
+        if !is_news && now_ms.saturating_sub(known.said_ms) < REPEAT_MS {
+            return None;
+        }
+        if is_blocked_now {
+            known.action = Remedy::Blocked;
+        }
+        if known.is_unconfirmed() && finding.ask(files) == Word::Infected {
+            known.confirm();
+        }
+        known.said_ms = now_ms;
+        self.changed.insert(known.key.clone());
+        Some(known.detection())
     }
 
     /// Takes word of what was done. That malware is harmless is believed when its file has gone, that it is not
@@ -148,7 +196,7 @@ impl Joiner {
             None => Some(self.end(at, action, Outcome::Succeeded, "", now_ms)),
             Some(code) => {
                 let known = &mut self.open[at];
-                if known.outcome == Outcome::Failed {
+                if known.outcome == Outcome::Failed || known.is_unconfirmed() {
                     return None;
                 }
                 known.action = action;
@@ -180,9 +228,10 @@ impl Joiner {
         Some(known.detection())
     }
 
-    /// Looks for the files whose turn it is; `interval_ms` is how often the old ones are looked for.
+    /// Looks for the files whose turn it is, and asks again about young ones that are unconfirmed; `interval_ms` is how
+    /// often the old ones are looked for.
     pub(super) fn check(&mut self, now_ms: i64, interval_ms: i64, files: &Files<'_>) -> Vec<Detection> {
-        let mut gone = Vec::new();
+        let mut said = Vec::new();
         for at in (0..self.open.len()).rev() {
             let known = &mut self.open[at];
             // A clock that was set back must not stop the looking.
@@ -197,11 +246,18 @@ impl Joiner {
                 interval_ms.max(CHECK_MS)
             };
             known.check_ms = now_ms.saturating_add(pause_ms);
-            if !(files.is_there)(&known.path) {
-                gone.push(self.end(at, Remedy::None, Outcome::Unknown, "file_gone", now_ms));
+            let is_there = (files.is_there)(&known.path);
+            if is_there && is_young && known.is_unconfirmed() {
+                if (files.ask)(&known.path, known.action == Remedy::Blocked) == Word::Infected {
+                    known.confirm();
+                    self.changed.insert(known.key.clone());
+                    said.push(known.detection());
+                }
+            } else if !is_there {
+                said.push(self.end(at, Remedy::None, Outcome::Unknown, "file_gone", now_ms));
             }
         }
-        gone
+        said
     }
 
     fn end(&mut self, at: usize, action: Remedy, outcome: Outcome, code: &str, now_ms: i64) -> Detection {
@@ -212,11 +268,15 @@ impl Joiner {
         known.said_ms = now_ms;
         self.changed.insert(known.key.clone());
         let detection = known.detection();
+        self.remember_ended(known);
+        detection
+    }
+
+    fn remember_ended(&mut self, known: Occurrence) {
         self.ended.push_back(known);
         while self.ended.len() > ENDED_MAX {
             self.ended.pop_front();
         }
-        detection
     }
 
     /// What has changed since this was last asked: keys, and what is to be remembered under them.
@@ -229,6 +289,15 @@ impl Joiner {
                 (key, known)
             })
             .collect()
+    }
+}
+
+impl Finding {
+    fn ask(&self, files: &Files<'_>) -> Word {
+        match self.is_certain {
+            true => Word::Infected,
+            false => (files.ask)(&self.path, self.is_blocked),
+        }
     }
 }
 
@@ -251,6 +320,15 @@ impl Occurrence {
             said_ms: now_ms,
             check_ms: now_ms.saturating_add(CHECK_MS),
         }
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.code == UNCONFIRMED
+    }
+
+    fn confirm(&mut self) {
+        self.outcome = Outcome::Pending;
+        self.code.clear();
     }
 
     fn is_about(&self, finding: &Finding) -> bool {
@@ -290,9 +368,20 @@ fn key(finding: &Finding) -> String {
 mod tests {
     use super::*;
 
-    /// A world in which some files are there.
-    #[derive(Default)]
-    struct World(BTreeSet<Vec<u8>>);
+    /// A world in which some files are there, and the engine says this of each.
+    struct World {
+        files: BTreeSet<Vec<u8>>,
+        word: Word,
+    }
+
+    impl Default for World {
+        fn default() -> Self {
+            Self {
+                files: BTreeSet::new(),
+                word: Word::Infected,
+            }
+        }
+    }
 
     impl World {
         fn with(path: &str) -> Self {
@@ -302,11 +391,11 @@ mod tests {
         }
 
         fn put(&mut self, path: &str) {
-            self.0.insert(path.into());
+            self.files.insert(path.into());
         }
 
         fn take(&mut self, path: &str) {
-            self.0.remove(path.as_bytes());
+            self.files.remove(path.as_bytes());
         }
 
         fn found(&self, joiner: &mut Joiner, finding: &Finding, now_ms: i64) -> Option<Detection> {
@@ -322,10 +411,11 @@ mod tests {
         }
 
         fn show<T>(&self, look: impl FnOnce(&Files<'_>) -> T) -> T {
-            let is_there = |path: &[u8]| self.0.contains(path);
+            let is_there = |path: &[u8]| self.files.contains(path);
             look(&Files {
                 is_there: &is_there,
                 digest: &|path| is_there(path).then_some([7; 32]),
+                ask: &|path, _| if is_there(path) { self.word } else { Word::Unknown },
             })
         }
     }
@@ -337,6 +427,7 @@ mod tests {
             found_ms,
             source: "clamonacc",
             is_blocked: false,
+            is_certain: false,
         }
     }
 
@@ -389,6 +480,47 @@ mod tests {
             .found(&mut joiner, &finding(1_004), 1_004)
             .expect("it is back");
         assert_ne!(back.key, first.key);
+    }
+
+    /// Whoever names a file `x`, a line's end and the rest can write this line into the log.
+    #[test]
+    fn what_the_engine_denies_is_not_told() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        world.word = Word::Clean;
+        assert_eq!(world.found(&mut joiner, &finding(0), 0), None);
+        let certain = Finding {
+            is_certain: true,
+            ..finding(1)
+        };
+        let said = world.found(&mut joiner, &certain, 1).expect("it has been asked");
+        assert_eq!(end(&said), (Remedy::None, Outcome::Pending, ""));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_about_is_told_as_unconfirmed_until_it_can() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        world.word = Word::Unknown;
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        assert_eq!(end(&first), (Remedy::None, Outcome::Unknown, "unconfirmed"));
+        assert_eq!(world.handled(&mut joiner, &What::NotMoved, 1), None);
+        assert!(world.check(&mut joiner, CHECK_MS).is_empty());
+        world.word = Word::Infected;
+        let asked = world.check(&mut joiner, 2 * CHECK_MS);
+        assert_eq!(end(&asked[0]), (Remedy::None, Outcome::Pending, ""));
+        assert_eq!(asked[0].key, first.key);
+        assert!(world.check(&mut joiner, 3 * CHECK_MS).is_empty());
+    }
+
+    #[test]
+    fn what_has_gone_before_it_could_be_asked_about_is_joined_with_the_word_of_its_removal() {
+        let (mut joiner, world) = (Joiner::default(), World::default());
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        assert_eq!(end(&first), (Remedy::None, Outcome::Unknown, "unconfirmed"));
+        assert!(joiner.take_changes().is_empty(), "nothing to be followed");
+        let removed = world.handled(&mut joiner, &What::Removed, 1).expect("said");
+        assert_eq!(end(&removed), (Remedy::Removed, Outcome::Succeeded, ""));
+        assert_eq!(removed.key, first.key);
+        assert_eq!(world.found(&mut joiner, &finding(2), 2), None, "an echo");
     }
 
     #[test]

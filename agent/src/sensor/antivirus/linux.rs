@@ -20,6 +20,8 @@ use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
 use super::rows::Sources;
 use crate::clock;
 
+#[path = "linux/engine.rs"]
+mod engine;
 #[path = "linux/logs.rs"]
 mod logs;
 #[path = "linux/others.rs"]
@@ -29,6 +31,7 @@ mod scan;
 #[path = "linux/update.rs"]
 mod update;
 
+pub(super) use engine::{Engine, Trouble};
 pub(super) use logs::LogPlace;
 pub(super) use scan::quick_scan;
 pub(super) use update::update_signatures;
@@ -91,6 +94,8 @@ pub(super) struct Look {
     pub(super) sources: Sources,
     /// Where they write what they find.
     pub(super) logs: Vec<LogPlace>,
+    /// Who can be asked whether it is true.
+    pub(super) engine: Engine,
 }
 
 pub(super) fn look_around(places: &Places) -> Look {
@@ -106,6 +111,7 @@ pub(super) fn look_around(places: &Places) -> Look {
     Look {
         sources,
         logs: logs::places(places, &programs, &conf),
+        engine: Engine::of(&conf),
     }
 }
 
@@ -191,6 +197,7 @@ fn is_signatures(path: &Path) -> bool {
 
 /// Whose word counts: root's, the user's that clamd gives up its rights for, and whoever the databases belong
 /// to, which is freshclam's. All others may call themselves clamd as they like.
+#[derive(Debug, Default)]
 struct Trusted(Vec<u32>);
 
 impl Trusted {
