@@ -173,7 +173,7 @@ impl<'a> Watch<'a> {
         for (path, threat) in self.jobs.found() {
             reports.extend(self.detections.scanned(path, threat));
         }
-        let why = self.detections.unseen();
+        let why = self.detections.unseen(Instant::now());
         let mut words = unseen.cure_others(|_| why.is_some());
         words.extend(why.and_then(|why| unseen.say(LOG_UNSEEN, &why)));
         if !words.is_empty() {

@@ -165,9 +165,10 @@ impl Detections {
     }
 
     /// Why not all that is found can be seen, if so: a code and a place.
-    pub(super) fn unseen(&self) -> Option<String> {
-        let is_closed = |log: &&Log| log.follower.files()[1].is_none() && look(&log.place.path).is_ok();
-        let closed = self.logs.values().find(is_closed)?;
+    pub(super) fn unseen(&self, now: Instant) -> Option<String> {
+        let is_closed = |log: &Log| log.follower.files()[1].is_none() && is_there(bytes_of(&log.place.path));
+        let mut logs = self.logs.values();
+        let closed = logs.find(|log| is_closed(log) || log.follower.is_apart(now))?;
         Some(format!("not_readable {}", closed.place.path.display()))
     }
 
