@@ -366,13 +366,21 @@ fn a_real_freshclam_brings_definitions_or_says_why_not() {
 fn an_update_that_takes_too_long_is_ended_with_all_that_it_has_started() {
     let place = tempfile::tempdir().expect("a folder");
     let program = place.path().join("freshclam");
-    fs::write(&program, "#!/bin/sh\nsleep 600 & wait\n").expect("written");
+    let note = place.path().join("pid");
+    let script = format!("#!/bin/sh\necho $$ >{}\nsleep 600 & wait\n", note.display());
+    fs::write(&program, script).expect("written");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("the owner may");
     let scene = Scene::new(|places| places.freshclam = vec![program]);
     scene.order("1", AntivirusTask::UpdateSignatures, Duration::from_secs(1));
     let result = scene.result(&mut Vec::new());
     assert_eq!((result.detail.as_str(), result.done), ("timed_out", false));
     assert_eq!(result.counts.get("files_changed"), Some(&0));
+    let pid = fs::read_to_string(&note).expect("it ran");
+    let deadline = Instant::now() + DEADLINE;
+    while Path::new("/proc").join(pid.trim()).exists() {
+        assert!(Instant::now() < deadline, "nothing is left of it");
+        thread::yield_now();
+    }
 }
 
 #[test]
