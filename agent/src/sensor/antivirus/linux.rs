@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vong_os::file::{Kind, look, path_of, read_plain};
 use vong_os::local::{self, Line};
@@ -33,6 +33,7 @@ mod update;
 
 pub(super) use engine::{Engine, Trouble};
 pub(super) use logs::LogPlace;
+pub(super) use others::Memory;
 pub(super) use scan::quick_scan;
 pub(super) use update::update_signatures;
 
@@ -98,13 +99,13 @@ pub(super) struct Look {
     pub(super) engine: Engine,
 }
 
-pub(super) fn look_around(places: &Places) -> Look {
+pub(super) fn look_around(places: &Places, memory: &mut Memory) -> Look {
     let mut programs = process::running(&PROGRAMS);
     programs.retain(|program| !is_our_update(program));
     let (conf, conf_trouble) = conf(places, &programs);
     let sources = Sources {
         clamav: Some(rows(places, &programs, &conf, conf_trouble)),
-        mdatp: others::mdatp(Path::new(others::MDATP)),
+        mdatp: others::mdatp(Path::new(others::MDATP), memory, Instant::now()),
         installed: others::installed(),
         ..Sources::default()
     };
@@ -342,14 +343,16 @@ mod tests {
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::process::{Child, Command, Stdio};
     use std::thread;
-    use std::time::Instant;
 
     use vong_proto::event::{AntivirusProduct, Switch};
 
     use super::*;
 
     fn products(places: &Places) -> Vec<AntivirusProduct> {
-        let rows = look_around(places).sources.clamav.expect("always asked");
+        let rows = look_around(places, &mut Memory::default())
+            .sources
+            .clamav
+            .expect("always asked");
         clamav::decode(&rows).into_iter().collect()
     }
 
