@@ -75,7 +75,8 @@ pub enum AntivirusError {
 
 /// Looks once at everything that tells of a product.
 pub fn look(places: &Places) -> Rows {
-    Rows::new(clock::wall_ms(), imp::look_around(places).sources)
+    let look = imp::look_around(places, &mut imp::Memory::default());
+    Rows::new(clock::wall_ms(), look.sources)
 }
 
 /// Watches until the agent stops, and carries out `orders`.
@@ -111,6 +112,7 @@ pub fn run(
 struct Watch<'a> {
     context: &'a Context,
     places: &'a Places,
+    memory: imp::Memory,
     detections: Detections,
     jobs: Jobs,
     remembered: Option<Summary>,
@@ -126,6 +128,7 @@ impl<'a> Watch<'a> {
         Ok(Self {
             context,
             places,
+            memory: imp::Memory::default(),
             jobs: Jobs::open(&state)?,
             detections: Detections::open(state)?,
             remembered,
@@ -135,8 +138,8 @@ impl<'a> Watch<'a> {
 
     /// Looks at the products, and says what has changed.
     fn look(&mut self, policy: &AntivirusPolicy) -> Result<(), AntivirusError> {
-        let look = imp::look_around(self.places);
-        self.detections.follow(look.logs, Instant::now())?;
+        let look = imp::look_around(self.places, &mut self.memory);
+        self.detections.follow(look.logs, look.engine, Instant::now())?;
         let rows = Rows::new(clock::wall_ms(), look.sources);
         let mut products = rows::decode(&rows).products;
         for product in &mut products {
@@ -173,7 +176,7 @@ impl<'a> Watch<'a> {
         for (path, threat) in self.jobs.found() {
             reports.extend(self.detections.scanned(path, threat));
         }
-        let why = self.detections.unseen();
+        let why = self.detections.unseen(Instant::now());
         let mut words = unseen.cure_others(|_| why.is_some());
         words.extend(why.and_then(|why| unseen.say(LOG_UNSEEN, &why)));
         if !words.is_empty() {

@@ -1,6 +1,7 @@
 //! What ClamAV finds, from its logs and from our own scans: each occurrence once, in one transaction with the place
 //! that has been read to.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -10,11 +11,13 @@ use sha2::{Digest as _, Sha256};
 use time::PrimitiveDateTime;
 use vong_os::clock::{Local, unix_ms};
 use vong_os::file::{Facts, Kind, bytes_of, look, look_open, open_quietly, path_of};
+use vong_os::host::is_privileged;
 use vong_proto::event::{Blind, Body, Detection, Lane, Sensor};
 
 use super::follower::{Bookmark, Follower, Lines};
-use super::joiner::{self, Files, Finding, Joiner, Occurrence};
-use super::log::{self, What};
+use super::imp::{Engine, Trouble};
+use super::joiner::{self, Files, Finding, Joiner, Occurrence, Word};
+use super::log::{self, Reply, What};
 use crate::clock;
 use crate::report::{NewEvent, Report, StateChange};
 use crate::sensor::event_now;
@@ -26,6 +29,10 @@ const DIGEST_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
 /// A stamp further off than this is not when it was found: the zone or the clock was changed.
 const STAMP_AGE_MAX_MS: i64 = 90 * 24 * 3_600_000;
+/// The engine is asked about so many files in a turn, and for so long: further ones are told as unconfirmed, and asked
+/// about again while they are young.
+const ASKED_MAX: u32 = 16;
+const ASKING: Duration = Duration::from_secs(5);
 /// Before the path of a log, where its bookmark is remembered.
 const LOG_KEY: &[u8] = b"log\0";
 /// Before the key of an occurrence that is open.
@@ -44,11 +51,14 @@ pub(super) struct LogPlace {
     pub(super) is_blocked: bool,
     /// Whose file it must be to be believed.
     pub(super) owners: Vec<u32>,
+    /// Its writer was started to move or remove what it finds; one that was not never says that it did.
+    pub(super) is_handled: bool,
 }
 
 /// Follows the logs and joins what they say.
 pub(super) struct Detections {
     logs: BTreeMap<PathBuf, Log>,
+    engine: Engine,
     joiner: Joiner,
     state: StateReader,
 }
@@ -60,11 +70,53 @@ struct Log {
     kept: Option<[Option<u64>; 2]>,
 }
 
-/// The files of this PC.
-const HERE: Files<'_> = Files {
-    is_there: &is_there,
-    digest: &digest,
-};
+/// The files of this PC, and what the engine says of them within one turn.
+struct Here<'a> {
+    engine: &'a Engine,
+    left: Cell<u32>,
+    until: Instant,
+    denied: Cell<u64>,
+}
+
+impl<'a> Here<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            left: Cell::new(ASKED_MAX),
+            until: Instant::now() + ASKING,
+            denied: Cell::new(0),
+        }
+    }
+
+    fn show<T>(&self, look: impl FnOnce(&Files<'_>) -> T) -> T {
+        look(&Files {
+            is_there: &is_there,
+            digest: &digest,
+            ask: &|path, is_blocked| self.ask(path, is_blocked),
+        })
+    }
+
+    fn ask(&self, path: &[u8], is_blocked: bool) -> Word {
+        let limit = self.until.saturating_duration_since(Instant::now());
+        let left = self.left.get();
+        if left == 0 || limit.is_zero() || !is_there(path) {
+            return Word::Unknown;
+        }
+        self.left.set(left - 1);
+        match self.engine.ask_about(&path_of(path), limit) {
+            Ok(Reply::Infected(_)) => Word::Infected,
+            Ok(Reply::Clean) => {
+                self.denied.set(self.denied.get() + 1);
+                Word::Clean
+            }
+            // Root may open everything but what the engine's own watch keeps from it.
+            Err(Trouble::File(ErrorKind::PermissionDenied)) if is_blocked && is_privileged() => {
+                Word::Infected
+            }
+            Ok(Reply::Failed) | Err(Trouble::File(_) | Trouble::Engine) => Word::Unknown,
+        }
+    }
+}
 
 impl Detections {
     pub(super) fn open(state: StateReader) -> Result<Self, StateError> {
@@ -75,14 +127,21 @@ impl Detections {
             .collect();
         Ok(Self {
             logs: BTreeMap::new(),
+            engine: Engine::default(),
             joiner: Joiner::new(open),
             state,
         })
     }
 
-    /// From now on these logs count. One that is not named any more, as when its writer has stopped, is followed to
+    /// From now on these logs count, and what they say is asked of this engine. One that is not named any more, as when its writer has stopped, is followed to
     /// what was its end.
-    pub(super) fn follow(&mut self, places: Vec<LogPlace>, now: Instant) -> Result<(), StateError> {
+    pub(super) fn follow(
+        &mut self,
+        places: Vec<LogPlace>,
+        engine: Engine,
+        now: Instant,
+    ) -> Result<(), StateError> {
+        self.engine = engine;
         for place in places {
             if let Some(log) = self.logs.get_mut(&place.path)
                 && log.place.owners == place.owners
@@ -106,9 +165,10 @@ impl Detections {
     }
 
     /// Why not all that is found can be seen, if so: a code and a place.
-    pub(super) fn unseen(&self) -> Option<String> {
-        let is_closed = |log: &&Log| log.follower.files()[1].is_none() && look(&log.place.path).is_ok();
-        let closed = self.logs.values().find(is_closed)?;
+    pub(super) fn unseen(&self, now: Instant) -> Option<String> {
+        let is_closed = |log: &Log| log.follower.files()[1].is_none() && is_there(bytes_of(&log.place.path));
+        let mut logs = self.logs.values();
+        let closed = logs.find(|log| is_closed(log) || log.follower.is_apart(now))?;
         Some(format!("not_readable {}", closed.place.path.display()))
     }
 
@@ -116,6 +176,7 @@ impl Detections {
     pub(super) fn turn(&mut self, now: Instant, interval: Duration) -> Option<Report> {
         let now_ms = clock::wall_ms();
         let mut report = Report::default();
+        let here = Here::new(&self.engine);
         for log in self.logs.values_mut() {
             let lines = log.follower.read(now);
             report.events.extend(log.lost(&lines, now_ms));
@@ -123,8 +184,11 @@ impl Detections {
             let said = lines
                 .lines
                 .iter()
-                .filter_map(|line| log.take(line, &mut self.joiner, now_ms));
+                .filter_map(|line| here.show(|files| log.take(line, &mut self.joiner, now_ms, files)));
             report.events.extend(said.map(event));
+            if here.denied.take() > 0 {
+                report.events.push(log.blind("log_line_denied", now_ms));
+            }
             let files = log.follower.files();
             if report.events.len() > before || log.kept != Some(files) {
                 report.state.push(log.remember());
@@ -132,8 +196,8 @@ impl Detections {
             }
         }
         let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
-        let gone = self.joiner.check(now_ms, interval_ms, &HERE);
-        report.events.extend(gone.into_iter().map(event));
+        let said = here.show(|files| self.joiner.check(now_ms, interval_ms, files));
+        report.events.extend(said.into_iter().map(event));
         self.finish(report)
     }
 
@@ -146,8 +210,9 @@ impl Detections {
             found_ms: now_ms,
             source: "quick_scan",
             is_blocked: false,
+            is_certain: true,
         };
-        let said = self.joiner.found(&finding, now_ms, &HERE);
+        let said = Here::new(&self.engine).show(|files| self.joiner.found(&finding, now_ms, files));
         self.finish(Report {
             events: said.map(event).into_iter().collect(),
             ..Report::default()
@@ -171,10 +236,11 @@ impl Detections {
 }
 
 impl Log {
-    fn take(&self, line: &[u8], joiner: &mut Joiner, now_ms: i64) -> Option<Detection> {
+    fn take(&self, line: &[u8], joiner: &mut Joiner, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
         let line = log::parse(line)?;
         let What::Found(threat) = line.what else {
-            return joiner.handled(&line.path, &line.what, now_ms, &HERE);
+            let is_believed = self.place.is_handled;
+            return is_believed.then(|| joiner.handled(&line.path, &line.what, now_ms, files))?;
         };
         let finding = Finding {
             path: line.path,
@@ -182,8 +248,9 @@ impl Log {
             found_ms: line.at.and_then(|at| stamp_ms(at, now_ms)).unwrap_or(now_ms),
             source: self.place.source,
             is_blocked: self.place.is_blocked,
+            is_certain: false,
         };
-        joiner.found(&finding, now_ms, &HERE)
+        joiner.found(&finding, now_ms, files)
     }
 
     /// What the log has said and nobody could read.
@@ -193,17 +260,18 @@ impl Log {
             (lines.too_long > 0, "log_line_too_long"),
         ];
         let lost = reasons.into_iter().filter(|(is_lost, _)| *is_lost);
-        lost.map(|(_, reason)| {
-            let blind = Blind {
-                sensor: Sensor::Antivirus,
-                scope: bytes_of(&self.place.path).to_vec(),
-                since_ms: now_ms,
-                until_ms: now_ms,
-                reason: reason.to_owned(),
-            };
-            event_now(Lane::State, Body::Blind(blind))
-        })
-        .collect()
+        lost.map(|(_, reason)| self.blind(reason, now_ms)).collect()
+    }
+
+    fn blind(&self, reason: &str, now_ms: i64) -> NewEvent {
+        let blind = Blind {
+            sensor: Sensor::Antivirus,
+            scope: bytes_of(&self.place.path).to_vec(),
+            since_ms: now_ms,
+            until_ms: now_ms,
+            reason: reason.to_owned(),
+        };
+        event_now(Lane::State, Body::Blind(blind))
     }
 
     fn remember(&mut self) -> StateChange {

@@ -5,7 +5,7 @@
 //! writer goes on writing to it until told of the move.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const LINE_BYTES_MAX: usize = 16 * 1024;
 const READ_BYTES_MAX: u64 = 256 * 1024;
 /// So many bytes before a place tell it from the same place in other content.
 const BEFORE_BYTES: u64 = 64;
-/// A writer is told of a rotation within seconds.
+/// A writer is told of a rotation within seconds, and the next log gets its rights.
 const LINGER: Duration = Duration::from_secs(60);
 /// Among so many files of the folder a log that was moved away is looked for.
 const BESIDE_MAX: usize = 1_000;
@@ -93,6 +93,8 @@ pub(super) struct Follower {
     current: Option<Tail>,
     former: Option<(Tail, Instant)>,
     is_cut: bool,
+    /// Since when another file stands at the path than the one that is read, and cannot be read itself.
+    apart_since: Option<Instant>,
 }
 
 /// One file, read to somewhere.
@@ -114,6 +116,7 @@ impl Follower {
             current: None,
             former: None,
             is_cut: false,
+            apart_since: None,
         };
         match bookmark {
             None => follower.current = follower.open(&follower.path).and_then(|tail| tail.at_end().ok()),
@@ -177,18 +180,32 @@ impl Follower {
         if !is_read || (self.former.is_some() && self.current.is_some()) {
             return;
         }
-        let at_path = look(&self.path).ok();
-        let is_same = self.current.as_ref().map(|tail| tail.inode) == at_path.map(|facts| facts.inode);
-        if is_same || at_path.is_none() {
+        let at_path = look(&self.path);
+        let reads = self.current.as_ref().map(|tail| tail.inode);
+        let is_next = match &at_path {
+            Ok(facts) => reads != Some(facts.inode),
+            // Between a move and the first word into the next log, nothing is there.
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        };
+        if !is_next {
+            self.apart_since = None;
             return;
         }
         let Some(mut next) = self.open(&self.path) else {
+            self.apart_since.get_or_insert(now);
             return;
         };
+        self.apart_since = None;
         self.is_cut |= next.read(lines).is_err();
         if let Some(former) = self.current.replace(next) {
             self.former = Some((former, now + LINGER));
         }
+    }
+
+    /// Whether the log at the path has gone unread for longer than its rotation takes.
+    pub(super) fn is_apart(&self, now: Instant) -> bool {
+        self.apart_since
+            .is_some_and(|since| now.saturating_duration_since(since) >= LINGER)
     }
 
     /// Which files are being read; it changes when the log is rotated.

@@ -19,8 +19,8 @@ use crate::state::{StateError, StateReader};
 const FOUND_WAITING_MAX: usize = 64;
 /// So many ended orders are remembered; the collector repeats only what it has no answer to.
 const ENDED_MAX: usize = 64;
-/// No order is given more time than this.
-const LIMIT_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// No order is given more time than this, which is the most that the collector gives.
+const LIMIT_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Where ended orders are remembered; the uplink reads it when it starts.
 const ENDED_KEY: &[u8] = b"orders_ended";
 /// Where it is remembered when our own quick scan ended last.
@@ -251,6 +251,32 @@ mod tests {
         );
         assert_eq!(detail(end_of(&mut jobs)), "failed");
         assert_eq!(jobs.ended, ["1", "2"]);
+    }
+
+    #[test]
+    fn an_order_has_the_time_that_it_is_given_up_to_a_day() {
+        let (desks, inboxes) = orders();
+        let soon = Instant::now() + Duration::from_secs(60);
+        let check = |limit_s: u64, expected_s: u64| {
+            let mut jobs = idle();
+            let given = AntivirusOrder {
+                limit: Duration::from_secs(limit_s),
+                ..order("1", soon)
+            };
+            desks.antivirus.send(given).expect("room");
+            let work = move |order: AntivirusOrder, _| {
+                let counts = BTreeMap::from([("limit_s".to_owned(), order.limit.as_secs())]);
+                scanned().map(|ended| Ended { counts, ..ended })
+            };
+            assert!(jobs.begin(&inboxes.antivirus, work).is_none());
+            match end_of(&mut jobs).events.swap_remove(0).body {
+                Body::CommandResult(result) => assert_eq!(result.counts["limit_s"], expected_s),
+                other => panic!("unexpected {other:?}"),
+            }
+        };
+        check(60, 60);
+        check(86_400, 86_400);
+        check(86_401, 86_400);
     }
 
     #[test]

@@ -3,9 +3,15 @@
 //!
 //! ```text
 //!                ┌─ moved, removed and gone ──▶ succeeded, ended
-//! found ─▶ open ─┼─ gone by itself ───────────▶ succeeded, ended (`file_gone`)
+//! found ─▶ open ─┼─ gone, nobody says why ────▶ unknown, ended (`file_gone`)
 //!                └─ could not be moved ───────▶ failed, still open
 //! ```
+//! A log says what anybody wants who names a file so. What it says was found is told when the engine says so too of
+//! the file that is there; when the engine cannot say, it is told as `unconfirmed`, and when it denies it, not at all.
+//!
+//! A file that is gone may have been removed, or only renamed, or its medium pulled out: that malware is harmless is
+//! said only when whoever took it away says so.
+//!
 //! An occurrence stays open as long as its file is there. Found again within ten minutes is the same word; later it
 //! is said again, under the same key. What was found and has gone is often told twice, by a second look that was
 //! already on its way: that is no new occurrence as long as the file is not back.
@@ -28,6 +34,8 @@ const ENDED_MAX: usize = 200;
 const CHECK_MS: i64 = 60_000;
 /// After this time it is looked for with the state of the product.
 const CHECKS_OFTEN_MS: i64 = 60 * 60_000;
+/// Said by a log, and by nobody who has looked at the file since.
+const UNCONFIRMED: &str = "unconfirmed";
 const PRODUCT: &str = "ClamAV";
 const VENDOR: &str = "Cisco";
 
@@ -44,6 +52,19 @@ pub(super) struct Finding {
     pub(super) source: &'static str,
     /// Whoever found it keeps it from being opened.
     pub(super) is_blocked: bool,
+    /// The engine itself has said it of this very file.
+    pub(super) is_certain: bool,
+}
+
+/// What the engine says of the file that stands at a path now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Malware is in it.
+    Infected,
+    /// Nothing is.
+    Clean,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// Malware in a file, and what became of it.
@@ -68,6 +89,8 @@ pub(super) struct Files<'a> {
     pub(super) is_there: &'a dyn Fn(&[u8]) -> bool,
     /// SHA-256 of what stands there, if that is easily had.
     pub(super) digest: &'a dyn Fn(&[u8]) -> Option<[u8; 32]>,
+    /// What the engine says of what stands there; with whether its own watch keeps it from being opened.
+    pub(super) ask: &'a dyn Fn(&[u8], bool) -> Word,
 }
 
 /// The occurrences that are open, and those that have just ended.
@@ -89,17 +112,8 @@ impl Joiner {
 
     /// Takes word of malware; returns what is to be said of it, if anything.
     pub(super) fn found(&mut self, finding: &Finding, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
-        if let Some(known) = self.open.iter_mut().find(|known| known.is_about(finding)) {
-            let is_news = finding.is_blocked && known.action == Remedy::None;
-            if is_news {
-                known.action = Remedy::Blocked;
-            }
-            if !is_news && now_ms.saturating_sub(known.said_ms) < REPEAT_MS {
-                return None;
-            }
-            known.said_ms = now_ms;
-            self.changed.insert(known.key.clone());
-            return Some(known.detection());
+        if let Some(at) = self.open.iter().position(|known| known.is_about(finding)) {
+            return self.found_again(at, finding, now_ms, files);
         }
         let is_echo = self
             .ended
@@ -108,8 +122,20 @@ impl Joiner {
         if (is_echo || is_remains(&finding.path)) && !(files.is_there)(&finding.path) {
             return None;
         }
-        let begun = Occurrence::begin(finding, now_ms, (files.digest)(&finding.path));
+        let word = finding.ask(files);
+        if word == Word::Clean {
+            return None;
+        }
+        let mut begun = Occurrence::begin(finding, now_ms, (files.digest)(&finding.path));
+        if word == Word::Unknown {
+            begun.outcome = Outcome::Unknown;
+            UNCONFIRMED.clone_into(&mut begun.code);
+        }
         let detection = begun.detection();
+        if word == Word::Unknown && !(files.is_there)(&finding.path) {
+            self.remember_ended(begun);
+            return Some(detection);
+        }
         self.changed.insert(begun.key.clone());
         self.open.push(begun);
         if self.open.len() > OPEN_MAX {
@@ -117,6 +143,31 @@ impl Joiner {
             self.changed.insert(dropped.key);
         }
         Some(detection)
+    }
+
+    fn found_again(
+        &mut self,
+        at: usize,
+        finding: &Finding,
+        now_ms: i64,
+        files: &Files<'_>,
+    ) -> Option<Detection> {
+        let known = &mut self.open[at];
+        let is_blocked_now = finding.is_blocked && known.action == Remedy::None;
+        let is_confirmed_now = finding.is_certain && known.is_unconfirmed();
+        let is_news = is_blocked_now || is_confirmed_now;
+        if !is_news && now_ms.saturating_sub(known.said_ms) < REPEAT_MS {
+            return None;
+        }
+        if is_blocked_now {
+            known.action = Remedy::Blocked;
+        }
+        if known.is_unconfirmed() && finding.ask(files) == Word::Infected {
+            known.confirm();
+        }
+        known.said_ms = now_ms;
+        self.changed.insert(known.key.clone());
+        Some(known.detection())
     }
 
     /// Takes word of what was done. That malware is harmless is believed when its file has gone, that it is not
@@ -128,7 +179,6 @@ impl Joiner {
         now_ms: i64,
         files: &Files<'_>,
     ) -> Option<Detection> {
-        let at = self.open.iter().rposition(|known| known.path == path)?;
         let (action, failed_as) = match what {
             What::Found(_) => return None,
             What::Moved => (Remedy::Quarantined, None),
@@ -139,11 +189,14 @@ impl Joiner {
         if (files.is_there)(path) != failed_as.is_some() {
             return None;
         }
+        let Some(at) = self.open.iter().rposition(|known| known.path == path) else {
+            return self.explained(path, action, failed_as, now_ms);
+        };
         match failed_as {
-            None => Some(self.end(at, action, "", now_ms)),
+            None => Some(self.end(at, action, Outcome::Succeeded, "", now_ms)),
             Some(code) => {
                 let known = &mut self.open[at];
-                if known.outcome == Outcome::Failed {
+                if known.outcome == Outcome::Failed || known.is_unconfirmed() {
                     return None;
                 }
                 known.action = action;
@@ -155,9 +208,30 @@ impl Joiner {
         }
     }
 
-    /// Looks for the files whose turn it is; `interval_ms` is how often the old ones are looked for.
+    /// Takes word of why a file has gone that was just missed: the look may fall between the deed and its line.
+    fn explained(
+        &mut self,
+        path: &[u8],
+        action: Remedy,
+        failed_as: Option<&str>,
+        now_ms: i64,
+    ) -> Option<Detection> {
+        let known = self.ended.iter_mut().rev().find(|known| known.path == path)?;
+        let is_late = now_ms.saturating_sub(known.said_ms) >= REPEAT_MS;
+        if known.outcome != Outcome::Unknown || is_late || failed_as.is_some() {
+            return None;
+        }
+        known.action = action;
+        known.outcome = Outcome::Succeeded;
+        known.code.clear();
+        known.said_ms = now_ms;
+        Some(known.detection())
+    }
+
+    /// Looks for the files whose turn it is, and asks again about young ones that are unconfirmed; `interval_ms` is how
+    /// often the old ones are looked for.
     pub(super) fn check(&mut self, now_ms: i64, interval_ms: i64, files: &Files<'_>) -> Vec<Detection> {
-        let mut gone = Vec::new();
+        let mut said = Vec::new();
         for at in (0..self.open.len()).rev() {
             let known = &mut self.open[at];
             // A clock that was set back must not stop the looking.
@@ -172,26 +246,37 @@ impl Joiner {
                 interval_ms.max(CHECK_MS)
             };
             known.check_ms = now_ms.saturating_add(pause_ms);
-            if !(files.is_there)(&known.path) {
-                gone.push(self.end(at, Remedy::Removed, "file_gone", now_ms));
+            let is_there = (files.is_there)(&known.path);
+            if is_there && is_young && known.is_unconfirmed() {
+                if (files.ask)(&known.path, known.action == Remedy::Blocked) == Word::Infected {
+                    known.confirm();
+                    self.changed.insert(known.key.clone());
+                    said.push(known.detection());
+                }
+            } else if !is_there {
+                said.push(self.end(at, Remedy::None, Outcome::Unknown, "file_gone", now_ms));
             }
         }
-        gone
+        said
     }
 
-    fn end(&mut self, at: usize, action: Remedy, code: &str, now_ms: i64) -> Detection {
+    fn end(&mut self, at: usize, action: Remedy, outcome: Outcome, code: &str, now_ms: i64) -> Detection {
         let mut known = self.open.remove(at);
         known.action = action;
-        known.outcome = Outcome::Succeeded;
+        known.outcome = outcome;
         code.clone_into(&mut known.code);
         known.said_ms = now_ms;
         self.changed.insert(known.key.clone());
         let detection = known.detection();
+        self.remember_ended(known);
+        detection
+    }
+
+    fn remember_ended(&mut self, known: Occurrence) {
         self.ended.push_back(known);
         while self.ended.len() > ENDED_MAX {
             self.ended.pop_front();
         }
-        detection
     }
 
     /// What has changed since this was last asked: keys, and what is to be remembered under them.
@@ -204,6 +289,15 @@ impl Joiner {
                 (key, known)
             })
             .collect()
+    }
+}
+
+impl Finding {
+    fn ask(&self, files: &Files<'_>) -> Word {
+        match self.is_certain {
+            true => Word::Infected,
+            false => (files.ask)(&self.path, self.is_blocked),
+        }
     }
 }
 
@@ -226,6 +320,15 @@ impl Occurrence {
             said_ms: now_ms,
             check_ms: now_ms.saturating_add(CHECK_MS),
         }
+    }
+
+    fn is_unconfirmed(&self) -> bool {
+        self.code == UNCONFIRMED
+    }
+
+    fn confirm(&mut self) {
+        self.outcome = Outcome::Pending;
+        self.code.clear();
     }
 
     fn is_about(&self, finding: &Finding) -> bool {
@@ -265,9 +368,20 @@ fn key(finding: &Finding) -> String {
 mod tests {
     use super::*;
 
-    /// A world in which some files are there.
-    #[derive(Default)]
-    struct World(BTreeSet<Vec<u8>>);
+    /// A world in which some files are there, and the engine says this of each.
+    struct World {
+        files: BTreeSet<Vec<u8>>,
+        word: Word,
+    }
+
+    impl Default for World {
+        fn default() -> Self {
+            Self {
+                files: BTreeSet::new(),
+                word: Word::Infected,
+            }
+        }
+    }
 
     impl World {
         fn with(path: &str) -> Self {
@@ -277,11 +391,11 @@ mod tests {
         }
 
         fn put(&mut self, path: &str) {
-            self.0.insert(path.into());
+            self.files.insert(path.into());
         }
 
         fn take(&mut self, path: &str) {
-            self.0.remove(path.as_bytes());
+            self.files.remove(path.as_bytes());
         }
 
         fn found(&self, joiner: &mut Joiner, finding: &Finding, now_ms: i64) -> Option<Detection> {
@@ -297,10 +411,11 @@ mod tests {
         }
 
         fn show<T>(&self, look: impl FnOnce(&Files<'_>) -> T) -> T {
-            let is_there = |path: &[u8]| self.0.contains(path);
+            let is_there = |path: &[u8]| self.files.contains(path);
             look(&Files {
                 is_there: &is_there,
                 digest: &|path| is_there(path).then_some([7; 32]),
+                ask: &|path, _| if is_there(path) { self.word } else { Word::Unknown },
             })
         }
     }
@@ -312,6 +427,7 @@ mod tests {
             found_ms,
             source: "clamonacc",
             is_blocked: false,
+            is_certain: false,
         }
     }
 
@@ -366,6 +482,47 @@ mod tests {
         assert_ne!(back.key, first.key);
     }
 
+    /// Whoever names a file `x`, a line's end and the rest can write this line into the log.
+    #[test]
+    fn what_the_engine_denies_is_not_told() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        world.word = Word::Clean;
+        assert_eq!(world.found(&mut joiner, &finding(0), 0), None);
+        let certain = Finding {
+            is_certain: true,
+            ..finding(1)
+        };
+        let said = world.found(&mut joiner, &certain, 1).expect("it has been asked");
+        assert_eq!(end(&said), (Remedy::None, Outcome::Pending, ""));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_about_is_told_as_unconfirmed_until_it_can() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        world.word = Word::Unknown;
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        assert_eq!(end(&first), (Remedy::None, Outcome::Unknown, "unconfirmed"));
+        assert_eq!(world.handled(&mut joiner, &What::NotMoved, 1), None);
+        assert!(world.check(&mut joiner, CHECK_MS).is_empty());
+        world.word = Word::Infected;
+        let asked = world.check(&mut joiner, 2 * CHECK_MS);
+        assert_eq!(end(&asked[0]), (Remedy::None, Outcome::Pending, ""));
+        assert_eq!(asked[0].key, first.key);
+        assert!(world.check(&mut joiner, 3 * CHECK_MS).is_empty());
+    }
+
+    #[test]
+    fn what_has_gone_before_it_could_be_asked_about_is_joined_with_the_word_of_its_removal() {
+        let (mut joiner, world) = (Joiner::default(), World::default());
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        assert_eq!(end(&first), (Remedy::None, Outcome::Unknown, "unconfirmed"));
+        assert!(joiner.take_changes().is_empty(), "nothing to be followed");
+        let removed = world.handled(&mut joiner, &What::Removed, 1).expect("said");
+        assert_eq!(end(&removed), (Remedy::Removed, Outcome::Succeeded, ""));
+        assert_eq!(removed.key, first.key);
+        assert_eq!(world.found(&mut joiner, &finding(2), 2), None, "an echo");
+    }
+
     #[test]
     fn a_word_that_the_file_denies_is_not_believed() {
         let (mut joiner, world) = (Joiner::default(), World::with("/a"));
@@ -394,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_goes_by_itself_ends_its_occurrence() {
+    fn a_file_that_goes_by_itself_ends_its_occurrence_and_nobody_knows_why() {
         let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
         let first = world.found(&mut joiner, &finding(0), 0).expect("said");
         assert!(world.check(&mut joiner, CHECK_MS).is_empty());
@@ -404,9 +561,31 @@ mod tests {
             "not yet its turn"
         );
         let gone = world.check(&mut joiner, 2 * CHECK_MS);
-        assert_eq!(end(&gone[0]), (Remedy::Removed, Outcome::Succeeded, "file_gone"));
+        assert_eq!(end(&gone[0]), (Remedy::None, Outcome::Unknown, "file_gone"));
         assert_eq!(gone[0].key, first.key);
         assert!(world.check(&mut joiner, 9 * CHECK_MS).is_empty());
+        let late = world.handled(&mut joiner, &What::Removed, 2 * CHECK_MS + REPEAT_MS);
+        assert_eq!(late, None, "it is not followed any more");
+    }
+
+    /// Whoever takes a file away says so a moment later, and the look may fall between.
+    #[test]
+    fn a_word_that_comes_just_after_the_look_says_why_a_file_has_gone() {
+        let (mut joiner, mut world) = (Joiner::default(), World::with("/a"));
+        let first = world.found(&mut joiner, &finding(0), 0).expect("said");
+        world.take("/a");
+        world.check(&mut joiner, CHECK_MS);
+        assert_eq!(world.handled(&mut joiner, &What::NotMoved, CHECK_MS + 1), None);
+        let moved = world
+            .handled(&mut joiner, &What::Moved, CHECK_MS + 2)
+            .expect("said");
+        assert_eq!(end(&moved), (Remedy::Quarantined, Outcome::Succeeded, ""));
+        assert_eq!(moved.key, first.key);
+        assert_eq!(
+            world.handled(&mut joiner, &What::Removed, CHECK_MS + 3),
+            None,
+            "once"
+        );
     }
 
     #[test]

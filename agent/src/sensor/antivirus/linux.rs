@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vong_os::file::{Kind, look, path_of, read_plain};
 use vong_os::local::{self, Line};
@@ -20,6 +20,8 @@ use super::clamav::{self, Answer, Conf, HEAD_BYTES, Rows, Socket};
 use super::rows::Sources;
 use crate::clock;
 
+#[path = "linux/engine.rs"]
+mod engine;
 #[path = "linux/logs.rs"]
 mod logs;
 #[path = "linux/others.rs"]
@@ -29,7 +31,9 @@ mod scan;
 #[path = "linux/update.rs"]
 mod update;
 
+pub(super) use engine::{Engine, Trouble};
 pub(super) use logs::LogPlace;
+pub(super) use others::Memory;
 pub(super) use scan::quick_scan;
 pub(super) use update::update_signatures;
 
@@ -91,21 +95,24 @@ pub(super) struct Look {
     pub(super) sources: Sources,
     /// Where they write what they find.
     pub(super) logs: Vec<LogPlace>,
+    /// Who can be asked whether it is true.
+    pub(super) engine: Engine,
 }
 
-pub(super) fn look_around(places: &Places) -> Look {
+pub(super) fn look_around(places: &Places, memory: &mut Memory) -> Look {
     let mut programs = process::running(&PROGRAMS);
     programs.retain(|program| !is_our_update(program));
     let (conf, conf_trouble) = conf(places, &programs);
     let sources = Sources {
         clamav: Some(rows(places, &programs, &conf, conf_trouble)),
-        mdatp: others::mdatp(Path::new(others::MDATP)),
+        mdatp: others::mdatp(Path::new(others::MDATP), memory, Instant::now()),
         installed: others::installed(),
         ..Sources::default()
     };
     Look {
         sources,
         logs: logs::places(places, &programs, &conf),
+        engine: Engine::of(&conf),
     }
 }
 
@@ -191,6 +198,7 @@ fn is_signatures(path: &Path) -> bool {
 
 /// Whose word counts: root's, the user's that clamd gives up its rights for, and whoever the databases belong
 /// to, which is freshclam's. All others may call themselves clamd as they like.
+#[derive(Debug, Default)]
 struct Trusted(Vec<u32>);
 
 impl Trusted {
@@ -335,14 +343,16 @@ mod tests {
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::process::{Child, Command, Stdio};
     use std::thread;
-    use std::time::Instant;
 
     use vong_proto::event::{AntivirusProduct, Switch};
 
     use super::*;
 
     fn products(places: &Places) -> Vec<AntivirusProduct> {
-        let rows = look_around(places).sources.clamav.expect("always asked");
+        let rows = look_around(places, &mut Memory::default())
+            .sources
+            .clamav
+            .expect("always asked");
         clamav::decode(&rows).into_iter().collect()
     }
 

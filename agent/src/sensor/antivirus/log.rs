@@ -7,8 +7,10 @@
 //! /tmp/a: Removed.
 //! ERROR: Can't unlink '/tmp/a' after copy: No such file or directory
 //! ```
-//! Paths are whatever bytes their makers like, except that a line ends at a line's end: who names a file so can
-//! write lines of their own. What a line says was done is therefore believed only of a file that has gone.
+//! Paths are whatever bytes their makers like, and both programs write a line's end in a name as it is: who names a
+//! file so can write lines of their own. What a line says is therefore a claim. That something was found is told when
+//! the engine says so too; that something was done is believed only of a file that has gone, and of a clamonacc that
+//! was started to do it.
 
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -254,6 +256,24 @@ mod tests {
         check(b"fd[11]: Can't allocate memory ERROR\0", Some(Reply::Failed));
         check(b"", None);
         check(b"PONG\0", None);
+    }
+
+    /// As clamd 1.4.6 and clamonacc 1.4.6 wrote about `/tmp/nl/watch/y\n/tmp/nl/evil: Removed.\n/z/z`.
+    #[test]
+    fn a_name_with_a_lines_end_writes_lines_of_its_own() {
+        let log = "Mon Nov 30 15:23:34 2026 -> /tmp/nl/watch/y\n/tmp/nl/evil: Removed.\n\
+            /z/z: Vong.Test.UNOFFICIAL(9d43013ee842bbdc35ed52daf67af15c:16) FOUND";
+        let said: Vec<Line> = log
+            .split('\n')
+            .filter_map(|line| parse(line.as_bytes()))
+            .collect();
+        let said: Vec<(&[u8], &What)> = said
+            .iter()
+            .map(|line| (line.path.as_slice(), &line.what))
+            .collect();
+        let found = What::Found("Vong.Test.UNOFFICIAL".to_owned());
+        let expected: [(&[u8], &What); 2] = [(b"/tmp/nl/evil", &What::Removed), (b"/z/z", &found)];
+        assert_eq!(said, expected);
     }
 
     #[test]

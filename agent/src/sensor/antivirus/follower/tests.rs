@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use proptest::prelude::*;
 
@@ -183,6 +184,37 @@ fn a_file_of_a_stranger_is_no_log() {
     let empty = Some(Bookmark::default());
     let mut follower = Follower::new(path, empty, Box::new(|_| false), now);
     assert!(texts(follower.read(now)).is_empty());
+}
+
+#[test]
+fn a_log_that_may_not_be_read_after_a_rotation_is_missed_until_it_may() {
+    let mut scene = Scene::new();
+    let is_log = |facts: &Facts| facts.mode & 0o002 == 0;
+    scene.follower = Follower::new(scene.path(), None, Box::new(is_log), scene.now);
+    scene.write(b"a\n");
+    assert_eq!(scene.read(), ["a"]);
+    scene.move_away("log.1");
+    scene.now += LINGER;
+    assert!(scene.read().is_empty());
+    assert!(!scene.follower.is_apart(scene.now), "nothing is there");
+
+    append(&scene.path()).write_all(b"b\n").expect("written");
+    let set = |mode: u32| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(scene.folder.path().join("log"), mode).expect("set");
+    };
+    set(0o666);
+    assert!(texts(scene.follower.read(scene.now)).is_empty());
+    assert!(
+        !scene.follower.is_apart(scene.now),
+        "its rights may be on their way"
+    );
+    scene.now += LINGER;
+    assert!(texts(scene.follower.read(scene.now)).is_empty());
+    assert!(scene.follower.is_apart(scene.now));
+    set(0o644);
+    assert_eq!(texts(scene.follower.read(scene.now)), ["b"]);
+    assert!(!scene.follower.is_apart(scene.now));
 }
 
 /// What may happen between two looks.

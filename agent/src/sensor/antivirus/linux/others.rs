@@ -6,8 +6,9 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use vong_os::process::{self, Origin};
 use vong_os::{program, rights};
 
@@ -19,22 +20,45 @@ use super::super::vendor::VENDORS;
 pub(super) const MDATP: &str = "/usr/bin/mdatp";
 /// It asks its daemon, which takes some seconds after a start.
 const MDATP_DEADLINE: Duration = Duration::from_secs(10);
+/// Each question starts a program, and what it says changes rarely.
+const MDATP_PAUSE: Duration = Duration::from_secs(10 * 60);
 /// An answer is about 2 KiB.
 const MDATP_BYTES_MAX: usize = 256 * 1024;
 
-/// The answer of Defender, if its program is there.
-pub(super) fn mdatp(path: &Path) -> Option<Asked> {
+/// What is remembered from one look to the next.
+#[derive(Debug, Default)]
+pub(in crate::sensor::antivirus) struct Memory {
+    /// What Defender has answered, and when it was asked.
+    mdatp: Option<(Value, Instant)>,
+}
+
+/// The answer of Defender, if its program is there; it is asked when there is none, or only an old one.
+pub(super) fn mdatp(path: &Path, memory: &mut Memory, now: Instant) -> Option<Asked> {
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => return Some(Asked::Failed(code(error.kind()))),
+        Err(error) => {
+            memory.mdatp = None;
+            let is_absent = error.kind() == ErrorKind::NotFound;
+            return (!is_absent).then(|| Asked::Failed(code(error.kind())));
+        }
     };
+    if let Some((row, asked)) = &memory.mdatp
+        && now.saturating_duration_since(*asked) < MDATP_PAUSE
+    {
+        return Some(Asked::Rows(vec![row.clone()]));
+    }
+    memory.mdatp = None;
     let answer = ask(&path, MDATP_DEADLINE);
-    Some(match answer.map(|answer| serde_json::from_slice(&answer)) {
-        Ok(Ok(row)) => Asked::Rows(vec![row]),
-        Ok(Err(_)) => Asked::Failed("garbage".to_owned()),
-        Err(error) => Asked::Failed(code(error.kind())),
-    })
+    Some(
+        match answer.map(|answer| serde_json::from_slice::<Value>(&answer)) {
+            Ok(Ok(row)) => {
+                memory.mdatp = Some((row.clone(), now));
+                Asked::Rows(vec![row])
+            }
+            Ok(Err(_)) => Asked::Failed("garbage".to_owned()),
+            Err(error) => Asked::Failed(code(error.kind())),
+        },
+    )
 }
 
 fn ask(path: &Path, deadline: Duration) -> io::Result<Vec<u8>> {
@@ -103,7 +127,11 @@ mod tests {
 
     fn asked(script: &str, mode: u32) -> Option<Asked> {
         let (_folder, path) = program_of(script, mode);
-        mdatp(&path)
+        asked_at(&path)
+    }
+
+    fn asked_at(path: &Path) -> Option<Asked> {
+        mdatp(path, &mut Memory::default(), Instant::now())
     }
 
     fn failed(reason: &str) -> Option<Asked> {
@@ -118,7 +146,7 @@ mod tests {
         assert_eq!(asked("echo 'Error: no daemon'", 0o755), failed("garbage"));
         assert_eq!(asked("yes", 0o755), failed("garbage"));
         assert_eq!(asked("exit 1", 0o755), failed("garbage"));
-        assert_eq!(mdatp(Path::new("/no/such/mdatp")), None);
+        assert_eq!(asked_at(Path::new("/no/such/mdatp")), None);
     }
 
     #[test]
@@ -128,6 +156,28 @@ mod tests {
         let script = format!("touch {}; echo '{{\"healthy\":true}}'", proof.display());
         assert_eq!(asked(&script, 0o777), failed("no_permission"));
         assert!(!proof.exists());
+    }
+
+    #[test]
+    fn an_answer_is_good_for_ten_minutes_and_a_failure_for_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let count = folder.path().join("count");
+        let script = format!(
+            r#"echo >>{0}; [ $(wc -l <{0}) = 1 ] && exit 1; echo "{{\"asked\":$(wc -l <{0})}}""#,
+            count.display()
+        );
+        let script = format!("PATH=/usr/bin:/bin\n{script}");
+        let (_folder, path) = program_of(&script, 0o755);
+        let (mut memory, begun) = (Memory::default(), Instant::now());
+        let mut ask_after = |after: Duration| mdatp(&path, &mut memory, begun + after);
+        let row = |asked: u64| Some(Asked::Rows(vec![serde_json::json!({ "asked": asked })]));
+        let second = Duration::from_secs(1);
+        assert_eq!(ask_after(Duration::ZERO), failed("garbage"));
+        assert_eq!(ask_after(second), row(2));
+        assert_eq!(ask_after(MDATP_PAUSE), row(2));
+        assert_eq!(ask_after(MDATP_PAUSE + second), row(3));
+        fs::remove_file(&path).expect("removed");
+        assert_eq!(mdatp(&path, &mut memory, begun), None, "it has been uninstalled");
     }
 
     #[test]

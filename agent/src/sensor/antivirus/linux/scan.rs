@@ -1,25 +1,23 @@
-//! A quick scan: clamd looks at each file where malware usually lands. It is handed the open file, so it needs no
-//! rights of its own, and nobody can put another in its place meanwhile.
+//! A quick scan: clamd looks at each file where malware usually lands.
 //!
 //! Links are not followed, and other file systems than that of a root are not entered: removable media are roots of
 //! their own.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use vong_os::file::{Kind, bytes_of, look, open_quietly, path_of};
-use vong_os::local;
+use vong_os::file::{Kind, bytes_of, look, path_of};
 use vong_os::process;
 
-use super::{ANSWER_BYTES_MAX, PROGRAMS, Places, Trusted, ask, conf};
+use super::engine::{Engine, Trouble};
+use super::{PROGRAMS, Places, ask, conf};
 use crate::sensor::Context;
-use crate::sensor::antivirus::clamav::{Answer, Conf, Socket};
+use crate::sensor::antivirus::clamav::Answer;
 use crate::sensor::antivirus::jobs::{Ended, Found};
-use crate::sensor::antivirus::log::{Reply, parse_reply};
+use crate::sensor::antivirus::log::Reply;
 
 /// Where malware usually lands on such a PC.
 const USUAL: [&str; 6] = ["/home", "/root", "/tmp", "/var/tmp", "/var/www", "/srv"];
@@ -50,16 +48,15 @@ pub(in crate::sensor::antivirus) fn quick_scan(
     found: &SyncSender<Found>,
 ) -> Option<Ended> {
     let (conf, trouble) = conf(places, &process::running(&PROGRAMS));
-    let trusted = Trusted::of(&conf);
-    let answers = matches!(ask(&conf, "PING", &trusted), Answer::Said(text) if text == "PONG");
-    let Some(socket) = socket(&conf).filter(|_| trouble.is_none() && answers) else {
+    let engine = Engine::of(&conf);
+    let answers = matches!(ask(&conf, "PING", &engine.trusted), Answer::Said(text) if text == "PONG");
+    if trouble.is_some() || !answers || !engine.takes_files() {
         return Some(Ended::refused("not_possible"));
-    };
+    }
     let begun = Instant::now();
     let mut scan = Scan {
         context,
-        socket,
-        trusted,
+        engine,
         found,
         until: begun + limit,
         counts: Counts::default(),
@@ -79,13 +76,6 @@ pub(in crate::sensor::antivirus) fn quick_scan(
         detail: detail.to_owned(),
         counts: scan.counts.named(begun.elapsed()),
     })
-}
-
-fn socket(conf: &Conf) -> Option<&Path> {
-    match &conf.socket {
-        Some(Socket::Local(path)) => Some(path),
-        Some(Socket::Tcp(_)) | None => None,
-    }
 }
 
 fn usual() -> Vec<PathBuf> {
@@ -162,8 +152,7 @@ impl Counts {
 
 struct Scan<'a> {
     context: &'a Context,
-    socket: &'a Path,
-    trusted: Trusted,
+    engine: Engine,
     found: &'a SyncSender<Found>,
     until: Instant,
     counts: Counts,
@@ -211,14 +200,15 @@ impl Scan<'_> {
         if begun >= self.until || self.counts.files >= FILES_MAX {
             return Err(End::TimedOut);
         }
-        match self.ask_about(path) {
+        let left = self.until.saturating_duration_since(begun);
+        match self.engine.ask_about(path, FILE_LIMIT.min(left)) {
             Ok(reply) => {
                 self.failures = 0;
                 self.counts.files += 1;
                 self.counts.bytes += size;
                 self.take(path, reply);
             }
-            Err(Trouble::File) => self.counts.errors += 1,
+            Err(Trouble::File(_)) => self.counts.errors += 1,
             Err(Trouble::Engine) => {
                 self.counts.errors += 1;
                 self.failures += 1;
@@ -249,34 +239,6 @@ impl Scan<'_> {
             Reply::Failed => self.counts.errors += 1,
         }
     }
-
-    /// A connection for each file: clamd gives one thread to each, and none is kept while we pause.
-    fn ask_about(&self, path: &Path) -> Result<Reply, Trouble> {
-        let file = open_quietly(path).map_err(|_| Trouble::File)?;
-        let left = self.until.saturating_duration_since(Instant::now());
-        let answer = || -> io::Result<Vec<u8>> {
-            let mut line = local::connect(self.socket, FILE_LIMIT.min(left))?;
-            let users = line.peer_users()?;
-            if users.is_empty() || !users.into_iter().all(|user_id| self.trusted.includes(user_id)) {
-                return Err(ErrorKind::PermissionDenied.into());
-            }
-            line.write_all(b"zFILDES\0")?;
-            line.send_file(&file)?;
-            let mut answer = Vec::new();
-            line.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
-            Ok(answer)
-        };
-        let answer = answer().map_err(|_| Trouble::Engine)?;
-        parse_reply(&answer).ok_or(Trouble::Engine)
-    }
-}
-
-/// Why there is no reply about a file.
-enum Trouble {
-    /// It cannot be opened.
-    File,
-    /// The engine took none.
-    Engine,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -22,6 +23,8 @@ use crate::stop::Stop;
 const LOOK: Duration = Duration::from_millis(200);
 /// So much of a database tells it from the one before: signed ones say their version in the first bytes.
 const HEAD_BYTES: u64 = 1024 * 1024;
+/// Whoever waits needs next to nothing.
+const REAPER_STACK_BYTES: usize = 64 * 1024;
 /// Its errors of one run are a few lines.
 const ERRORS_BYTES_MAX: u64 = 64 * 1024;
 /// Its last word is cut here.
@@ -62,14 +65,14 @@ pub(in crate::sensor::antivirus) fn update_signatures(
     let before = files(&databases);
     let begun = Instant::now();
     let child = command(program, places, &errors).and_then(|mut command| process::spawn_group(&mut command));
-    let mut child = match child {
+    let child = match child {
         Ok(child) => child,
         Err(error) => {
             warn!(%error, program = %program.display(), "freshclam does not start");
             return Some(Ended::refused("not_possible"));
         }
     };
-    let exit = wait(&mut child, begun + limit, &context.stop);
+    let exit = wait(child, begun + limit, &context.stop);
     if context.stop.requested() && exit.is_none() {
         return None;
     }
@@ -127,7 +130,7 @@ fn argument(name: &str, value: &Path) -> std::ffi::OsString {
 }
 
 /// How it ended; `None` when it had to be ended with all that it had started.
-fn wait(child: &mut Child, until: Instant, stop: &Stop) -> Option<ExitStatus> {
+fn wait(mut child: Child, until: Instant, stop: &Stop) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(exit)) => return Some(exit),
@@ -135,11 +138,16 @@ fn wait(child: &mut Child, until: Instant, stop: &Stop) -> Option<ExitStatus> {
             _ => break,
         }
     }
-    if let Err(error) = process::kill_group(child) {
+    if let Err(error) = process::kill_group(&child) {
         warn!(%error, "freshclam cannot be ended");
     }
-    // It is dead or about to be; one that hangs in the system for good must not hold the order.
-    let _ = child.try_wait();
+    // It is dead or about to be, and somebody must wait for it; one that hangs in the system must not hold the order.
+    let reaper = thread::Builder::new()
+        .name("freshclam reaper".to_owned())
+        .stack_size(REAPER_STACK_BYTES);
+    if let Err(error) = reaper.spawn(move || child.wait()) {
+        warn!(%error, "no thread to wait for freshclam's end");
+    }
     None
 }
 
