@@ -1,4 +1,9 @@
 //! The asset register: what an office owns, line by line, and the hosts that these lines are.
+//!
+//! A host takes number and place over from its line where nobody has noted others at the host, and follows the line as
+//! long as nobody does: two spellings of one PC would stand side by side in lists, letters and certificates otherwise.
+
+use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -236,16 +241,18 @@ pub async fn unclaimed(registry: &Registry) -> Result<Vec<Unclaimed>> {
         .fetch_all(registry.readers())
         .await?
         .iter()
-        .map(|row| {
-            Ok(Unclaimed {
-                id: HostId(row.try_get("id")?),
-                unit_id: row.try_get("unit_id")?,
-                name: row.try_get("name")?,
-                asset_number: row.try_get("asset_number")?,
-                place: row.try_get("place")?,
-            })
-        })
+        .map(unclaimed_from)
         .collect()
+}
+
+fn unclaimed_from(row: &AnyRow) -> Result<Unclaimed> {
+    Ok(Unclaimed {
+        id: HostId(row.try_get("id")?),
+        unit_id: row.try_get("unit_id")?,
+        name: row.try_get("name")?,
+        asset_number: row.try_get("asset_number")?,
+        place: row.try_get("place")?,
+    })
 }
 
 /// What the fingerprints and adapters of active hosts say, as (host, kind, value); kinds are `mac`, `disk`, `smbios`
@@ -300,22 +307,62 @@ pub async fn set_host(
     };
     let number = or_else(&host.asset_number, &asset.asset_number);
     let place = or_else(&host.place, &asset.place);
-    if number != host.asset_number || place != host.place {
-        sqlx::query(
-            "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 \
-             WHERE id = $1 AND name = $5 AND asset_number = $6 AND place = $7",
-        )
-        .bind(host.id.0)
-        .bind(number.clone())
-        .bind(place.clone())
-        .bind(fold(&format!("{} {number} {place}", host.name)))
-        .bind(host.name.clone())
-        .bind(host.asset_number.clone())
-        .bind(host.place.clone())
-        .execute(&mut **tx)
-        .await?;
-    }
+    note_at_host(tx, host, &number, &place).await?;
     Ok(true)
+}
+
+/// What a joined host says of number and place follows its line, given before and after a change, where it is still
+/// what the line said before; some hundred at most.
+///
+/// # Errors
+/// When the database fails.
+pub async fn follow(tx: &mut Transaction, changes: &[(Asset, Asset)]) -> Result<()> {
+    let moved = |(before, after): &&(Asset, Asset)| {
+        before.asset_number != after.asset_number || before.place != after.place
+    };
+    let changes: HashMap<i64, &(Asset, Asset)> =
+        changes.iter().filter(moved).map(|it| (it.0.id, it)).collect();
+    let ids: Vec<i64> = changes.keys().copied().collect();
+    let mut statement = Statement::new(
+        "SELECT a.id AS asset_id, h.id AS id, h.unit_id AS unit_id, h.name AS name, h.asset_number AS asset_number, \
+         h.place AS place FROM assets a JOIN hosts h ON h.id = a.host_id WHERE h.status = 'active' \
+         AND a.removed_ms IS NULL AND ",
+    );
+    statement.among("a.id", &ids);
+    for row in &statement.query().fetch_all(&mut **tx).await? {
+        let host = unclaimed_from(row)?;
+        let Some((before, after)) = changes.get(&row.try_get("asset_id")?) else {
+            continue;
+        };
+        let followed = |own: &String, before: &String, after: &String| {
+            if own == before { after.clone() } else { own.clone() }
+        };
+        let number = followed(&host.asset_number, &before.asset_number, &after.asset_number);
+        let place = followed(&host.place, &before.place, &after.place);
+        note_at_host(tx, &host, &number, &place).await?;
+    }
+    Ok(())
+}
+
+/// Notes number and place at a host, unless somebody has noted others meanwhile.
+async fn note_at_host(tx: &mut Transaction, host: &Unclaimed, number: &str, place: &str) -> Result<()> {
+    if number == host.asset_number && place == host.place {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 \
+         WHERE id = $1 AND name = $5 AND asset_number = $6 AND place = $7",
+    )
+    .bind(host.id.0)
+    .bind(number.to_owned())
+    .bind(place.to_owned())
+    .bind(fold(&format!("{} {number} {place}", host.name)))
+    .bind(host.name.clone())
+    .bind(host.asset_number.clone())
+    .bind(host.place.clone())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Lines let go of hosts that are active no more, so that they find the PC again under another number.

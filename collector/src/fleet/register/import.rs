@@ -169,8 +169,20 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
         asset::remove(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
-    let written: Vec<Asset> = plan.changed.iter().chain(&plan.added).map(asset_of).collect();
-    for some in written.chunks(WRITES_AT_ONCE) {
+    for some in plan.changed.chunks(WRITES_AT_ONCE) {
+        let after: Vec<Asset> = some.iter().map(asset_of).collect();
+        let before = some.iter().map(|change| change.before.as_ref().map(known_asset));
+        let changes: Vec<(Asset, Asset)> = before
+            .zip(&after)
+            .filter_map(|(before, after)| Some((before?, after.clone())))
+            .collect();
+        let mut tx = registry.begin().await?;
+        asset::follow(&mut tx, &changes).await?;
+        asset::write(&mut tx, &after, now_ms).await?;
+        tx.commit().await?;
+    }
+    let added: Vec<Asset> = plan.added.iter().map(asset_of).collect();
+    for some in added.chunks(WRITES_AT_ONCE) {
         let mut tx = registry.begin().await?;
         asset::write(&mut tx, some, now_ms).await?;
         tx.commit().await?;
@@ -317,11 +329,20 @@ fn known_of(asset: &Asset) -> Known {
 
 /// The line as it will stand in the register; number 0 is a new one.
 fn asset_of(change: &Change) -> Asset {
-    let cells: &BTreeMap<Field, String> = &change.cells;
+    let id = change.before.as_ref().map_or(0, |entry| entry.id);
+    asset_from(id, change.unit, &change.cells)
+}
+
+/// The line as it stands in the register.
+fn known_asset(entry: &Known) -> Asset {
+    asset_from(entry.id, entry.unit, &entry.cells)
+}
+
+fn asset_from(id: i64, unit_id: i64, cells: &BTreeMap<Field, String>) -> Asset {
     let cell = |field| cells.get(&field).cloned().unwrap_or_default();
     Asset {
-        id: change.before.as_ref().map_or(0, |entry| entry.id),
-        unit_id: change.unit,
+        id,
+        unit_id,
         number_key: number_key(&cell(Field::AssetNumber)),
         asset_number: cell(Field::AssetNumber),
         name: cell(Field::Name),

@@ -7,6 +7,7 @@ use crate::registry::day::Day;
 use crate::registry::exception::{ExceptionFilter, ExceptionKind, NewException, Subject};
 use crate::registry::pc::{JoinedBy, Moment, PcFilter, PcList, PcNumbers};
 
+mod register_again;
 mod sights;
 
 const SUITE: &[(&str, Story)] = &[
@@ -15,6 +16,9 @@ const SUITE: &[(&str, Story)] = &[
     }),
     ("import", |r| {
         Box::pin(a_register_is_brought_in_joined_and_brought_in_again(r))
+    }),
+    ("following", |r| {
+        Box::pin(register_again::a_host_follows_its_line_until_somebody_notes_something_else(r))
     }),
     ("exceptions", |r| Box::pin(an_exception_holds_until_its_end(r))),
     ("machines", |r| {
@@ -228,7 +232,7 @@ async fn what_is_searched_is_shown_whole(registry: &Registry, top: i64, moment: 
     assert_eq!(
         (
             found[0].asset_number.as_str(),
-            found[0].register_unit.clone(),
+            found[0].line.clone().map(|line| line.unit),
             found[0].joined_by
         ),
         ("TS-4", Some((top, "Tỉnh".to_owned())), Some(JoinedBy::Name))
