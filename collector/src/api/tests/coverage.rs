@@ -36,6 +36,8 @@ async fn a_register_is_tried_brought_in_and_shown() {
     assert_eq!(tried["changes"][0]["action"], "add");
     let path = "/api/v1/coverage/pcs/count?of=not_in_register";
     assert_eq!(admin.get(path).await.json()["count"], 2, "nothing was changed");
+    let view = "quản trị register.viewed register".to_owned();
+    assert!(world.acts().await.contains(&view), "it said what stood there");
 
     let done = upload(&admin, "/api/v1/assets/import?dry_run=false", REGISTER)
         .await
@@ -66,10 +68,10 @@ async fn a_register_is_tried_brought_in_and_shown() {
         file.text
     );
     let acts = world.acts().await;
-    assert!(
-        acts.contains(&"quản trị register.imported register".to_owned()),
-        "{acts:?}"
-    );
+    for act in ["import_begun", "imported"] {
+        let act = format!("quản trị register.{act} register");
+        assert!(acts.contains(&act), "{act} in {acts:?}");
+    }
     assert!(
         acts.contains(&"quản trị coverage.pcs_exported register".to_owned()),
         "{acts:?}"
@@ -91,7 +93,9 @@ async fn what_was_exported_changes_nothing_when_it_is_brought_in() {
         ..HostEdit::default()
     };
     let mut tx = world.registry().begin().await.expect("begin");
-    host::edit(&mut tx, world.hosts[0], &by_hand).await.expect("an edit");
+    host::edit(&mut tx, world.hosts[0], &by_hand)
+        .await
+        .expect("an edit");
     tx.commit().await.expect("commit");
     for lang in ["vi", "en"] {
         let file = admin

@@ -1,11 +1,13 @@
 //! Bringing a file into the registry, and joining its lines to hosts.
 //!
 //! Everything is decided first. Writing goes in transactions of some hundred lines, so that nobody else waits for
-//! seconds; whatever ends it in between leaves a part that the next run finds and completes.
+//! seconds; whatever ends it in between leaves a part that the next run finds and completes. The audit trail says who
+//! began to bring what in before anything is written, and that it was done after everything is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::line::{self, LineFault, Units, number_key};
 use super::{
@@ -59,6 +61,8 @@ impl From<sqlx::Error> for ImportError {
 pub struct Report {
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub file_sha256: String,
     /// How its characters are written.
     pub encoding: Encoding,
     /// What separates its fields.
@@ -91,7 +95,11 @@ pub async fn import(
     now_ms: i64,
 ) -> Result<Report, ImportError> {
     let mapping = options.mapping.clone();
-    let sheet = off_the_loop(move || read(&bytes, &mapping)).await?;
+    let (sheet, file_sha256) = off_the_loop(move || {
+        let sheet = read(&bytes, &mapping)?;
+        Ok::<_, FileFault>((sheet, hex::encode(Sha256::digest(&bytes))))
+    })
+    .await?;
     let units = unit::all(registry).await?;
     if let Some(only) = options.unit
         && !units.iter().any(|unit| unit.id == only)
@@ -103,6 +111,7 @@ pub async fn import(
     let of_options = options.clone();
     let (report, joinings) = off_the_loop(move || decide(sheet, &units, &known, &hosts, &of_options)).await;
     let mut report = report;
+    report.file_sha256 = file_sha256;
     report.joined = joinings.len() as u64;
     if !options.dry_run {
         write(registry, &report, by, now_ms).await?;
@@ -144,6 +153,7 @@ fn decide(
     faults.truncate(FAULTS_SHOWN_MAX);
     let report = Report {
         dry_run: options.dry_run,
+        file_sha256: String::new(),
         encoding,
         separator,
         columns,
@@ -158,6 +168,7 @@ fn decide(
 }
 
 async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> Result<(), ImportError> {
+    record(registry, report, "register.import_begun", by, now_ms).await?;
     let plan = &report.plan;
     let removed: Vec<i64> = plan
         .removed
@@ -187,12 +198,24 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
         asset::write(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
+    record(registry, report, "register.imported", by, now_ms).await
+}
+
+async fn record(
+    registry: &Registry,
+    report: &Report,
+    action: &'static str,
+    by: &str,
+    now_ms: i64,
+) -> Result<(), ImportError> {
+    let plan = &report.plan;
     let detail = json!({
-        "added": plan.added.len(), "changed": plan.changed.len(), "removed": plan.removed.len(),
-        "unchanged": plan.unchanged, "bad_lines": report.bad_lines, "lines": report.lines,
+        "sha256": report.file_sha256, "added": plan.added.len(), "changed": plan.changed.len(),
+        "removed": plan.removed.len(), "unchanged": plan.unchanged, "bad_lines": report.bad_lines,
+        "lines": report.lines,
     });
     let mut tx = registry.begin().await?;
-    audit::record(&mut tx, now_ms, by, "register.imported", "register", &detail).await?;
+    audit::record(&mut tx, now_ms, by, action, "register", &detail).await?;
     Ok(tx.commit().await?)
 }
 
