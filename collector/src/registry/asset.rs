@@ -96,6 +96,22 @@ pub async fn all(registry: &Registry) -> Result<Vec<Asset>> {
         .collect()
 }
 
+/// All numbered lines that were taken out, in the order they came in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn removed(registry: &Registry) -> Result<Vec<Asset>> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM assets a WHERE a.removed_ms IS NOT NULL AND a.number_key <> '' ORDER BY a.id"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
 /// One line that was not taken out, if its PC counts at a unit within the scope.
 ///
 /// # Errors
@@ -215,6 +231,18 @@ pub async fn remove(tx: &mut Transaction, ids: &[i64], now_ms: i64) -> Result<()
     Ok(())
 }
 
+/// Lines that were taken out stand in the register again, and find their hosts anew; some hundred at most.
+///
+/// # Errors
+/// When the database fails, or another line has the same inventory number meanwhile.
+pub async fn revive(tx: &mut Transaction, ids: &[i64]) -> Result<()> {
+    let mut statement =
+        Statement::new("UPDATE assets SET removed_ms = NULL, host_id = NULL, joined_by = '' WHERE ");
+    statement.among("id", ids);
+    statement.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Whether there are both lines without a host and hosts without a line.
 ///
 /// # Errors
@@ -311,8 +339,9 @@ pub async fn set_host(
     Ok(true)
 }
 
-/// What a joined host says of number and place follows its line, given before and after a change, where it is still
-/// what the line said before; some hundred at most.
+/// What the host of a line says of number and place follows the line, given before and after a change, where it is still
+/// what the line said before; some hundred at most. A line that was taken out moves its host no more once that is
+/// another line's.
 ///
 /// # Errors
 /// When the database fails.
@@ -326,7 +355,7 @@ pub async fn follow(tx: &mut Transaction, changes: &[(Asset, Asset)]) -> Result<
     let mut statement = Statement::new(
         "SELECT a.id AS asset_id, h.id AS id, h.unit_id AS unit_id, h.name AS name, h.asset_number AS asset_number, \
          h.place AS place FROM assets a JOIN hosts h ON h.id = a.host_id WHERE h.status = 'active' \
-         AND a.removed_ms IS NULL AND ",
+         AND NOT EXISTS (SELECT 1 FROM assets o WHERE o.host_id = h.id AND o.id <> a.id AND o.removed_ms IS NULL) AND ",
     );
     statement.among("a.id", &ids);
     for row in &statement.query().fetch_all(&mut **tx).await? {

@@ -192,13 +192,42 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
         asset::write(&mut tx, &after, now_ms).await?;
         tx.commit().await?;
     }
-    let added: Vec<Asset> = plan.added.iter().map(asset_of).collect();
+    let mut added: Vec<Asset> = plan.added.iter().map(asset_of).collect();
+    let revived = revive(registry, &mut added).await?;
     for some in added.chunks(WRITES_AT_ONCE) {
+        let ids: Vec<i64> = some.iter().map(|asset| asset.id).filter(|id| *id != 0).collect();
+        let changes = some
+            .iter()
+            .filter_map(|asset| Some((revived.get(&asset.id)?.clone(), asset.clone())));
+        let changes: Vec<(Asset, Asset)> = changes.collect();
         let mut tx = registry.begin().await?;
+        asset::follow(&mut tx, &changes).await?;
+        asset::revive(&mut tx, &ids).await?;
         asset::write(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
     record(registry, report, "register.imported", by, now_ms).await
+}
+
+/// Lines that come in and once stood in the same unit under the same number are those lines again, so that what hangs
+/// on them, such as exceptions, comes back with them; says how these were.
+async fn revive(registry: &Registry, added: &mut [Asset]) -> Result<HashMap<i64, Asset>, ImportError> {
+    if added.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let removed = asset::removed(registry).await?.into_iter();
+    // Of several the last stays.
+    let mut removed: HashMap<(i64, String), Asset> = removed
+        .map(|asset| ((asset.unit_id, asset.number_key.clone()), asset))
+        .collect();
+    let mut revived = HashMap::new();
+    for asset in added {
+        if let Some(was) = removed.remove(&(asset.unit_id, asset.number_key.clone())) {
+            asset.id = was.id;
+            revived.insert(was.id, was);
+        }
+    }
+    Ok(revived)
 }
 
 async fn record(

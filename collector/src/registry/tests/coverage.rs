@@ -22,6 +22,9 @@ const SUITE: &[(&str, Story)] = &[
     ("following", |r| {
         Box::pin(register_again::a_host_follows_its_line_until_somebody_notes_something_else(r))
     }),
+    ("revival", |r| {
+        Box::pin(register_again::a_line_comes_back_with_its_exceptions(r))
+    }),
     ("exceptions", |r| Box::pin(an_exception_holds_until_its_end(r))),
     ("machines", |r| {
         Box::pin(sights::machines_nobody_knows_are_unmanaged(r))
