@@ -465,10 +465,19 @@ fn excepted(statement: &mut Statement, id: &str, column: &str, moment: Moment) {
 
 /// Appends that exception `e` holds now.
 pub(super) fn current(statement: &mut Statement, now_ms: i64) {
+    holds_now(statement, "e", now_ms);
+}
+
+/// Appends that an exception holds now.
+pub(super) fn holds_now(statement: &mut Statement, exception: &str, now_ms: i64) {
     statement
-        .sql("e.ended_ms IS NULL AND e.created_ms <= ")
+        .sql(&format!(
+            "{exception}.ended_ms IS NULL AND {exception}.created_ms <= "
+        ))
         .bind(now_ms);
-    statement.sql(" AND e.ends_ms > ").bind(now_ms);
+    statement
+        .sql(&format!(" AND {exception}.ends_ms > "))
+        .bind(now_ms);
 }
 
 fn narrow(statement: &mut Statement, scope: &Scope, filter: &PcFilter) {

@@ -360,6 +360,9 @@ async fn an_exception_holds_until_its_end(registry: Registry) {
             "{subject:?}"
         );
     }
+    tx.commit().await.unwrap();
+    one_pc_is_excepted_once(&registry, unit, second).await;
+    let mut tx = registry.begin().await.unwrap();
     assert!(exception::end(&mut tx, second, "admin", 30).await.unwrap());
     assert!(
         !exception::end(&mut tx, second, "admin", 31).await.unwrap(),
@@ -397,4 +400,28 @@ async fn an_exception_holds_until_its_end(registry: Registry) {
     );
     assert_eq!(exception::unit_of(&registry, first).await.unwrap(), Some(unit));
     assert_eq!(exception::unit_of(&registry, 99).await.unwrap(), None);
+}
+
+/// A PC whose line and whose host have an exception each is one PC in the numbers and in the certificate's list.
+async fn one_pc_is_excepted_once(registry: &Registry, unit: i64, newest: i64) {
+    let numbers = pc::numbers(registry, &Scope::ALL, Moment::of(50, 7))
+        .await
+        .unwrap();
+    assert_eq!((numbers[&unit].registered, numbers[&unit].excepted), (1, 1));
+    for (one_per_pc, expected) in [(false, vec![newest, newest - 1]), (true, vec![newest])] {
+        let filter = ExceptionFilter {
+            current: Some(true),
+            one_per_pc,
+            ..ExceptionFilter::default()
+        };
+        let found = exception::list(registry, &Scope::ALL, &filter, 50, &page(None, 10))
+            .await
+            .unwrap();
+        let ids: Vec<_> = found.items.iter().map(|it| it.id).collect();
+        assert_eq!(ids, expected);
+        let counted = exception::count(registry, &Scope::ALL, &filter, 50)
+            .await
+            .unwrap();
+        assert_eq!(counted, i64::try_from(expected.len()).unwrap());
+    }
 }
