@@ -61,6 +61,34 @@ pub struct Unclaimed {
     pub place: String,
 }
 
+/// What tells, without reading them, that lines, hosts or what tells these apart have changed. A host that was renamed
+/// or exchanged an adapter does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joinable([i64; 7]);
+
+impl Joinable {
+    /// What it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(registry: &Registry) -> Result<Self> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM assets WHERE removed_ms IS NULL), \
+             (SELECT COUNT(*) FROM assets WHERE removed_ms IS NULL AND host_id IS NOT NULL), \
+             (SELECT COALESCE(MAX(updated_ms), 0) FROM assets), \
+             (SELECT COUNT(*) FROM hosts WHERE status = 'active'), (SELECT COUNT(*) FROM host_marks), \
+             (SELECT COUNT(*) FROM host_adapters), (SELECT value FROM revisions WHERE name = 'policy')",
+        )
+        .fetch_one(registry.readers())
+        .await?;
+        let mut read = [0; 7];
+        for (at, value) in read.iter_mut().enumerate() {
+            *value = row.try_get(at)?;
+        }
+        Ok(Self(read))
+    }
+}
+
 const COLUMNS: &str = "a.id, a.unit_id, a.asset_number, a.number_key, a.name, a.place, a.custodian, a.kind, a.os, \
     a.mac, a.serial, a.note, a.host_id";
 
