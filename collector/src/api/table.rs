@@ -1,13 +1,15 @@
 //! Tables as files for spreadsheets: CSV in UTF-8 with the mark that spreadsheets know it by.
 //!
-//! What came from a PC or a register may look like a formula, and a spreadsheet would carry it out; such a cell
-//! begins with an apostrophe, which shows it as the text that it is.
+//! What came from a PC or a register may look like a formula, and a spreadsheet would carry it out; every cell is
+//! [`defused`].
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
+
+use crate::fleet::register::defused;
 
 /// Rows of a file at most: more than spreadsheets of PCs have, less than what would fill the collector's memory.
 pub(super) const ROWS_MAX: i64 = 100_000;
@@ -57,21 +59,12 @@ impl Table {
                 self.text.push(',');
             }
             self.text.push('"');
-            if is_formula(&cell) {
-                self.text.push('\'');
-            }
-            self.text.push_str(&cell.replace('"', "\"\"").replace('\0', ""));
+            let safe = defused(&cell.replace('\0', ""));
+            self.text.push_str(&safe.replace('"', "\"\""));
             self.text.push('"');
         }
         self.text.push_str("\r\n");
     }
-}
-
-/// Whether a spreadsheet may take a cell for a formula. Numbers that we wrote ourselves are never negative.
-fn is_formula(cell: &str) -> bool {
-    cell.trim_start()
-        .starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
-        || cell.starts_with(['\t', '\r', '\n'])
 }
 
 /// A moment in Vietnam's time, as spreadsheets read it; nothing for none.
@@ -105,23 +98,13 @@ mod tests {
     #[test]
     fn what_looks_like_a_formula_is_shown_as_text() {
         let mut table = Table::new("x", Language::Vi, &[("Tên", "Name")]);
-        for cell in [
-            "=1+1",
-            "+84",
-            "-2",
-            "@x",
-            " =a",
-            "\tb",
-            "a=1",
-            "say \"x\"",
-            "một\nhai",
-        ] {
+        for cell in ["=1+1", "\0=1", "a=1", "say \"x\"", "x;\"=1", "một\nhai"] {
             table.row([cell.to_owned()]);
         }
         assert_eq!(
             table.text,
-            "\u{feff}\"Tên\"\r\n\"'=1+1\"\r\n\"'+84\"\r\n\"'-2\"\r\n\"'@x\"\r\n\"' =a\"\r\n\"'\tb\"\r\n\"a=1\"\r\n\
-             \"say \"\"x\"\"\"\r\n\"một\nhai\"\r\n"
+            "\u{feff}\"Tên\"\r\n\"'=1+1\"\r\n\"'=1\"\r\n\"a=1\"\r\n\"say \"\"x\"\"\"\r\n\"x;'\"\"=1\"\r\n\
+             \"một\nhai\"\r\n"
         );
     }
 

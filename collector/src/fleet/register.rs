@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod decode;
+mod formula;
 mod header;
 mod import;
 mod join;
@@ -19,6 +20,7 @@ mod line;
 mod plan;
 
 pub use self::decode::Encoding;
+pub use self::formula::defused;
 pub use self::import::{ImportError, Options, Report, import, join_all};
 pub use self::join::{AssetKeys, HostKeys, Joining, join};
 pub use self::line::{LineFault, LineFaultCode, mac};

@@ -1,4 +1,9 @@
 //! The asset register: what an office owns, line by line, and the hosts that these lines are.
+//!
+//! A host takes number and place over from its line where nobody has noted others at the host, and follows the line as
+//! long as nobody does: two spellings of one PC would stand side by side in lists, letters and certificates otherwise.
+
+use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -56,6 +61,34 @@ pub struct Unclaimed {
     pub place: String,
 }
 
+/// What tells, without reading them, that lines, hosts or what tells these apart have changed. A host that was renamed
+/// or exchanged an adapter does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joinable([i64; 7]);
+
+impl Joinable {
+    /// What it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read(registry: &Registry) -> Result<Self> {
+        let row = sqlx::query(
+            "SELECT (SELECT COUNT(*) FROM assets WHERE removed_ms IS NULL), \
+             (SELECT COUNT(*) FROM assets WHERE removed_ms IS NULL AND host_id IS NOT NULL), \
+             (SELECT COALESCE(MAX(updated_ms), 0) FROM assets), \
+             (SELECT COUNT(*) FROM hosts WHERE status = 'active'), (SELECT COUNT(*) FROM host_marks), \
+             (SELECT COUNT(*) FROM host_adapters), (SELECT value FROM revisions WHERE name = 'policy')",
+        )
+        .fetch_one(registry.readers())
+        .await?;
+        let mut read = [0; 7];
+        for (at, value) in read.iter_mut().enumerate() {
+            *value = row.try_get(at)?;
+        }
+        Ok(Self(read))
+    }
+}
+
 const COLUMNS: &str = "a.id, a.unit_id, a.asset_number, a.number_key, a.name, a.place, a.custodian, a.kind, a.os, \
     a.mac, a.serial, a.note, a.host_id";
 
@@ -83,6 +116,22 @@ fn from_row(row: &AnyRow) -> Result<Asset> {
 /// When the database fails.
 pub async fn all(registry: &Registry) -> Result<Vec<Asset>> {
     let statement = format!("SELECT {COLUMNS} FROM assets a WHERE a.removed_ms IS NULL ORDER BY a.id");
+    sqlx::query(sqlx::AssertSqlSafe(statement))
+        .fetch_all(registry.readers())
+        .await?
+        .iter()
+        .map(from_row)
+        .collect()
+}
+
+/// All numbered lines that were taken out, in the order they came in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn removed(registry: &Registry) -> Result<Vec<Asset>> {
+    let statement = format!(
+        "SELECT {COLUMNS} FROM assets a WHERE a.removed_ms IS NOT NULL AND a.number_key <> '' ORDER BY a.id"
+    );
     sqlx::query(sqlx::AssertSqlSafe(statement))
         .fetch_all(registry.readers())
         .await?
@@ -210,6 +259,18 @@ pub async fn remove(tx: &mut Transaction, ids: &[i64], now_ms: i64) -> Result<()
     Ok(())
 }
 
+/// Lines that were taken out stand in the register again, and find their hosts anew; some hundred at most.
+///
+/// # Errors
+/// When the database fails, or another line has the same inventory number meanwhile.
+pub async fn revive(tx: &mut Transaction, ids: &[i64]) -> Result<()> {
+    let mut statement =
+        Statement::new("UPDATE assets SET removed_ms = NULL, host_id = NULL, joined_by = '' WHERE ");
+    statement.among("id", ids);
+    statement.query().execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Whether there are both lines without a host and hosts without a line.
 ///
 /// # Errors
@@ -236,16 +297,18 @@ pub async fn unclaimed(registry: &Registry) -> Result<Vec<Unclaimed>> {
         .fetch_all(registry.readers())
         .await?
         .iter()
-        .map(|row| {
-            Ok(Unclaimed {
-                id: HostId(row.try_get("id")?),
-                unit_id: row.try_get("unit_id")?,
-                name: row.try_get("name")?,
-                asset_number: row.try_get("asset_number")?,
-                place: row.try_get("place")?,
-            })
-        })
+        .map(unclaimed_from)
         .collect()
+}
+
+fn unclaimed_from(row: &AnyRow) -> Result<Unclaimed> {
+    Ok(Unclaimed {
+        id: HostId(row.try_get("id")?),
+        unit_id: row.try_get("unit_id")?,
+        name: row.try_get("name")?,
+        asset_number: row.try_get("asset_number")?,
+        place: row.try_get("place")?,
+    })
 }
 
 /// What the fingerprints and adapters of active hosts say, as (host, kind, value); kinds are `mac`, `disk`, `smbios`
@@ -300,22 +363,63 @@ pub async fn set_host(
     };
     let number = or_else(&host.asset_number, &asset.asset_number);
     let place = or_else(&host.place, &asset.place);
-    if number != host.asset_number || place != host.place {
-        sqlx::query(
-            "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 \
-             WHERE id = $1 AND name = $5 AND asset_number = $6 AND place = $7",
-        )
-        .bind(host.id.0)
-        .bind(number.clone())
-        .bind(place.clone())
-        .bind(fold(&format!("{} {number} {place}", host.name)))
-        .bind(host.name.clone())
-        .bind(host.asset_number.clone())
-        .bind(host.place.clone())
-        .execute(&mut **tx)
-        .await?;
-    }
+    note_at_host(tx, host, &number, &place).await?;
     Ok(true)
+}
+
+/// What the host of a line says of number and place follows the line, given before and after a change, where it is still
+/// what the line said before; some hundred at most. A line that was taken out moves its host no more once that is
+/// another line's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn follow(tx: &mut Transaction, changes: &[(Asset, Asset)]) -> Result<()> {
+    let moved = |(before, after): &&(Asset, Asset)| {
+        before.asset_number != after.asset_number || before.place != after.place
+    };
+    let changes: HashMap<i64, &(Asset, Asset)> =
+        changes.iter().filter(moved).map(|it| (it.0.id, it)).collect();
+    let ids: Vec<i64> = changes.keys().copied().collect();
+    let mut statement = Statement::new(
+        "SELECT a.id AS asset_id, h.id AS id, h.unit_id AS unit_id, h.name AS name, h.asset_number AS asset_number, \
+         h.place AS place FROM assets a JOIN hosts h ON h.id = a.host_id WHERE h.status = 'active' \
+         AND NOT EXISTS (SELECT 1 FROM assets o WHERE o.host_id = h.id AND o.id <> a.id AND o.removed_ms IS NULL) AND ",
+    );
+    statement.among("a.id", &ids);
+    for row in &statement.query().fetch_all(&mut **tx).await? {
+        let host = unclaimed_from(row)?;
+        let Some((before, after)) = changes.get(&row.try_get("asset_id")?) else {
+            continue;
+        };
+        let followed = |own: &String, before: &String, after: &String| {
+            if own == before { after.clone() } else { own.clone() }
+        };
+        let number = followed(&host.asset_number, &before.asset_number, &after.asset_number);
+        let place = followed(&host.place, &before.place, &after.place);
+        note_at_host(tx, &host, &number, &place).await?;
+    }
+    Ok(())
+}
+
+/// Notes number and place at a host, unless somebody has noted others meanwhile.
+async fn note_at_host(tx: &mut Transaction, host: &Unclaimed, number: &str, place: &str) -> Result<()> {
+    if number == host.asset_number && place == host.place {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE hosts SET asset_number = $2, place = $3, search_folded = $4 \
+         WHERE id = $1 AND name = $5 AND asset_number = $6 AND place = $7",
+    )
+    .bind(host.id.0)
+    .bind(number.to_owned())
+    .bind(place.to_owned())
+    .bind(fold(&format!("{} {number} {place}", host.name)))
+    .bind(host.name.clone())
+    .bind(host.asset_number.clone())
+    .bind(host.place.clone())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Lines let go of hosts that are active no more, so that they find the PC again under another number.

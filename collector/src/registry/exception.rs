@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::fold::{fold, storable};
-use super::pc::current;
+use super::pc::{current, holds_now};
 use super::query::{Page, Paged, Statement, containing, flag, parsed, word};
 use super::{Registry, Result, Transaction, next_id};
 use crate::entry::HostId;
@@ -93,6 +93,9 @@ pub struct ExceptionFilter {
     pub units: Option<Vec<i64>>,
     /// Only those that hold now, or only those that do not.
     pub current: Option<bool>,
+    /// Of the exceptions of one PC that hold now, only the one made last: a host that had one may be joined to a line
+    /// that has one too.
+    pub one_per_pc: bool,
     /// Of PCs whose name, asset number or place contains this, however it is typed.
     pub search: Option<String>,
 }
@@ -257,6 +260,17 @@ fn narrow(statement: &mut Statement, scope: &Scope, filter: &ExceptionFilter, no
             // As in the numbers: what is taken out of the register or retired is no known PC.
             statement.sql(" AND a.removed_ms IS NULL AND (a.id IS NOT NULL OR h.status = 'active')");
         }
+    }
+    if filter.one_per_pc {
+        statement.sql(
+            " AND NOT EXISTS (SELECT 1 FROM exceptions o LEFT JOIN assets l ON l.removed_ms IS NULL \
+             AND (l.id = o.asset_id OR l.host_id = o.host_id) \
+             LEFT JOIN hosts k ON k.id = COALESCE(o.host_id, l.host_id) AND k.status = 'active' \
+             WHERE o.id > e.id AND (o.host_id IS NULL OR k.id IS NOT NULL) \
+             AND (l.id = e.asset_id OR k.id = h.id) AND ",
+        );
+        holds_now(statement, "o", now_ms);
+        statement.sql(")");
     }
     if let Some(search) = &filter.search {
         statement.sql(" AND COALESCE(h.search_folded, '') || ' ' || COALESCE(a.search_folded, '') LIKE ");

@@ -149,13 +149,30 @@ pub enum JoinedBy {
     Name,
 }
 
+/// What the register says of a PC, whatever its host says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PcLine {
+    /// Its number.
+    pub id: i64,
+    /// Its unit and that unit's name.
+    pub unit: (i64, String),
+    /// The inventory number.
+    pub asset_number: String,
+    /// The PC's name.
+    pub name: String,
+    /// Where it stands.
+    pub place: String,
+    /// Its operating system.
+    pub os: String,
+}
+
 /// A known PC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pc {
     /// Its number in lists.
     pub id: i64,
     /// The register's line.
-    pub asset_id: Option<i64>,
+    pub line: Option<PcLine>,
     /// The active host.
     pub host_id: Option<HostId>,
     /// The host's name, or the line's.
@@ -164,8 +181,6 @@ pub struct Pc {
     pub unit_id: i64,
     /// That unit's name.
     pub unit_name: String,
-    /// The unit of its line.
-    pub register_unit: Option<(i64, String)>,
     /// The inventory number.
     pub asset_number: String,
     /// Where it stands.
@@ -330,7 +345,8 @@ async fn read(
 
 const SHOWN: &str = "SELECT p.id AS id, p.asset_id AS asset_id, p.host_id AS host_id, p.unit_id AS unit_id, \
     p.seen AS seen, p.name_key AS name_key, u.name AS unit_name, a.unit_id AS register_unit_id, \
-    r.name AS register_unit_name, COALESCE(h.name, a.name) AS name, \
+    r.name AS register_unit_name, a.asset_number AS line_number, a.name AS line_name, a.place AS line_place, \
+    a.os AS line_os, COALESCE(h.name, a.name) AS name, \
     COALESCE(NULLIF(h.asset_number, ''), a.asset_number, '') AS asset_number, \
     COALESCE(NULLIF(h.place, ''), a.place, '') AS place, COALESCE(a.custodian, '') AS custodian, \
     COALESCE(a.kind, '') AS kind, COALESCE(NULLIF(h.os, ''), a.os, '') AS os, COALESCE(a.mac, '') AS mac, \
@@ -350,18 +366,13 @@ fn from_row(row: &AnyRow) -> Result<Pc> {
         (Some(id), Some(kind), Some(ends_ms)) => Some((id, kind, ends_ms)),
         _ => None,
     };
-    let register_unit: (Option<i64>, Option<String>) = (
-        row.try_get("register_unit_id")?,
-        row.try_get("register_unit_name")?,
-    );
     Ok(Pc {
         id: row.try_get("id")?,
-        asset_id: row.try_get("asset_id")?,
+        line: line_from_row(row)?,
         host_id: row.try_get::<Option<i64>, _>("host_id")?.map(HostId),
         name: row.try_get("name")?,
         unit_id: row.try_get("unit_id")?,
         unit_name: row.try_get("unit_name")?,
-        register_unit: register_unit.0.zip(register_unit.1),
         asset_number: row.try_get("asset_number")?,
         place: row.try_get("place")?,
         custodian: row.try_get("custodian")?,
@@ -381,6 +392,23 @@ fn from_row(row: &AnyRow) -> Result<Pc> {
         definitions_ms: row.try_get("definitions_ms")?,
         exception,
     })
+}
+
+fn line_from_row(row: &AnyRow) -> Result<Option<PcLine>> {
+    let Some(id) = row.try_get("asset_id")? else {
+        return Ok(None);
+    };
+    Ok(Some(PcLine {
+        id,
+        unit: (
+            row.try_get("register_unit_id")?,
+            row.try_get("register_unit_name")?,
+        ),
+        asset_number: row.try_get("line_number")?,
+        name: row.try_get("line_name")?,
+        place: row.try_get("line_place")?,
+        os: row.try_get("line_os")?,
+    }))
 }
 
 /// Appends a query of all known PCs, one row each: `id`, `asset_id`, `host_id`, `unit_id`, the truths `seen`,
@@ -437,10 +465,19 @@ fn excepted(statement: &mut Statement, id: &str, column: &str, moment: Moment) {
 
 /// Appends that exception `e` holds now.
 pub(super) fn current(statement: &mut Statement, now_ms: i64) {
+    holds_now(statement, "e", now_ms);
+}
+
+/// Appends that an exception holds now.
+pub(super) fn holds_now(statement: &mut Statement, exception: &str, now_ms: i64) {
     statement
-        .sql("e.ended_ms IS NULL AND e.created_ms <= ")
+        .sql(&format!(
+            "{exception}.ended_ms IS NULL AND {exception}.created_ms <= "
+        ))
         .bind(now_ms);
-    statement.sql(" AND e.ends_ms > ").bind(now_ms);
+    statement
+        .sql(&format!(" AND {exception}.ends_ms > "))
+        .bind(now_ms);
 }
 
 fn narrow(statement: &mut Statement, scope: &Scope, filter: &PcFilter) {

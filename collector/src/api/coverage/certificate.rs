@@ -70,9 +70,9 @@ pub(in crate::api) struct CoverageCertificate {
     total: CoverageNumbers,
     /// The numbers of the unit and of every unit below it.
     units: Vec<UnitCoverage>,
-    /// How many exceptions hold.
+    /// PCs with an exception that holds: `excepted` of the total.
     exceptions_count: u64,
-    /// The first 500 of them, the newest first.
+    /// The exceptions of the first 500 of them, the newest first; of several of one PC the one made last.
     exceptions: Vec<ExceptionRow>,
     /// The seen PCs that are not protected.
     unprotected: CertificatePcs,
@@ -99,6 +99,7 @@ async fn certificate(
     let held = ExceptionFilter {
         units: Some(subtree.clone()),
         current: Some(true),
+        one_per_pc: true,
         search: None,
     };
     let page = registry::Page {

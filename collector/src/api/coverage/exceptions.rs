@@ -273,6 +273,7 @@ async fn subject(api: &Api, viewer: &Viewer, request: &ExceptionRequest) -> Resu
 
 async fn filter(api: &Api, asked: ExceptionFilter) -> Result<exception::ExceptionFilter, ApiError> {
     Ok(exception::ExceptionFilter {
+        one_per_pc: false,
         units: subtree(api, asked.unit).await?,
         current: match asked.state.unwrap_or_default() {
             ExceptionState::Current => Some(true),

@@ -230,7 +230,7 @@ async fn export_pcs(
     let language = lang.lang.unwrap_or_default();
     let mut table = Table::new("pcs", language, &HEADERS);
     for pc in pcs {
-        table.row(PcRow::of(pc, &viewer.scope).cells(language));
+        table.row(cells(pc, &viewer.scope, language));
     }
     Ok(table)
 }
@@ -293,12 +293,12 @@ impl From<pc::JoinedBy> for JoinedBy {
     }
 }
 
-/// An export's headers; an import knows those of the register again.
-const HEADERS: [(&str, &str); 19] = [
+/// An export's headers. The first ten are the register's, which an import knows again; what an agent says otherwise
+/// stands apart.
+const HEADERS: [(&str, &str); 21] = [
     ("Mã tài sản", "Asset number"),
     ("Tên máy", "Computer name"),
     ("Đơn vị", "Unit"),
-    ("Đơn vị theo sổ tài sản", "Unit in the register"),
     ("Nơi đặt", "Place"),
     ("Người sử dụng", "Custodian"),
     ("Loại", "Kind"),
@@ -306,6 +306,12 @@ const HEADERS: [(&str, &str); 19] = [
     ("Địa chỉ MAC", "MAC address"),
     ("Số sê-ri", "Serial number"),
     ("Ghi chú", "Note"),
+    ("Tên máy theo phần mềm giám sát", "Computer name by its agent"),
+    ("Đơn vị theo phần mềm giám sát", "Unit of its agent"),
+    (
+        "Hệ điều hành theo phần mềm giám sát",
+        "Operating system by its agent",
+    ),
     ("Đã cài tác nhân", "Enrolled"),
     ("Có trong sổ tài sản", "In the register"),
     ("Thấy lần cuối", "Last seen"),
@@ -318,12 +324,12 @@ const HEADERS: [(&str, &str); 19] = [
 
 impl PcRow {
     pub(super) fn of(pc: pc::Pc, scope: &Scope) -> Self {
-        let register_unit = pc
-            .register_unit
-            .filter(|(id, _)| *id != pc.unit_id && sees(scope, *id));
+        let asset_id = pc.line.as_ref().map(|line| line.id);
+        let register_unit = pc.line.map(|line| line.unit);
+        let register_unit = register_unit.filter(|(id, _)| *id != pc.unit_id && sees(scope, *id));
         Self {
             id: pc.id,
-            asset_id: pc.asset_id,
+            asset_id,
             host_id: pc.host_id.map(|host| host.0),
             name: pc.name,
             unit: UnitRef {
@@ -355,39 +361,68 @@ impl PcRow {
             }),
         }
     }
+}
 
-    fn cells(self, language: Language) -> [String; 19] {
-        let yes_no = |truth| {
-            language.pick(
-                if truth { "có" } else { "không" },
-                if truth { "yes" } else { "no" },
-            )
+/// A PC's row of an export. Of a line of the register it is the line that stands there, so that the file, brought in
+/// again, changes nothing; a unit that the viewer may not see is not named.
+fn cells(mut pc: pc::Pc, scope: &Scope, language: Language) -> [String; 21] {
+    let line = pc.line.clone();
+    let mut of_agent = [(); 3].map(|()| String::new());
+    if let Some(line) = line {
+        let own_unit = if sees(scope, line.unit.0) {
+            line.unit.1
+        } else {
+            pc.unit_name.clone()
         };
-        let text = Option::unwrap_or_default;
-        [
-            text(self.asset_number),
-            self.name,
-            self.unit.name,
-            self.register_unit.map_or_else(String::new, |unit| unit.name),
-            text(self.place),
-            text(self.custodian),
-            text(self.kind),
-            text(self.os),
-            text(self.mac),
-            text(self.serial),
-            text(self.note),
-            yes_no(self.host_id.is_some()).to_owned(),
-            yes_no(self.asset_id.is_some()).to_owned(),
-            moment(self.last_seen_ms),
-            self.protection
-                .map_or("", |protection| protection.named(language))
-                .to_owned(),
-            text(self.product),
-            text(self.product_version),
-            moment(self.definitions_ms),
-            moment(self.exception.map(|exception| exception.ends_ms)),
-        ]
+        pc.asset_number = line.asset_number;
+        pc.place = line.place;
+        let replaced = [
+            (&mut pc.name, line.name),
+            (&mut pc.unit_name, own_unit),
+            (&mut pc.os, line.os),
+        ];
+        of_agent = replaced.map(|(shown, own)| {
+            let of_agent = std::mem::replace(shown, own);
+            if of_agent == *shown {
+                String::new()
+            } else {
+                of_agent
+            }
+        });
     }
+    let row = PcRow::of(pc, scope);
+    let [name, unit, os] = of_agent;
+    let yes_no = |truth| {
+        language.pick(
+            if truth { "có" } else { "không" },
+            if truth { "yes" } else { "no" },
+        )
+    };
+    let text = Option::unwrap_or_default;
+    let protection = row.protection.map_or("", |protection| protection.named(language));
+    [
+        text(row.asset_number),
+        row.name,
+        row.unit.name,
+        text(row.place),
+        text(row.custodian),
+        text(row.kind),
+        text(row.os),
+        text(row.mac),
+        text(row.serial),
+        text(row.note),
+        name,
+        unit,
+        os,
+        yes_no(row.host_id.is_some()).to_owned(),
+        yes_no(row.asset_id.is_some()).to_owned(),
+        moment(row.last_seen_ms),
+        protection.to_owned(),
+        text(row.product),
+        text(row.product_version),
+        moment(row.definitions_ms),
+        moment(row.exception.map(|exception| exception.ends_ms)),
+    ]
 }
 
 impl Protection {

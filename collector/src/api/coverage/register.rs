@@ -7,16 +7,17 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::Api;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::Asked;
 use crate::api::guard::{Right, Viewer};
 use crate::api::units::UnitRef;
 use crate::api::word::said;
+use crate::api::{Api, trail};
 use crate::clock::now_ms;
 use crate::fleet::register::{self, FILE_BYTES_MAX, FileFault, ImportError, Mapping, Options};
 use crate::registry::unit;
@@ -217,7 +218,7 @@ pub(in crate::api) struct ImportReport {
 }
 
 /// Brings in the asset register, as CSV with a header. Bad lines are named and not taken; the others are. Doing it
-/// again changes nothing. Audited; for administrators who see all units.
+/// again changes nothing. Audited, a dry run as a view: it says what stood there; for administrators who see all units.
 #[utoipa::path(
     post, path = "/api/v1/assets/import", tag = "coverage", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -250,6 +251,10 @@ async fn import_register(
     match work.await {
         Ok(done) => {
             let (report, units) = done?;
+            if report.dry_run {
+                let detail = json!({ "sha256": report.file_sha256, "lines": report.lines });
+                trail::seen(&api, &viewer, "register.viewed", "register", detail).await?;
+            }
             Ok(Json(ImportReport::of(report, &units)))
         }
         Err(error) => Err(ApiError::internal("an import has ended by itself", &error)),

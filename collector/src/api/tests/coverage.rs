@@ -1,6 +1,7 @@
 //! Coverage as its users meet it: a register brought in, numbers with their lists, exceptions, and what is exported.
 
 use super::*;
+use crate::registry::host::{self, HostEdit};
 
 const REGISTER: &str = "Mã tài sản;Tên máy;Đơn vị;Người sử dụng\r\nTS-A;PC-A;Xã A;Lan\r\nTS-B;PC-B;Xã B;Hùng\r\n\
     =1+1;PC-C;Xã B;\r\nTS-X;PC-X;Xã nào;\r\n";
@@ -35,6 +36,8 @@ async fn a_register_is_tried_brought_in_and_shown() {
     assert_eq!(tried["changes"][0]["action"], "add");
     let path = "/api/v1/coverage/pcs/count?of=not_in_register";
     assert_eq!(admin.get(path).await.json()["count"], 2, "nothing was changed");
+    let view = "quản trị register.viewed register".to_owned();
+    assert!(world.acts().await.contains(&view), "it said what stood there");
 
     let done = upload(&admin, "/api/v1/assets/import?dry_run=false", REGISTER)
         .await
@@ -65,14 +68,46 @@ async fn a_register_is_tried_brought_in_and_shown() {
         file.text
     );
     let acts = world.acts().await;
-    assert!(
-        acts.contains(&"quản trị register.imported register".to_owned()),
-        "{acts:?}"
-    );
+    for act in ["import_begun", "imported"] {
+        let act = format!("quản trị register.{act} register");
+        assert!(acts.contains(&act), "{act} in {acts:?}");
+    }
     assert!(
         acts.contains(&"quản trị coverage.pcs_exported register".to_owned()),
         "{acts:?}"
     );
+}
+
+#[tokio::test]
+async fn what_was_exported_changes_nothing_when_it_is_brought_in() {
+    let world = World::new().await;
+    let admin = world.sign_in("quản trị").await;
+    let register = "Mã tài sản;Tên máy;Đơn vị;Nơi đặt;Hệ điều hành;Ghi chú\r\nTS-A;pc a;UBND tỉnh;Phòng 1;;-\r\n\
+        TS-B;PC-B;Xã B;Phòng 2;Windows 10;\r\n;PC-C;Xã B;;;a;=1\r\n";
+    let register = register.replace("a;=1", "\"a;=1\"");
+    let done = upload(&admin, "/api/v1/assets/import?dry_run=false", &register).await;
+    assert_eq!(done.json()["joined"], 2, "{}", done.text);
+    let by_hand = HostEdit {
+        place: Some("Kho".to_owned()),
+        asset_number: Some("TS-0".to_owned()),
+        ..HostEdit::default()
+    };
+    let mut tx = world.registry().begin().await.expect("begin");
+    host::edit(&mut tx, world.hosts[0], &by_hand)
+        .await
+        .expect("an edit");
+    tx.commit().await.expect("commit");
+    for lang in ["vi", "en"] {
+        let file = admin
+            .get(&format!("/api/v1/coverage/pcs.csv?lang={lang}"))
+            .await
+            .text;
+        let again = upload(&admin, "/api/v1/assets/import?dry_run=false", &file)
+            .await
+            .json();
+        let counts = ["added", "changed", "unchanged", "bad_lines"].map(|count| again[count].clone());
+        assert_eq!(json!(counts), json!([0, 0, 3, 0]), "{file}\n{again}");
+    }
 }
 
 #[tokio::test]

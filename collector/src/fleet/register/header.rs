@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::formula::as_it_was;
 use super::{Column, Encoding, Field, FileFault, LINES_MAX, Mapping, Sheet, SheetLine};
 use crate::registry::fold::fold;
 
@@ -282,7 +283,7 @@ fn line(record: &csv::StringRecord, columns: &[Column], number: u64) -> SheetLin
         .enumerate()
         .filter_map(|(at, column)| {
             let cell = record.get(at).unwrap_or_default().trim();
-            Some((column.field?, plain(cell).to_owned()))
+            Some((column.field?, as_it_was(cell)))
         })
         .collect();
     let surplus = record.iter().skip(columns.len());
@@ -290,13 +291,5 @@ fn line(record: &csv::StringRecord, columns: &[Column], number: u64) -> SheetLin
         number,
         cells,
         is_too_long: columns.len() < COLUMNS_MAX && surplus.into_iter().any(|cell| !cell.trim().is_empty()),
-    }
-}
-
-/// A cell without the apostrophe by which an export keeps a spreadsheet from taking it for a formula.
-fn plain(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
-        _ => cell,
     }
 }

@@ -1,11 +1,13 @@
 //! Bringing a file into the registry, and joining its lines to hosts.
 //!
 //! Everything is decided first. Writing goes in transactions of some hundred lines, so that nobody else waits for
-//! seconds; whatever ends it in between leaves a part that the next run finds and completes.
+//! seconds; whatever ends it in between leaves a part that the next run finds and completes. The audit trail says who
+//! began to bring what in before anything is written, and that it was done after everything is.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::line::{self, LineFault, Units, number_key};
 use super::{
@@ -59,6 +61,8 @@ impl From<sqlx::Error> for ImportError {
 pub struct Report {
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub file_sha256: String,
     /// How its characters are written.
     pub encoding: Encoding,
     /// What separates its fields.
@@ -91,7 +95,11 @@ pub async fn import(
     now_ms: i64,
 ) -> Result<Report, ImportError> {
     let mapping = options.mapping.clone();
-    let sheet = off_the_loop(move || read(&bytes, &mapping)).await?;
+    let (sheet, file_sha256) = off_the_loop(move || {
+        let sheet = read(&bytes, &mapping)?;
+        Ok::<_, FileFault>((sheet, hex::encode(Sha256::digest(&bytes))))
+    })
+    .await?;
     let units = unit::all(registry).await?;
     if let Some(only) = options.unit
         && !units.iter().any(|unit| unit.id == only)
@@ -103,6 +111,7 @@ pub async fn import(
     let of_options = options.clone();
     let (report, joinings) = off_the_loop(move || decide(sheet, &units, &known, &hosts, &of_options)).await;
     let mut report = report;
+    report.file_sha256 = file_sha256;
     report.joined = joinings.len() as u64;
     if !options.dry_run {
         write(registry, &report, by, now_ms).await?;
@@ -144,6 +153,7 @@ fn decide(
     faults.truncate(FAULTS_SHOWN_MAX);
     let report = Report {
         dry_run: options.dry_run,
+        file_sha256: String::new(),
         encoding,
         separator,
         columns,
@@ -158,6 +168,7 @@ fn decide(
 }
 
 async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> Result<(), ImportError> {
+    record(registry, report, "register.import_begun", by, now_ms).await?;
     let plan = &report.plan;
     let removed: Vec<i64> = plan
         .removed
@@ -169,18 +180,71 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
         asset::remove(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
-    let written: Vec<Asset> = plan.changed.iter().chain(&plan.added).map(asset_of).collect();
-    for some in written.chunks(WRITES_AT_ONCE) {
+    for some in plan.changed.chunks(WRITES_AT_ONCE) {
+        let after: Vec<Asset> = some.iter().map(asset_of).collect();
+        let before = some.iter().map(|change| change.before.as_ref().map(known_asset));
+        let changes: Vec<(Asset, Asset)> = before
+            .zip(&after)
+            .filter_map(|(before, after)| Some((before?, after.clone())))
+            .collect();
         let mut tx = registry.begin().await?;
+        asset::follow(&mut tx, &changes).await?;
+        asset::write(&mut tx, &after, now_ms).await?;
+        tx.commit().await?;
+    }
+    let mut added: Vec<Asset> = plan.added.iter().map(asset_of).collect();
+    let revived = revive(registry, &mut added).await?;
+    for some in added.chunks(WRITES_AT_ONCE) {
+        let ids: Vec<i64> = some.iter().map(|asset| asset.id).filter(|id| *id != 0).collect();
+        let changes = some
+            .iter()
+            .filter_map(|asset| Some((revived.get(&asset.id)?.clone(), asset.clone())));
+        let changes: Vec<(Asset, Asset)> = changes.collect();
+        let mut tx = registry.begin().await?;
+        asset::follow(&mut tx, &changes).await?;
+        asset::revive(&mut tx, &ids).await?;
         asset::write(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
+    record(registry, report, "register.imported", by, now_ms).await
+}
+
+/// Lines that come in and once stood in the same unit under the same number are those lines again, so that what hangs
+/// on them, such as exceptions, comes back with them; says how these were.
+async fn revive(registry: &Registry, added: &mut [Asset]) -> Result<HashMap<i64, Asset>, ImportError> {
+    if added.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let removed = asset::removed(registry).await?.into_iter();
+    // Of several the last stays.
+    let mut removed: HashMap<(i64, String), Asset> = removed
+        .map(|asset| ((asset.unit_id, asset.number_key.clone()), asset))
+        .collect();
+    let mut revived = HashMap::new();
+    for asset in added {
+        if let Some(was) = removed.remove(&(asset.unit_id, asset.number_key.clone())) {
+            asset.id = was.id;
+            revived.insert(was.id, was);
+        }
+    }
+    Ok(revived)
+}
+
+async fn record(
+    registry: &Registry,
+    report: &Report,
+    action: &'static str,
+    by: &str,
+    now_ms: i64,
+) -> Result<(), ImportError> {
+    let plan = &report.plan;
     let detail = json!({
-        "added": plan.added.len(), "changed": plan.changed.len(), "removed": plan.removed.len(),
-        "unchanged": plan.unchanged, "bad_lines": report.bad_lines, "lines": report.lines,
+        "sha256": report.file_sha256, "added": plan.added.len(), "changed": plan.changed.len(),
+        "removed": plan.removed.len(), "unchanged": plan.unchanged, "bad_lines": report.bad_lines,
+        "lines": report.lines,
     });
     let mut tx = registry.begin().await?;
-    audit::record(&mut tx, now_ms, by, "register.imported", "register", &detail).await?;
+    audit::record(&mut tx, now_ms, by, action, "register", &detail).await?;
     Ok(tx.commit().await?)
 }
 
@@ -317,11 +381,20 @@ fn known_of(asset: &Asset) -> Known {
 
 /// The line as it will stand in the register; number 0 is a new one.
 fn asset_of(change: &Change) -> Asset {
-    let cells: &BTreeMap<Field, String> = &change.cells;
+    let id = change.before.as_ref().map_or(0, |entry| entry.id);
+    asset_from(id, change.unit, &change.cells)
+}
+
+/// The line as it stands in the register.
+fn known_asset(entry: &Known) -> Asset {
+    asset_from(entry.id, entry.unit, &entry.cells)
+}
+
+fn asset_from(id: i64, unit_id: i64, cells: &BTreeMap<Field, String>) -> Asset {
     let cell = |field| cells.get(&field).cloned().unwrap_or_default();
     Asset {
-        id: change.before.as_ref().map_or(0, |entry| entry.id),
-        unit_id: change.unit,
+        id,
+        unit_id,
         number_key: number_key(&cell(Field::AssetNumber)),
         asset_number: cell(Field::AssetNumber),
         name: cell(Field::Name),

@@ -1,5 +1,7 @@
 //! What the registry promises about coverage, each told once and held by both databases.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::fleet::register::{self, Options};
 use crate::registry::asset::Asset;
@@ -7,6 +9,7 @@ use crate::registry::day::Day;
 use crate::registry::exception::{ExceptionFilter, ExceptionKind, NewException, Subject};
 use crate::registry::pc::{JoinedBy, Moment, PcFilter, PcList, PcNumbers};
 
+mod register_again;
 mod sights;
 
 const SUITE: &[(&str, Story)] = &[
@@ -15,6 +18,12 @@ const SUITE: &[(&str, Story)] = &[
     }),
     ("import", |r| {
         Box::pin(a_register_is_brought_in_joined_and_brought_in_again(r))
+    }),
+    ("following", |r| {
+        Box::pin(register_again::a_host_follows_its_line_until_somebody_notes_something_else(r))
+    }),
+    ("revival", |r| {
+        Box::pin(register_again::a_line_comes_back_with_its_exceptions(r))
     }),
     ("exceptions", |r| Box::pin(an_exception_holds_until_its_end(r))),
     ("machines", |r| {
@@ -228,7 +237,7 @@ async fn what_is_searched_is_shown_whole(registry: &Registry, top: i64, moment: 
     assert_eq!(
         (
             found[0].asset_number.as_str(),
-            found[0].register_unit.clone(),
+            found[0].line.clone().map(|line| line.unit),
             found[0].joined_by
         ),
         ("TS-4", Some((top, "Tỉnh".to_owned())), Some(JoinedBy::Name))
@@ -306,9 +315,18 @@ async fn a_register_is_brought_in_joined_and_brought_in_again(registry: Registry
     let imports = acts
         .items
         .iter()
-        .filter(|act| act.action == "register.imported")
-        .count();
-    assert_eq!(imports, 4);
+        .filter(|act| act.object == "register")
+        .map(|act| (act.action.as_str(), &act.detail["sha256"], &act.detail["added"]));
+    let imports: Vec<_> = imports.collect();
+    assert_eq!(imports.len(), 8, "{imports:?}");
+    let first = hex::encode(Sha256::digest(file));
+    assert_eq!(
+        imports[6..],
+        [
+            ("register.imported", &json!(first), &json!(3)),
+            ("register.import_begun", &json!(first), &json!(3))
+        ]
+    );
 }
 
 fn an_exception(subject: Subject, ends_ms: i64) -> NewException {
@@ -342,6 +360,9 @@ async fn an_exception_holds_until_its_end(registry: Registry) {
             "{subject:?}"
         );
     }
+    tx.commit().await.unwrap();
+    one_pc_is_excepted_once(&registry, unit, second).await;
+    let mut tx = registry.begin().await.unwrap();
     assert!(exception::end(&mut tx, second, "admin", 30).await.unwrap());
     assert!(
         !exception::end(&mut tx, second, "admin", 31).await.unwrap(),
@@ -379,4 +400,28 @@ async fn an_exception_holds_until_its_end(registry: Registry) {
     );
     assert_eq!(exception::unit_of(&registry, first).await.unwrap(), Some(unit));
     assert_eq!(exception::unit_of(&registry, 99).await.unwrap(), None);
+}
+
+/// A PC whose line and whose host have an exception each is one PC in the numbers and in the certificate's list.
+async fn one_pc_is_excepted_once(registry: &Registry, unit: i64, newest: i64) {
+    let numbers = pc::numbers(registry, &Scope::ALL, Moment::of(50, 7))
+        .await
+        .unwrap();
+    assert_eq!((numbers[&unit].registered, numbers[&unit].excepted), (1, 1));
+    for (one_per_pc, expected) in [(false, vec![newest, newest - 1]), (true, vec![newest])] {
+        let filter = ExceptionFilter {
+            current: Some(true),
+            one_per_pc,
+            ..ExceptionFilter::default()
+        };
+        let found = exception::list(registry, &Scope::ALL, &filter, 50, &page(None, 10))
+            .await
+            .unwrap();
+        let ids: Vec<_> = found.items.iter().map(|it| it.id).collect();
+        assert_eq!(ids, expected);
+        let counted = exception::count(registry, &Scope::ALL, &filter, 50)
+            .await
+            .unwrap();
+        assert_eq!(counted, i64::try_from(expected.len()).unwrap());
+    }
 }
