@@ -2,7 +2,7 @@
 //! that has been read to.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use vong_proto::event::{Blind, Body, Detection, Lane, Sensor};
 use super::follower::{Bookmark, Follower, Lines};
 use super::imp::{Engine, Trouble};
 use super::joiner::{self, Files, Finding, Joiner, Occurrence, Word};
-use super::log::{self, Reply, What};
+use super::log::{self, Line, Reply, What};
 use crate::clock;
 use crate::report::{NewEvent, Report, StateChange};
 use crate::sensor::event_now;
@@ -33,6 +33,8 @@ const STAMP_AGE_MAX_MS: i64 = 90 * 24 * 3_600_000;
 /// about again while they are young.
 const ASKED_MAX: u32 = 16;
 const ASKING: Duration = Duration::from_secs(5);
+/// A name may have so many lines' ends; of one with more, only the engine itself can tell.
+const NAME_LINES_MAX: usize = 8;
 /// Before the path of a log, where its bookmark is remembered.
 const LOG_KEY: &[u8] = b"log\0";
 /// Before the key of an occurrence that is open.
@@ -68,6 +70,8 @@ struct Log {
     follower: Follower,
     /// The files of the last bookmark; `None` before the first.
     kept: Option<[Option<u64>; 2]>,
+    /// The last lines, without stamps: a name with lines' ends began in one of them.
+    before: VecDeque<Vec<u8>>,
 }
 
 /// The files of this PC, and what the engine says of them within one turn.
@@ -158,6 +162,7 @@ impl Detections {
                 place,
                 follower,
                 kept: None,
+                before: VecDeque::new(),
             };
             self.logs.insert(log.place.path.clone(), log);
         }
@@ -184,7 +189,7 @@ impl Detections {
             let said = lines
                 .lines
                 .iter()
-                .filter_map(|line| here.show(|files| log.take(line, &mut self.joiner, now_ms, files)));
+                .flat_map(|line| here.show(|files| log.take(line, &mut self.joiner, now_ms, files)));
             report.events.extend(said.map(event));
             if here.denied.take() > 0 {
                 report.events.push(log.blind("log_line_denied", now_ms));
@@ -236,8 +241,38 @@ impl Detections {
 }
 
 impl Log {
-    fn take(&self, line: &[u8], joiner: &mut Joiner, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
-        let line = log::parse(line)?;
+    /// A line is taken for what it says, and also for the last of several that name a file which is there: the
+    /// engine knows which of the two is true.
+    fn take(&mut self, line: &[u8], joiner: &mut Joiner, now_ms: i64, files: &Files<'_>) -> Vec<Detection> {
+        let (text, is_stamped) = log::unstamped(line);
+        if is_stamped {
+            self.before.clear();
+        }
+        let said = [self.of_several_lines(text), log::parse(line)];
+        self.before.push_back(text.to_vec());
+        if self.before.len() > NAME_LINES_MAX {
+            self.before.pop_front();
+        }
+        let said = said.into_iter().flatten();
+        said.filter_map(|line| self.tell(line, joiner, now_ms, files))
+            .collect()
+    }
+
+    fn of_several_lines(&self, text: &[u8]) -> Option<Line> {
+        if !text.ends_with(b" FOUND") {
+            return None;
+        }
+        (0..self.before.len()).find_map(|first| {
+            let lines = self.before.range(first..).map(Vec::as_slice);
+            let lines: Vec<&[u8]> = lines.chain([text]).collect();
+            let whole = log::parse(&lines.join(&b'\n'))?;
+            let is_found = matches!(whole.what, What::Found(_));
+            let is_file = look(&path_of(&whole.path)).is_ok_and(|facts| facts.kind == Kind::File);
+            (is_found && is_file).then_some(whole)
+        })
+    }
+
+    fn tell(&self, line: Line, joiner: &mut Joiner, now_ms: i64, files: &Files<'_>) -> Option<Detection> {
         let What::Found(threat) = line.what else {
             let is_believed = self.place.is_handled;
             return is_believed.then(|| joiner.handled(&line.path, &line.what, now_ms, files))?;

@@ -67,6 +67,12 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
     })
 }
 
+/// A line without its stamp, and whether it had one.
+pub(super) fn unstamped(line: &[u8]) -> (&[u8], bool) {
+    let (at, text) = stamp(line);
+    (text, at.is_some())
+}
+
 /// What clamd answers about a file that it was handed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {

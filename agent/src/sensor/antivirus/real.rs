@@ -293,7 +293,7 @@ fn what_a_real_clamd_is_and_finds_is_told() {
 
 /// clamd writes a line's end in a name as it is.
 #[test]
-fn a_line_that_a_name_forges_accuses_no_file() {
+fn a_line_that_a_name_forges_accuses_no_file_and_hides_none() {
     let scene = Scene::new(|_| {});
     let _clamd = scene.start_clamd();
     scene.state(|product| product.engine == Switch::On);
@@ -307,24 +307,37 @@ fn a_line_that_a_name_forges_accuses_no_file() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(&path, INFECTED).expect("written");
         scan_by_path(&scene.socket(), &path);
+        path.into_os_string().into_encoded_bytes()
     };
     let mut seen = Vec::new();
-    forge("first", &innocent);
+    let first = forge("first", &innocent);
     scene.next("blindness", &mut seen, |body| match body {
         Body::Blind(blind) => (blind.reason == "log_line_denied").then_some(()),
         _ => None,
     });
-    assert_eq!(seen, []);
-    forge("second", &missing);
-    let told = scene.next("detection", &mut seen, |body| match body {
-        Body::Detection(detection) => Some(detection.clone()),
-        _ => None,
-    });
-    assert_eq!(
-        (told.outcome, told.code.as_str()),
-        (Outcome::Unknown, "unconfirmed")
-    );
-    assert_eq!(told.path, missing.as_os_str().as_encoded_bytes());
+    let second = forge("second", &missing);
+    let third = forge("third", Path::new("plain"));
+    let told_of = |path: &[u8]| {
+        let path = path.to_vec();
+        move |body: &Body| match body {
+            Body::Detection(detection) if detection.path == path => Some(detection.clone()),
+            _ => None,
+        }
+    };
+    scene.next("third", &mut seen, told_of(&third));
+    let missing = missing.as_os_str().as_encoded_bytes().to_vec();
+    let told: Vec<_> = seen
+        .into_iter()
+        .map(|detection| (detection.path, detection.outcome, detection.code))
+        .collect();
+    let pending = |path| (path, Outcome::Pending, String::new());
+    let expected = [
+        pending(first),
+        pending(second),
+        (missing, Outcome::Unknown, "unconfirmed".to_owned()),
+        pending(third),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
