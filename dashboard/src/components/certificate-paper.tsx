@@ -110,14 +110,21 @@ function Exceptions({ certificate: { exceptions, exceptions_count: count } }: Pa
             <PcText key="pc" pc={exception} />,
             exception.unit.name,
             `${word('exceptionKind', exception.kind)}: ${exception.reason}`,
-            `${exception.created_by}, ${formatDate(exception.created_ms)}`,
-            formatDate(exception.ends_ms),
+            <span key="by">
+              {exception.created_by}, <Day ms={exception.created_ms} />
+            </span>,
+            <Day key="until" ms={exception.ends_ms} />,
           ],
         }))}
       />
       <Shown shown={exceptions.length} count={count} />
     </>
   );
+}
+
+/** A day is read as one, however narrow its column. */
+function Day({ ms }: { ms: number }) {
+  return <span className={classes.day}>{formatDate(ms)}</span>;
 }
 
 interface PcsProps {
@@ -190,7 +197,7 @@ interface ListProps {
 function List({ label, columns, rows }: ListProps) {
   const { t } = useWords();
   return (
-    <table className={classes.list} aria-label={label}>
+    <table className={classes.list} data-columns={columns.length} aria-label={label}>
       <thead>
         <tr>
           <th>{t('certificate.column.number')}</th>
@@ -218,7 +225,9 @@ function Shown({ shown, count }: { shown: number; count: number }) {
   const { t, language } = useWords();
   if (shown >= count) return null;
   return (
-    <p>{t('certificate.shown', { shown: formatNumber(shown, language), total: formatNumber(count, language) })}</p>
+    <p className={classes.shown}>
+      {t('certificate.shown', { shown: formatNumber(shown, language), total: formatNumber(count, language) })}
+    </p>
   );
 }
 

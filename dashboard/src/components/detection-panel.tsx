@@ -10,6 +10,7 @@ import { IconClockHour4 } from '~/ui/icons';
 import { ButtonLink, TextLink } from '~/ui/link';
 import { Time } from '~/ui/time';
 import { ToneBadge } from '~/ui/tone';
+import { outcomeCode } from '~/util/outcome';
 import { SeverityBadge } from './badges';
 import { outcomeTone } from './tones';
 
@@ -28,19 +29,21 @@ export function DetectionPanel({ detection, onClose }: DetectionPanelProps) {
   );
 }
 
-export function OutcomeBadge({ outcome }: { outcome: DetectionRow['outcome'] }) {
+export function OutcomeBadge({ detection: { outcome, code } }: { detection: Pick<DetectionRow, 'outcome' | 'code'> }) {
   const { word } = useCodes();
-  return <ToneBadge tone={outcomeTone(outcome)}>{word('remedyOutcome', outcome)}</ToneBadge>;
+  return <ToneBadge tone={outcomeTone(outcome)}>{word('remedyOutcome', outcomeCode(outcome, code))}</ToneBadge>;
 }
 
 function Details({ detection }: { detection: DetectionRow }) {
   const { t } = useWords();
   const { word } = useCodes();
   const { id, name } = detection.host;
+  // A code that the outcome's words say already is the agent's, not a vendor's.
+  const isSaid = outcomeCode(detection.outcome, detection.code) === detection.code;
   return (
     <>
       <Group gap="sm" mb="md">
-        <OutcomeBadge outcome={detection.outcome} />
+        <OutcomeBadge detection={detection} />
         {detection.severity != null && <SeverityBadge severity={detection.severity} />}
       </Group>
       <Facts
@@ -66,7 +69,7 @@ function Details({ detection }: { detection: DetectionRow }) {
             <Hostile key="product" text={[detection.product, detection.vendor].filter(Boolean).join(' · ')} />,
           ],
           [t('detections.source'), word('detectionSource', detection.source)],
-          ...told(t('detections.code'), detection.code),
+          ...(isSaid ? [] : told(t('detections.code'), detection.code)),
           ...told(t('file.sha256'), detection.sha256),
         ]}
       />

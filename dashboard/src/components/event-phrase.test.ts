@@ -49,6 +49,16 @@ test.each([
     { product: 'ClamAV', threat: 'Eicar\u202E', action: 'quarantined', outcome: 'succeeded' },
     'ClamAV phát hiện mã độc Eicar\\u{202E}: Cách ly tệp (Đã xử lý xong)',
   ],
+  [
+    'detection',
+    { product: 'ClamAV', threat: 'Eicar', action: 'none', outcome: 'unknown', code: 'file_gone' },
+    'ClamAV phát hiện mã độc Eicar: Chỉ ghi nhận (Không rõ: tệp không còn ở chỗ cũ)',
+  ],
+  [
+    'detection',
+    { product: 'ClamAV', threat: 'Eicar', action: 'removed', outcome: 'succeeded', code: 'file_gone' },
+    'ClamAV phát hiện mã độc Eicar: Xóa tệp (Đã xử lý xong)',
+  ],
   ['neighbours', { neighbours: [{}, {}] }, 'Thấy 2 máy khác trên cùng mạng'],
   ['neighbours', { neighbours: [] }, 'Không thấy máy nào khác trên cùng mạng'],
   [

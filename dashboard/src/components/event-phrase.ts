@@ -3,6 +3,7 @@
  * from the summary that the server sends with it.
  */
 import type { EventRow, Phrase } from '~/api/types';
+import { outcomeCode } from '~/util/outcome';
 
 type Told = Pick<EventRow, 'kind' | 'summary' | 'probe' | 'detail'>;
 type Detail = Readonly<Record<string, unknown>>;
@@ -46,9 +47,9 @@ const PHRASES: Readonly<Record<string, (detail: Detail) => Phrase | undefined>> 
     code: done === true ? 'event.command_done' : 'event.command_refused',
     params: { result: detail },
   }),
-  detection: ({ product, threat, action, outcome }) => ({
+  detection: ({ product, threat, action, outcome, code }) => ({
     code: 'event.detection',
-    params: { product, threat, remedy: action, remedy_outcome: outcome },
+    params: { product, threat, remedy: action, remedy_outcome: outcomeCode(String(outcome), code) },
   }),
   neighbours: ({ neighbours }) => {
     const seen = Array.isArray(neighbours) ? neighbours.length : undefined;

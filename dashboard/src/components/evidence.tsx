@@ -13,6 +13,7 @@ import { FilePath, Hostile } from '~/ui/hostile';
 import { TextLink } from '~/ui/link';
 import { Time } from '~/ui/time';
 import { formatBytes, formatNumber, type Language } from '~/util/format';
+import { outcomeCode } from '~/util/outcome';
 
 type Evidence = Readonly<Record<string, unknown>>;
 
@@ -40,6 +41,10 @@ function actionValue(value: unknown, { t, evidence }: Context): ReactNode {
   return word(t, 'threat' in evidence ? 'remedy' : 'fileAction', String(value));
 }
 
+function outcomeValue(value: unknown, { t, evidence }: Context): ReactNode {
+  return word(t, 'remedyOutcome', outcomeCode(String(value), evidence['code']));
+}
+
 /** Why a product does not protect; other rules have reasons of their own. */
 function reasonValue(value: unknown, { t, evidence }: Context): ReactNode {
   if (!('product' in evidence)) return <Hostile text={String(value)} />;
@@ -51,7 +56,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
   threat_category: ['detections.category', (value) => <Hostile text={String(value)} />],
   action: ['file.action', actionValue],
-  outcome: ['remedyOutcome.label', coded('remedyOutcome')],
+  outcome: ['remedyOutcome.label', outcomeValue],
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],

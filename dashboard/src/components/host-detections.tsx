@@ -77,7 +77,7 @@ function HostDetectionTable({ rows, selected, onSelect }: TableProps) {
             </Text>
           </Table.Td>
           <Table.Td>
-            <OutcomeBadge outcome={detection.outcome} />
+            <OutcomeBadge detection={detection} />
             <Text fz="xs" c="dimmed">
               {word('remedy', detection.action)}
             </Text>

@@ -224,7 +224,7 @@ test('PCs of which no product is known are not said to have none', async () => {
   const products: ProtectionProducts = {
     products: [{ product: '', version: '', hosts: 3, protected: 0 }],
     definitions: { ...ages, unknown: 3 },
-    now_ms: 0,
+    now_ms: 1_000,
   };
   collector.says('/api/v1/protection/matrix', { units: [] });
   collector.says('/api/v1/protection/products', products);
@@ -259,30 +259,31 @@ test('the list of PCs asks for product, reason and age as its address says', asy
   });
 });
 
+const DETECTION: DetectionRow = {
+  id: 7,
+  host: { id: 1, name: 'SNV-PC-001' },
+  unit: { id: 2, name: 'Sở Nội vụ' },
+  product: 'ClamAV',
+  vendor: 'Cisco',
+  threat: 'Eicar\u202Etxt',
+  category: null,
+  severity: null,
+  path: { text: '/home/lan/hoá đơn.exe', hex: null },
+  process: null,
+  user: 'lan',
+  sha256: null,
+  action: 'none',
+  outcome: 'pending',
+  code: null,
+  source: 'clamonacc',
+  found_ms: 1_000,
+  updated_ms: 1_000,
+  handled_ms: null,
+  event_key: null,
+};
+
 test('malware is told with its outcome in words, its names as hostile text, and opens beside the list', async () => {
-  const detection: DetectionRow = {
-    id: 7,
-    host: { id: 1, name: 'SNV-PC-001' },
-    unit: { id: 2, name: 'Sở Nội vụ' },
-    product: 'ClamAV',
-    vendor: 'Cisco',
-    threat: 'Eicar\u202Etxt',
-    category: null,
-    severity: null,
-    path: { text: '/home/lan/hoá đơn.exe', hex: null },
-    process: null,
-    user: 'lan',
-    sha256: null,
-    action: 'none',
-    outcome: 'pending',
-    code: null,
-    source: 'clamonacc',
-    found_ms: 1_000,
-    updated_ms: 1_000,
-    handled_ms: null,
-    event_key: null,
-  };
-  collector.says('/api/v1/detections', { items: [detection], next_cursor: null });
+  collector.says('/api/v1/detections', { items: [DETECTION], next_cursor: null });
   collector.says('/api/v1/detections/count', { count: 1 });
   collector.says('/api/v1/detections/threats', { items: [], next_cursor: null });
   const router = visit('/detections?outcome=pending');
@@ -294,6 +295,19 @@ test('malware is told with its outcome in words, its names as hostile text, and 
   const panel = within(await screen.findByRole('dialog', { name: 'Mã độc được phát hiện' }));
   expect(panel.getByText('Quét khi mở tệp (clamonacc)')).toBeTruthy();
   expect(router.state.location.search).toEqual({ outcome: 'pending', open: 7 });
+});
+
+test('of a file that is no longer there nobody says what became of it', async () => {
+  const gone: DetectionRow = { ...DETECTION, outcome: 'unknown', code: 'file_gone' };
+  const unsure: DetectionRow = { ...gone, id: 8, code: 'unconfirmed' };
+  collector.says('/api/v1/detections', { items: [gone, unsure], next_cursor: null });
+  collector.says('/api/v1/detections/count', { count: 2 });
+  collector.says('/api/v1/detections/threats', { items: [], next_cursor: null });
+  visit('/detections?open=7');
+  const panel = within(await screen.findByRole('dialog', { name: 'Mã độc được phát hiện' }));
+  expect(panel.getByText('Không rõ: tệp không còn ở chỗ cũ')).toBeTruthy();
+  expect(panel.queryByText('file_gone')).toBeNull();
+  expect(screen.getByText('Chưa rõ kết quả xử lý', { selector: 'td span' })).toBeTruthy();
 });
 
 const REPORT: ImportReport = {

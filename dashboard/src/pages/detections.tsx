@@ -175,7 +175,7 @@ function DetectionTable({ rows, gone, stale, selected, onSelect }: DetectionTabl
             </Text>
           </Table.Td>
           <Table.Td>
-            <OutcomeBadge outcome={detection.outcome} />
+            <OutcomeBadge detection={detection} />
             <Text fz="xs" c="dimmed">
               {word('remedy', detection.action)}
             </Text>

@@ -59,7 +59,8 @@ export const antivirus = {
     succeeded: 'Handled',
     pending: 'Not handled yet',
     failed: 'Handling failed',
-    unknown: 'Outcome unknown',
+    unknown: 'Outcome not known yet',
+    file_gone: 'Not known: the file is no longer there',
   },
   detectionSource: {
     clamonacc: 'On-access scan (clamonacc)',

@@ -59,7 +59,8 @@ export const antivirus = {
     succeeded: 'Đã xử lý xong',
     pending: 'Chưa xử lý',
     failed: 'Xử lý không thành công',
-    unknown: 'Không rõ kết quả',
+    unknown: 'Chưa rõ kết quả xử lý',
+    file_gone: 'Không rõ: tệp không còn ở chỗ cũ',
   },
   detectionSource: {
     clamonacc: 'Quét khi mở tệp (clamonacc)',
