@@ -232,6 +232,12 @@ fn percent(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
 }
 
+/// A rate as pages show it: nobody is told of more than there is.
+fn rounded_down(percent: f64) -> String {
+    // As numbers stand in computers, 28.28 may be a little less than that.
+    format!("{:.2}", (percent * 100.0 + 1e-9).floor() / 100.0)
+}
+
 /// The asked number of days, within its bounds.
 fn days(asked: Option<u32>) -> Result<u32, ApiError> {
     let days = asked.unwrap_or(DAYS_DEFAULT);
@@ -242,5 +248,24 @@ fn days(asked: Option<u32>) -> Result<u32, ApiError> {
             "days",
             format!("not between 1 and {DAYS_MAX}"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_rounded_down() {
+        for (part, whole, expected) in [
+            (1, 1, "100.00"),
+            (1_999_999, 2_000_000, "99.99"),
+            (2, 3, "66.66"),
+            (2_828, 10_000, "28.28"),
+            (0, 7, "0.00"),
+        ] {
+            let rate = percent(part, whole).map(rounded_down);
+            assert_eq!(rate.as_deref(), Some(expected), "{part} of {whole}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::extract::Asked;
 use super::guard::Viewer;
 use super::page::{Count, Page, PageQuery};
-use super::table::{ROWS_MAX, Table, moment};
+use super::table::{Language, ROWS_MAX, Table, moment};
 use super::units::{UnitRef, subtree};
 use super::word::{Severity, Text, count, said, searched};
 use super::{Api, trail};
@@ -205,9 +205,10 @@ async fn export_detections(
     let detections = detection_list::first(&api.registry, &viewer.scope, &filter, ROWS_MAX).await?;
     let detail = json!({ "rows": detections.len() });
     trail::exported(&api, &viewer, "detections.exported", &object, &detail).await?;
-    let mut table = Table::new("detections", lang.lang.unwrap_or_default(), &HEADERS);
+    let language = lang.lang.unwrap_or_default();
+    let mut table = Table::new("detections", language, &HEADERS);
     for detection in detections {
-        table.row(DetectionRow::of(detection).cells());
+        table.row(DetectionRow::of(detection).cells(language));
     }
     Ok(table)
 }
@@ -253,18 +254,18 @@ fn object(asked: &DetectionFilter) -> String {
 
 /// An export's headers.
 const HEADERS: [(&str, &str); 13] = [
-    ("Thời điểm", "Found"),
+    ("Phát hiện lúc", "Found"),
     ("Đơn vị", "Unit"),
-    ("Tên máy", "Computer name"),
+    ("Máy tính", "Computer name"),
     ("Mã độc", "Threat"),
-    ("Loại", "Category"),
+    ("Loại mã độc", "Category"),
     ("Tệp", "File"),
     ("Người dùng", "User"),
-    ("Tiến trình", "Process"),
-    ("Phần mềm", "Product"),
-    ("Hành động", "Action"),
-    ("Kết quả", "Outcome"),
-    ("Xử lý xong", "Handled"),
+    ("Chương trình", "Process"),
+    ("Phần mềm phát hiện", "Product"),
+    ("Biện pháp", "Action"),
+    ("Kết quả xử lý", "Outcome"),
+    ("Xử lý xong lúc", "Handled"),
     ("SHA-256", "SHA-256"),
 ];
 
@@ -304,7 +305,7 @@ impl DetectionRow {
         }
     }
 
-    fn cells(self) -> [String; 13] {
+    fn cells(self, language: Language) -> [String; 13] {
         let text = Option::unwrap_or_default;
         [
             moment(Some(self.found_ms)),
@@ -316,19 +317,38 @@ impl DetectionRow {
             text(self.user),
             text(self.process),
             self.product,
-            coded(&self.action),
-            coded(&self.outcome),
+            self.action.named(language).to_owned(),
+            self.outcome.named(language).to_owned(),
             moment(self.handled_ms),
             text(self.sha256),
         ]
     }
 }
 
-/// A word of a closed set, as it stands in answers.
-fn coded(word: &impl Serialize) -> String {
-    match serde_json::to_value(word) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
+impl Remedy {
+    fn named(self, language: Language) -> &'static str {
+        let (vietnamese, english) = match self {
+            Self::Unknown => ("Không rõ đã làm gì", "Unknown"),
+            Self::None => ("Chỉ ghi nhận", "Only noted"),
+            Self::Quarantined => ("Cách ly tệp", "File quarantined"),
+            Self::Removed => ("Xóa tệp", "File deleted"),
+            Self::Cleaned => ("Làm sạch tệp", "File cleaned"),
+            Self::Blocked => ("Chặn mở tệp", "Opening blocked"),
+            Self::Allowed => ("Có người cho phép giữ lại", "Somebody allowed it"),
+        };
+        language.pick(vietnamese, english)
+    }
+}
+
+impl Outcome {
+    fn named(self, language: Language) -> &'static str {
+        let (vietnamese, english) = match self {
+            Self::Unknown => ("Không rõ kết quả", "Outcome unknown"),
+            Self::Pending => ("Chưa xử lý", "Not handled yet"),
+            Self::Succeeded => ("Đã xử lý xong", "Handled"),
+            Self::Failed => ("Xử lý không thành công", "Handling failed"),
+        };
+        language.pick(vietnamese, english)
     }
 }
 

@@ -296,10 +296,10 @@ impl From<pc::JoinedBy> for JoinedBy {
 /// An export's headers. The first ten are the register's, which an import knows again; what an agent says otherwise
 /// stands apart.
 const HEADERS: [(&str, &str); 21] = [
-    ("Mã tài sản", "Asset number"),
+    ("Số tài sản", "Asset number"),
     ("Tên máy", "Computer name"),
     ("Đơn vị", "Unit"),
-    ("Nơi đặt", "Place"),
+    ("Vị trí", "Place"),
     ("Người sử dụng", "Custodian"),
     ("Loại", "Kind"),
     ("Hệ điều hành", "Operating system"),
@@ -312,13 +312,13 @@ const HEADERS: [(&str, &str); 21] = [
         "Hệ điều hành theo phần mềm giám sát",
         "Operating system by its agent",
     ),
-    ("Đã cài tác nhân", "Enrolled"),
-    ("Có trong sổ tài sản", "In the register"),
-    ("Thấy lần cuối", "Last seen"),
+    ("Đã cài phần mềm giám sát", "Has an agent"),
+    ("Có trong danh mục tài sản", "In the register"),
+    ("Lần cuối có tin", "Last heard"),
     ("Bảo vệ", "Protection"),
-    ("Phần mềm", "Product"),
+    ("Phần mềm phòng, chống mã độc", "Product"),
     ("Phiên bản", "Version"),
-    ("Ngày mẫu nhận diện", "Definitions of"),
+    ("Mẫu nhận diện", "Definitions"),
     ("Ngoại lệ đến", "Exception until"),
 ];
 
@@ -428,11 +428,11 @@ fn cells(mut pc: pc::Pc, scope: &Scope, language: Language) -> [String; 21] {
 impl Protection {
     fn named(self, language: Language) -> &'static str {
         let (vietnamese, english) = match self {
-            Self::Protected => ("được bảo vệ", "protected"),
-            Self::Stale => ("mẫu nhận diện cũ", "stale"),
-            Self::Off => ("đang tắt", "off"),
-            Self::Missing => ("không có", "missing"),
-            Self::Unknown => ("không rõ", "unknown"),
+            Self::Protected => ("Đang được bảo vệ", "Protected"),
+            Self::Stale => ("Chậm cập nhật", "Out of date"),
+            Self::Off => ("Đang tắt", "Off"),
+            Self::Missing => ("Không có", "Missing"),
+            Self::Unknown => ("Không rõ", "Unknown"),
         };
         language.pick(vietnamese, english)
     }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::history::period;
 use super::pcs::LanguageQuery;
-use super::percent;
+use super::{percent, rounded_down};
 use crate::api::detections::{THREATS_MAX, ThreatRow};
 use crate::api::error::ApiError;
 use crate::api::extract::Asked;
@@ -173,14 +173,14 @@ async fn made(api: &Api, viewer: &Viewer, asked: &ReportQuery) -> Result<Coverag
 /// The file's headers; a unit's numbers include the units below it.
 const HEADERS: [(&str, &str); 9] = [
     ("Đơn vị (gồm đơn vị trực thuộc)", "Unit (with those below it)"),
-    ("Máy đã đăng ký", "Registered"),
-    ("Máy đã thấy", "Seen"),
-    ("Máy được bảo vệ", "Protected"),
-    ("Quá 15 ngày chưa cập nhật", "Not updated for more than 15 days"),
+    ("Đã đăng ký", "Registered"),
+    ("Có kết nối trong kỳ", "Seen in the period"),
+    ("Được bảo vệ", "Protected"),
+    ("Quá 15 ngày không cập nhật", "Not updated for more than 15 days"),
     ("Máy nhiễm mã độc", "Infected PCs"),
     ("Tỷ lệ nhiễm (%)", "Infection rate (%)"),
     ("Tệp mã độc phát hiện", "Malware files found"),
-    ("Tệp mã độc đã xử lý", "Malware files handled"),
+    ("Đã xử lý", "Handled"),
 ];
 
 const THREAT_HEADERS: [(&str, &str); 3] = [("Mã độc", "Threat"), ("Số tệp", "Files"), ("Số máy", "PCs")];
@@ -195,9 +195,7 @@ impl UnitReport {
             numbers.protected.to_string(),
             numbers.outdated.to_string(),
             numbers.infected.to_string(),
-            numbers
-                .infected_percent
-                .map_or_else(String::new, |percent| format!("{percent:.2}")),
+            numbers.infected_percent.map_or_else(String::new, rounded_down),
             numbers.files_found.to_string(),
             numbers.files_handled.to_string(),
         ]

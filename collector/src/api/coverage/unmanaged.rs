@@ -299,15 +299,16 @@ async fn filter(api: &Api, asked: MachineFilter) -> Result<machine::MachineFilte
 }
 
 /// An export's headers.
-const HEADERS: [(&str, &str); 9] = [
+const HEADERS: [(&str, &str); 10] = [
     ("Địa chỉ MAC", "MAC address"),
-    ("Hãng", "Vendor"),
-    ("Địa chỉ IP", "Address"),
-    ("Cổng mạng", "Gateway"),
+    ("Hãng sản xuất", "Vendor"),
+    ("Địa chỉ", "Address"),
+    ("Cổng mặc định", "Default gateway"),
     ("Máy nhìn thấy", "Seen by"),
     ("Đơn vị", "Unit"),
     ("Thấy lần đầu", "First seen"),
     ("Thấy lần cuối", "Last seen"),
+    ("Thiết bị", "Device"),
     ("Ghi chú", "Note"),
 ];
 
@@ -339,12 +340,13 @@ impl MachineRow {
         }
     }
 
-    fn cells(self, language: Language) -> [String; 9] {
+    fn cells(self, language: Language) -> [String; 10] {
         let vendor = match self.vendor {
-            None if self.random => language.pick("địa chỉ ngẫu nhiên", "random address").to_owned(),
+            None if self.random => language.pick("Địa chỉ ngẫu nhiên", "Random address").to_owned(),
             vendor => vendor.unwrap_or_default(),
         };
         let gateway = language.pick("có", "yes");
+        let kind = self.mark.as_ref().map_or("", |mark| mark.kind.named(language));
         [
             self.mac,
             vendor,
@@ -354,8 +356,28 @@ impl MachineRow {
             self.unit.name,
             moment(Some(self.first_ms)),
             moment(Some(self.last_ms)),
+            kind.to_owned(),
             self.mark.and_then(|mark| mark.note).unwrap_or_default(),
         ]
+    }
+}
+
+impl DeviceKind {
+    fn named(self, language: Language) -> &'static str {
+        let (vietnamese, english) = match self {
+            Self::Printer => ("Máy in, máy quét, máy photo", "Printer, scanner, copier"),
+            Self::Switch => ("Bộ chuyển mạch", "Switch"),
+            Self::Router => ("Bộ định tuyến, tường lửa", "Router, firewall"),
+            Self::AccessPoint => ("Bộ phát Wi-Fi", "Wireless access point"),
+            Self::Camera => ("Camera, đầu ghi", "Camera, recorder"),
+            Self::Phone => ("Điện thoại, máy tính bảng", "Telephone, tablet"),
+            Self::Appliance => (
+                "Ti vi, thiết bị họp, máy chấm công",
+                "Television, conference system, attendance clock",
+            ),
+            Self::Other => ("Thiết bị khác", "Something else"),
+        };
+        language.pick(vietnamese, english)
     }
 }
 

@@ -58,7 +58,7 @@ async fn a_register_is_tried_brought_in_and_shown() {
     assert_eq!(coverage["units"][0]["own"]["protected_percent"], Value::Null);
     let file = admin.get("/api/v1/coverage/pcs.csv?of=not_enrolled").await;
     assert!(
-        file.text.starts_with("\u{feff}\"Mã tài sản\",\"Tên máy\""),
+        file.text.starts_with("\u{feff}\"Số tài sản\",\"Tên máy\""),
         "{}",
         file.text
     );
@@ -239,6 +239,11 @@ async fn a_machine_that_is_no_pc_leaves_the_list() {
     );
     let listed = analyst.get("/api/v1/coverage/unmanaged?of=marked").await.json();
     assert_eq!(listed["items"][0]["mark"]["marked_by"], "phân tích");
+    let file = analyst.get("/api/v1/coverage/unmanaged.csv?of=marked").await.text;
+    assert!(
+        file.contains("\"Máy in, máy quét, máy photo\",\"tầng 2\""),
+        "{file}"
+    );
     let unmark = format!("/api/v1/coverage/unmanaged/{MACHINE}/unmark");
     assert_eq!(
         analyst.change(Method::POST, &unmark, json!({})).await.status,
@@ -326,6 +331,8 @@ async fn the_report_of_a_period_counts_malware_and_threats() {
         file.contains("\"UBND tỉnh\",\"2\",\"0\"") && file.contains("\"'=Eicar\",\"1\",\"1\""),
         "{file}"
     );
+    let file = admin.get("/api/v1/detections.csv").await.text;
+    assert!(file.contains("\"Cách ly tệp\",\"Đã xử lý xong\""), "{file}");
     let listed = admin.get("/api/v1/detections?outcome=succeeded").await.json();
     assert_eq!(listed["items"][0]["action"], "quarantined");
     let threats = admin.get("/api/v1/detections/threats").await.json();

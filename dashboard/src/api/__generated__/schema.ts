@@ -117,7 +117,7 @@ export interface paths {
         put?: never;
         /**
          * Brings in the asset register, as CSV with a header. Bad lines are named and not taken; the others are. Doing it
-         *     again changes nothing. Audited; for administrators who see all units.
+         *     again changes nothing. Audited, a dry run as a view: it says what stood there; for administrators who see all units.
          */
         post: operations["import_register"];
         delete?: never;
@@ -1300,11 +1300,11 @@ export interface components {
              * @description What counts as seen: heard of within so many days.
              */
             days: number;
-            /** @description The first 500 of them, the newest first. */
+            /** @description The exceptions of the first 500 of them, the newest first; of several of one PC the one made last. */
             exceptions: components["schemas"]["ExceptionRow"][];
             /**
              * Format: int64
-             * @description How many exceptions hold.
+             * @description PCs with an exception that holds: `excepted` of the total.
              */
             exceptions_count: number;
             /** @description Who asked for it. */
