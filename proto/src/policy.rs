@@ -331,6 +331,9 @@ fn absolute(place: &str, path: &str) -> Result<(), PolicyFault> {
     if !(path.starts_with('/') || path.starts_with('\\') || drive) {
         return Err(fault(place, format!("{path:?} is not an absolute path")));
     }
+    if path.contains('\0') || path.split(['/', '\\']).any(|part| part == "..") {
+        return Err(fault(place, format!("{path:?} is not a plain path")));
+    }
     Ok(())
 }
 
@@ -464,6 +467,10 @@ mod tests {
         assert_eq!(
             fault_of(r#"{"antivirus": {"quick_scan_paths": ["home"]}}"#),
             r#"antivirus.quick_scan_paths[0]: "home" is not an absolute path"#
+        );
+        assert_eq!(
+            fault_of(r#"{"antivirus": {"quick_scan_paths": ["/srv/../etc"]}}"#),
+            r#"antivirus.quick_scan_paths[0]: "/srv/../etc" is not a plain path"#
         );
         assert!(fault_of("{").starts_with("the policy document cannot be read: EOF"));
         assert_eq!(

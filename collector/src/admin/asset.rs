@@ -77,7 +77,7 @@ async fn import(registry: &Registry, file: &Path, options: Options) -> Result<Re
         .await
         .map_err(|error| match error {
             ImportError::Registry(error) => AdminError::Registry(error),
-            error @ (ImportError::File(_) | ImportError::NoUnit) => {
+            error @ (ImportError::File(_) | ImportError::NoUnit | ImportError::Overtaken) => {
                 AdminError::Refused(format!("{}: {error}", file.display()))
             }
         })

@@ -48,6 +48,7 @@ pub(super) enum CommandKind {
 
 /// Something a host shall do.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CommandRequest {
     /// What.
     kind: CommandKind,

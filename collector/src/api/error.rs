@@ -46,7 +46,7 @@ pub(super) enum ErrorCode {
     PasswordTooLong,
     /// A policy cannot be accepted; `place`, `problem`.
     PolicyFault,
-    /// A file is no asset register that could be read: `problem` (`empty`, `undecodable`, `too_many_lines`, `no_header`,
+    /// A file is no asset register that could be read: `problem` (`empty`, `undecodable`, `open_quote`, `too_many_lines`, `no_header`,
     /// `unknown_field`, `unknown_column`, `field_twice`), and where: `line`, `place`.
     RegisterFault,
     /// The thing is not in a state that allows it; `state`.

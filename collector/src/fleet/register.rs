@@ -107,6 +107,12 @@ pub enum FileFault {
         /// The line.
         line: u64,
     },
+    /// A field begins with a quote that does not end: what follows would all be that field.
+    #[error("line {line}: a field begins with a quote that does not end")]
+    OpenQuote {
+        /// The line on which the quote stands.
+        line: u64,
+    },
     /// It has more than [`LINES_MAX`] lines.
     #[error("the file has more than {LINES_MAX} lines; divide it by units")]
     TooManyLines,

@@ -110,6 +110,30 @@ fn from_row(row: &AnyRow) -> Result<Asset> {
     })
 }
 
+/// Changes with each transaction of an import.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revision(registry: &Registry) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar("SELECT value FROM revisions WHERE name = 'register'")
+            .fetch_one(registry.readers())
+            .await?,
+    )
+}
+
+/// Goes on from a revision; whether nobody else has.
+///
+/// # Errors
+/// When the database fails.
+pub async fn advance(tx: &mut Transaction, from: i64) -> Result<bool> {
+    let moved = sqlx::query("UPDATE revisions SET value = value + 1 WHERE name = 'register' AND value = $1")
+        .bind(from)
+        .execute(&mut **tx)
+        .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
 /// All lines that were not taken out.
 ///
 /// # Errors

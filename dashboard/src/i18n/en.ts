@@ -614,6 +614,7 @@ export const en = {
     register_fault: {
       empty: 'The file has no lines.',
       undecodable: 'The file’s characters cannot be read ({{place}}). Save it as UTF-8.',
+      open_quote: 'A quote begins and does not end: mend that line, then bring the file in again.',
       too_many_lines: 'The file has too many lines.',
       no_header: 'There is no header: the first line must name the columns, at least the asset number or the name.',
       unknown_field: 'A column was chosen for something unknown.',

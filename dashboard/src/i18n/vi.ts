@@ -612,6 +612,7 @@ export const vi = {
     register_fault: {
       empty: 'Tệp không có dòng nào.',
       undecodable: 'Không đọc được chữ trong tệp ({{place}}). Hãy lưu lại tệp theo bảng mã UTF-8.',
+      open_quote: 'Có dấu ngoặc kép mở mà không đóng: hãy sửa dòng đó rồi nhập lại.',
       too_many_lines: 'Tệp có quá nhiều dòng.',
       no_header: 'Không nhận ra dòng tiêu đề: dòng đầu tiên phải có tên các cột, ít nhất là mã tài sản hoặc tên máy.',
       unknown_field: 'Có mục không nhận ra ở phần chọn cột.',

@@ -220,10 +220,21 @@ fn stats(answer: &Answer) -> Vec<String> {
 /// first part; the answer is program and database version.
 fn parse_version(text: &str) -> (String, String) {
     let mut parts = text.trim().split('/');
-    let program = parts.next().unwrap_or_default();
-    let program = program.strip_prefix("ClamAV ").unwrap_or(program);
-    (program.to_owned(), parts.next().unwrap_or_default().to_owned())
+    let program = parts.next().and_then(|program| program.strip_prefix("ClamAV "));
+    let is_version =
+        |program: &&str| program.len() <= VERSION_BYTES_MAX && !program.contains(char::is_control);
+    // What does not begin like an answer of clamd's is none, and names no version.
+    let Some(program) = program.filter(is_version) else {
+        return Default::default();
+    };
+    let database = parts.next().unwrap_or_default();
+    let is_number = database.bytes().all(|byte| byte.is_ascii_digit());
+    let database = if is_number { database } else { "" };
+    (program.to_owned(), database.to_owned())
 }
+
+/// Of a version such as `1.4.3-beta+git`.
+const VERSION_BYTES_MAX: usize = 64;
 
 /// What the head of a database says.
 #[derive(Clone, Debug, PartialEq, Eq)]

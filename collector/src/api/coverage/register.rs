@@ -285,6 +285,7 @@ impl From<FileFault> for ApiError {
             FileFault::Empty => refused("empty"),
             FileFault::TooLarge => Self::new(ErrorCode::BodyTooLarge).with("max_bytes", FILE_BYTES_MAX),
             FileFault::Undecodable { line } => refused("undecodable").with("line", line),
+            FileFault::OpenQuote { line } => refused("open_quote").with("line", line),
             FileFault::TooManyLines => refused("too_many_lines").with("max", register::LINES_MAX),
             FileFault::NoHeader => refused("no_header"),
             FileFault::UnknownField(field) => refused("unknown_field").with("place", field),
@@ -299,6 +300,7 @@ impl From<ImportError> for ApiError {
         match error {
             ImportError::File(fault) => fault.into(),
             ImportError::NoUnit => Self::not_found(),
+            ImportError::Overtaken => Self::new(ErrorCode::Conflict),
             ImportError::Registry(error) => error.into(),
         }
     }

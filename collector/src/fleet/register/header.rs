@@ -138,9 +138,32 @@ pub(super) fn shortened(text: &str) -> String {
     text.trim().chars().take(HEADER_CHARS_MAX).collect()
 }
 
+/// Where a quote stands that begins a field and does not end. A quote within a field that does not begin with one is a
+/// letter, such as that of a screen of 24".
+fn open_quote(text: &str, separator: u8) -> Option<usize> {
+    let (mut open, mut begins) = (None, true);
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match (open, byte) {
+            (Some(_), b'"') if bytes.peek().is_some_and(|(_, next)| *next == b'"') => {
+                bytes.next();
+            }
+            (Some(_), b'"') => open = None,
+            (Some(_), _) => {}
+            (None, b'"') if begins => (open, begins) = (Some(at), false),
+            (None, _) => begins = byte == separator || byte == b'\n' || byte == b'\r',
+        }
+    }
+    open
+}
+
 /// Reads the table that a text is.
 pub(super) fn sheet(encoding: Encoding, text: &str, mapping: &Mapping) -> Result<Sheet, FileFault> {
     let (separator, text, lines_before) = separator(text);
+    if let Some(at) = open_quote(text, separator as u8) {
+        let line = lines_before + LineCount::of(text).line_at(at as u64);
+        return Err(FileFault::OpenQuote { line });
+    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator as u8)
         .flexible(true)

@@ -45,6 +45,9 @@ pub enum ImportError {
     /// The unit for all lines does not exist.
     #[error("there is no such unit")]
     NoUnit,
+    /// Another import came in between: what was planned may not fit any more.
+    #[error("another import changed the register meanwhile; look again at what this one would change")]
+    Overtaken,
     /// The registry failed.
     #[error("the registry failed")]
     Registry(#[from] registry::Error),
@@ -106,6 +109,7 @@ pub async fn import(
     {
         return Err(ImportError::NoUnit);
     }
+    let mut turn = Turn::of(registry).await?;
     let known = asset::all(registry).await?;
     let hosts = Unjoined::read(registry).await?;
     let of_options = options.clone();
@@ -114,7 +118,7 @@ pub async fn import(
     report.file_sha256 = file_sha256;
     report.joined = joinings.len() as u64;
     if !options.dry_run {
-        write(registry, &report, by, now_ms).await?;
+        write(registry, &mut turn, &report, by, now_ms).await?;
         report.joined = join_all(registry, now_ms).await?;
     }
     Ok(report)
@@ -167,8 +171,33 @@ fn decide(
     (report, joinings)
 }
 
-async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> Result<(), ImportError> {
-    record(registry, report, "register.import_begun", by, now_ms).await?;
+/// The state of the register that a plan was made for. Each transaction of an import passes it on; another import
+/// that comes in between is noticed by the one that it overtook.
+struct Turn(i64);
+
+impl Turn {
+    async fn of(registry: &Registry) -> Result<Self, registry::Error> {
+        Ok(Self(asset::revision(registry).await?))
+    }
+
+    async fn begin(&mut self, registry: &Registry) -> Result<registry::Transaction, ImportError> {
+        let mut tx = registry.begin().await?;
+        if !asset::advance(&mut tx, self.0).await? {
+            return Err(ImportError::Overtaken);
+        }
+        self.0 += 1;
+        Ok(tx)
+    }
+}
+
+async fn write(
+    registry: &Registry,
+    turn: &mut Turn,
+    report: &Report,
+    by: &str,
+    now_ms: i64,
+) -> Result<(), ImportError> {
+    record(registry, turn, report, "register.import_begun", by, now_ms).await?;
     let plan = &report.plan;
     let removed: Vec<i64> = plan
         .removed
@@ -176,7 +205,7 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
         .filter_map(|change| Some(change.before.as_ref()?.id))
         .collect();
     for some in removed.chunks(WRITES_AT_ONCE) {
-        let mut tx = registry.begin().await?;
+        let mut tx = turn.begin(registry).await?;
         asset::remove(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
@@ -187,7 +216,7 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
             .zip(&after)
             .filter_map(|(before, after)| Some((before?, after.clone())))
             .collect();
-        let mut tx = registry.begin().await?;
+        let mut tx = turn.begin(registry).await?;
         asset::follow(&mut tx, &changes).await?;
         asset::write(&mut tx, &after, now_ms).await?;
         tx.commit().await?;
@@ -200,13 +229,13 @@ async fn write(registry: &Registry, report: &Report, by: &str, now_ms: i64) -> R
             .iter()
             .filter_map(|asset| Some((revived.get(&asset.id)?.clone(), asset.clone())));
         let changes: Vec<(Asset, Asset)> = changes.collect();
-        let mut tx = registry.begin().await?;
+        let mut tx = turn.begin(registry).await?;
         asset::follow(&mut tx, &changes).await?;
         asset::revive(&mut tx, &ids).await?;
         asset::write(&mut tx, some, now_ms).await?;
         tx.commit().await?;
     }
-    record(registry, report, "register.imported", by, now_ms).await
+    record(registry, turn, report, "register.imported", by, now_ms).await
 }
 
 /// Lines that come in and once stood in the same unit under the same number are those lines again, so that what hangs
@@ -232,6 +261,7 @@ async fn revive(registry: &Registry, added: &mut [Asset]) -> Result<HashMap<i64,
 
 async fn record(
     registry: &Registry,
+    turn: &mut Turn,
     report: &Report,
     action: &'static str,
     by: &str,
@@ -243,7 +273,7 @@ async fn record(
         "removed": plan.removed.len(), "unchanged": plan.unchanged, "bad_lines": report.bad_lines,
         "lines": report.lines,
     });
-    let mut tx = registry.begin().await?;
+    let mut tx = turn.begin(registry).await?;
     audit::record(&mut tx, now_ms, by, action, "register", &detail).await?;
     Ok(tx.commit().await?)
 }

@@ -154,6 +154,10 @@ fn a_file_that_is_no_register_is_refused_with_its_place() {
         (b" \n\xe2\x80\x82", FileFault::Empty),
         (b"a;b\n1;2", FileFault::NoHeader),
         (many.as_bytes(), FileFault::TooManyLines),
+        (
+            "Tên máy;Vị trí\nA;24\"\nB;\"mở ngoặc\nC;x\n".as_bytes(),
+            FileFault::OpenQuote { line: 3 },
+        ),
         (&damaged, FileFault::Undecodable { line: 4 }),
         (&odd, FileFault::Undecodable { line: 2 }),
         (b"T\xean m\xe1y\nx\x81", FileFault::Undecodable { line: 2 }),
@@ -473,4 +477,30 @@ fn an_export_is_read_as_what_it_was() {
         .collect();
     assert_eq!((numbers, faults), (vec!["=1+1", "'quoted'"], Vec::new()));
     assert_eq!(lines[0].cell(Field::Name), "+84");
+}
+
+#[tokio::test]
+async fn two_imports_at_once_do_not_both_add_the_same_lines() {
+    let sqlite = crate::registry::harness::sqlite().await;
+    let registry = &sqlite.registry;
+    let unit = crate::registry::harness::a_unit(registry, None, "Xã", "").await;
+    let lines: String = (0..2_000).map(|number| format!("PC-{number}\n")).collect();
+    let bytes = format!("Tên máy\n{lines}").into_bytes();
+    let options = Options {
+        unit: Some(unit),
+        ..Options::default()
+    };
+    let (one, other) = tokio::join!(
+        import(registry, bytes.clone(), options.clone(), "lan", 1),
+        import(registry, bytes.clone(), options.clone(), "minh", 1),
+    );
+    let overtaken = [&one, &other]
+        .into_iter()
+        .any(|done| matches!(done, Err(ImportError::Overtaken)));
+    assert!(overtaken, "{:?} {:?}", one.is_ok(), other.is_ok());
+    import(registry, bytes, options, "lan", 2)
+        .await
+        .expect("alone it goes on");
+    let kept = crate::registry::asset::all(registry).await.expect("lines");
+    assert_eq!(kept.len(), 2_000);
 }

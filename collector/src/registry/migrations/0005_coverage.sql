@@ -31,6 +31,8 @@ CREATE UNIQUE INDEX assets_by_number ON assets (number_key) WHERE removed_ms IS 
 -- No host is two things that an office owns.
 CREATE UNIQUE INDEX assets_by_host ON assets (host_id) WHERE removed_ms IS NULL;
 INSERT INTO sequences (name, value) VALUES ('assets', 0);
+-- Grows with each transaction of an import, so that two at once notice each other.
+INSERT INTO revisions (name, value) VALUES ('register', 0);
 
 -- A PC that may lawfully be uncovered until a day; either a line of the register or a host.
 CREATE TABLE exceptions (

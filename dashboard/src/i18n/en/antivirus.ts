@@ -127,6 +127,8 @@ export const antivirus = {
   commandResultOf: { failed: 'the program reports a fault: {{name}}' },
   commandCount: {
     files: '{{n}} files scanned',
+    bytes: '{{n}} bytes scanned',
+    files_changed: '{{n}} definition files changed',
     infected: '{{n}} files with malware',
     errors: '{{n}} files that could not be scanned',
     skipped: '{{n}} files passed over',

@@ -125,6 +125,8 @@ export const antivirus = {
   commandResultOf: { failed: 'chương trình báo lỗi: {{name}}' },
   commandCount: {
     files: '{{n}} tệp đã quét',
+    bytes: '{{n}} byte đã quét',
+    files_changed: '{{n}} tệp mẫu nhận diện thay đổi',
     infected: '{{n}} tệp nhiễm mã độc',
     errors: '{{n}} tệp không quét được',
     skipped: '{{n}} tệp bỏ qua',

@@ -65,14 +65,17 @@ pub(in crate::sensor::antivirus) fn quick_scan(
     };
     let roots = if paths.is_empty() { usual() } else { paths.to_vec() };
     let end = roots.iter().try_for_each(|root| scan.walk(root));
+    // An engine that answers nothing sensible to any file has scanned nothing.
+    let is_vain = scan.counts.files == 0 && scan.counts.errors > 0;
     let detail = match end {
+        Ok(()) if is_vain => "failed",
         Ok(()) => "scanned",
         Err(End::Stopped) => return None,
         Err(End::TimedOut) => "timed_out",
         Err(End::NoEngine) => "failed",
     };
     Some(Ended {
-        done: end.is_ok(),
+        done: end.is_ok() && !is_vain,
         detail: detail.to_owned(),
         counts: scan.counts.named(begun.elapsed()),
     })
