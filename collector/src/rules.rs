@@ -339,6 +339,13 @@ fn finding_id(rule: &str, host: HostId, key: &str, moment: Moment) -> String {
     hex::encode(&Sha256::digest(name)[..16])
 }
 
+/// The numbers of at most so many hosts, from all over the list: hosts of one unit have neighbouring numbers, and the
+/// first ones alone would only tell of that unit.
+fn some_of(hosts: impl ExactSizeIterator<Item = HostId>, count_max: usize) -> Vec<i64> {
+    let step = hosts.len().div_ceil(count_max).max(1);
+    hosts.step_by(step).map(|host| host.0).collect()
+}
+
 /// Text made of bytes that are usually text, as evidence shows it.
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -12,7 +12,7 @@ use serde_json::json;
 use vong_proto::event::{Detection, Outcome, Severity};
 
 use super::memory::{Memory, MemoryError};
-use super::{Judgement, Moment, Remembered, Verdict};
+use super::{Judgement, Moment, Remembered, Verdict, some_of};
 use crate::entry::HostId;
 use crate::finding::{Category, FindingChange};
 use crate::registry::fold::storable;
@@ -178,7 +178,7 @@ impl State {
                 closed_ms: moment.at_ms.max(open.opened_ms),
             });
         }
-        let named: Vec<i64> = self.pcs.keys().take(NAMED_MAX).map(|host| host.0).collect();
+        let named = some_of(self.pcs.keys().copied(), NAMED_MAX);
         let verdict = Verdict {
             rule: RULE,
             category: Category::Outbreak,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use vong_proto::event::Severity;
 
 use super::super::memory::{Memory, MemoryError};
-use super::super::{Judgement, Moment, Remembered, Verdict};
+use super::super::{Judgement, Moment, Remembered, Verdict, some_of};
 use crate::entry::HostId;
 use crate::finding::{Category, FindingChange};
 use crate::registry::rule_state::RuleState;
@@ -131,7 +131,7 @@ impl Sources {
 }
 
 fn verdict<'a>(product: &'a str, count: &Count) -> Verdict<'a> {
-    let named: Vec<i64> = count.stale.iter().take(NAMED_MAX).map(|host| host.0).collect();
+    let named = some_of(count.stale.iter().copied(), NAMED_MAX);
     Verdict {
         rule: RULE,
         category: Category::Updates,

@@ -437,6 +437,22 @@ fn one_product_that_grows_old_everywhere_is_one_finding_about_its_source() {
     );
 }
 
+/// Units are enrolled one after the other: the alert must not be the first one's alone.
+#[test]
+fn a_source_of_many_pcs_names_some_from_all_over() {
+    let mut reader = Reader::new();
+    office(&mut reader, 900, |_| stale());
+    reader.tick_after(1);
+    let judgement = reader.tick_after(90 * MINUTE);
+    let FindingChange::Opened(finding) = &judgement.findings[0] else {
+        panic!("opened")
+    };
+    let named = finding.evidence["hosts"].as_array().expect("hosts");
+    assert!(named.len() <= 200, "{}", named.len());
+    assert!(named.iter().any(|host| host.as_i64() > Some(890)), "{named:?}");
+    assert_eq!(finding.evidence["pcs"], json!(900));
+}
+
 #[test]
 fn a_few_old_pcs_are_no_source() {
     let mut reader = Reader::new();
