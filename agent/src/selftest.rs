@@ -190,8 +190,15 @@ fn definitions_text(definitions: &Definitions, now_ms: i64) -> String {
         Freshness::Fresh => "up to date",
         Freshness::Stale => "out of date",
     };
-    let moment_ms = definitions.built_ms.or(definitions.updated_ms);
-    let age = moment_ms.map(|moment_ms| age_text(moment_ms, now_ms));
+    // When definitions were brought here does not say how old they are.
+    let built = definitions.built_ms.map(|built_ms| age_text(built_ms, now_ms));
+    let brought = || {
+        Some(format!(
+            "brought here on {}, of unknown age",
+            day_text(definitions.updated_ms?)
+        ))
+    };
+    let age = built.or_else(brought);
     let words = [
         definitions.version.as_str(),
         age.as_deref().unwrap_or_default(),
@@ -205,11 +212,15 @@ fn definitions_text(definitions: &Definitions, now_ms: i64) -> String {
     }
 }
 
-fn age_text(moment_ms: i64, now_ms: i64) -> String {
-    let day = match OffsetDateTime::from_unix_timestamp(moment_ms.div_euclid(1_000)) {
+fn day_text(moment_ms: i64) -> String {
+    match OffsetDateTime::from_unix_timestamp(moment_ms.div_euclid(1_000)) {
         Ok(moment) => moment.date().to_string(),
         Err(_) => "a day that cannot be".to_owned(),
-    };
+    }
+}
+
+fn age_text(moment_ms: i64, now_ms: i64) -> String {
+    let day = day_text(moment_ms);
     match now_ms.saturating_sub(moment_ms).div_euclid(DAY_MS) {
         days if days < 0 => format!("of {day}, which is still to come"),
         1 => format!("of {day}, 1 day old"),
@@ -340,5 +351,22 @@ mod tests {
         let again = Rows::from_json(&seen.rows.to_json()).expect("our own");
         assert_eq!(again, seen.rows);
         assert!(!seen.text().is_empty());
+    }
+
+    #[test]
+    fn when_definitions_were_brought_here_is_not_said_to_be_their_age() {
+        let brought = Definitions {
+            updated_ms: Some(0),
+            ..Definitions::default()
+        };
+        assert_eq!(
+            definitions_text(&brought, DAY_MS),
+            "brought here on 1970-01-01, of unknown age"
+        );
+        let built = Definitions {
+            built_ms: Some(0),
+            ..brought
+        };
+        assert_eq!(definitions_text(&built, DAY_MS), "of 1970-01-01, 1 day old");
     }
 }
