@@ -327,7 +327,7 @@ mod tests {
         Agent {
             stop,
             finish,
-            policy: PolicyWatch::fixed(Policy::default()),
+            policy: PolicyWatch::fixed(Policy::before_any()),
             reports,
             sensors: vec![thread::spawn(move || sensor(of_sensor))],
             uplink: thread::spawn(move || uplink(of_uplink)),

@@ -118,15 +118,15 @@ impl PolicyWatch {
 }
 
 impl Policies {
-    /// Starts from the document on disk, or from the default policy when there is none that can be used.
+    /// Starts from the document on disk, or from [`Policy::before_any`] when there is none that can be used.
     pub fn open(file: &Path) -> (Policies, PolicyWatch) {
         let (policy, in_force) = match read_kept(file) {
             Ok(Some(kept)) => kept,
-            Ok(None) => Default::default(),
+            Ok(None) => (Policy::before_any(), InForce::default()),
             Err(error) => {
                 // The collector sends it again, because the hello names no version.
                 warn!(file = %file.display(), %error, "the kept policy is unusable, starting without one");
-                Default::default()
+                (Policy::before_any(), InForce::default())
             }
         };
         let shared = Arc::new(Shared::new(policy));
@@ -315,7 +315,7 @@ mod tests {
         let (policies, watch) = Policies::open(&file);
 
         assert_eq!(policies.in_force(), &InForce::default());
-        assert_eq!(*watch.current(), Policy::default());
+        assert_eq!(*watch.current(), Policy::before_any());
     }
 
     #[test]

@@ -163,7 +163,7 @@ mod tests {
         let context = Context {
             reports,
             state: PathBuf::new(),
-            policy: PolicyWatch::fixed(Policy::default()),
+            policy: PolicyWatch::fixed(Policy::before_any()),
             stop: Stop::new(),
             own_folders: Vec::new(),
         };

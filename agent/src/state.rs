@@ -80,5 +80,6 @@ pub fn number(sensor: Sensor) -> i64 {
         Sensor::Antivirus => 2,
         Sensor::Network => 3,
         Sensor::Presence => 4,
+        Sensor::Tripwire => 5,
     }
 }

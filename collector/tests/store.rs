@@ -137,6 +137,10 @@ fn file(path: &str, watch: &str) -> Body {
         who: Who::Exited { pid: 7 },
         watch: watch.to_owned(),
         severity: None,
+        changed: Vec::new(),
+        count: 1,
+        first_ms: None,
+        cause: None,
     })
 }
 

@@ -18,18 +18,22 @@ mod file;
 mod identity;
 mod network;
 mod presence;
+mod tripwire;
 
 pub use antivirus::{
     AntivirusMode, AntivirusProduct, AntivirusState, Definitions, Detection, Expectations, Freshness, Health,
     Outcome, Remedy, Switch,
 };
 pub use catalogue::{FIELDS, Field, FieldType};
-pub use file::{Digest, FileAction, FileEvent, FileMeta, Origin, Process, Severity, Who};
+pub use file::{
+    Aspect, Cause, Digest, FileAction, FileEvent, FileMeta, Link, LinkTarget, Origin, Process, Severity, Who,
+};
 pub use identity::{AgentId, BootId, StreamId};
 pub use network::{
     Adapter, Neighbour, Neighbours, NetworkState, ProbeKind, ProbeSample, ProbeState, Reachability,
 };
 pub use presence::{Presence, Start, StopReason};
+pub use tripwire::{Tripwire, TripwireFile, TripwireLevel, TripwireReason, TripwireScore};
 
 /// How important an event is on its way: lane 0 is sent first and dropped last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +93,8 @@ pub struct Event {
 pub enum Body {
     /// A file was created, changed, renamed or deleted.
     File(FileEvent),
+    /// Something changes documents as ransomware does.
+    Tripwire(Tripwire),
     /// The complete antivirus state of the PC, sent on change and daily.
     Antivirus(AntivirusState),
     /// Antivirus found malware, or did something about it.
@@ -107,6 +113,8 @@ pub enum Body {
     Blind(Blind),
     /// A sensor cannot see something on this PC.
     Unsupported(Unsupported),
+    /// The agent uses more of the PC than it may, or does so no longer.
+    Strain(Strain),
     /// How a command ended.
     CommandResult(CommandResult),
     /// An event that the receiver cannot understand; made only by the collector.
@@ -118,6 +126,7 @@ impl Body {
     pub fn kind(&self) -> &'static str {
         match self {
             Body::File(_) => "file",
+            Body::Tripwire(_) => "tripwire",
             Body::Antivirus(_) => "antivirus",
             Body::Detection(_) => "detection",
             Body::Network(_) => "network",
@@ -127,6 +136,7 @@ impl Body {
             Body::Presence(_) => "presence",
             Body::Blind(_) => "blind",
             Body::Unsupported(_) => "unsupported",
+            Body::Strain(_) => "strain",
             Body::CommandResult(_) => "command_result",
             Body::Opaque(_) => "opaque",
         }
@@ -145,6 +155,8 @@ pub enum Sensor {
     Network,
     /// Watches the life of the PC and of the agent itself.
     Presence,
+    /// Watches documents for ransomware.
+    Tripwire,
 }
 
 impl Sensor {
@@ -155,6 +167,7 @@ impl Sensor {
             Sensor::Antivirus => "antivirus",
             Sensor::Network => "network",
             Sensor::Presence => "presence",
+            Sensor::Tripwire => "tripwire",
         }
     }
 }
@@ -185,6 +198,22 @@ pub struct Unsupported {
     pub why: String,
     /// It can be seen now, or nobody wants to see it any more: what was said under this code is over.
     pub cured: bool,
+}
+
+/// The agent uses more of the PC than it may, and slows its sensors down for it; or does so no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strain {
+    /// A code with its unit: `cpu` in thousandths of a core, `memory` in bytes, `disk` in bytes a second, `spool` in
+    /// bytes.
+    pub budget: String,
+    /// What is allowed.
+    pub limit: u64,
+    /// What was measured.
+    pub measured: u64,
+    /// Since when, wall clock, milliseconds since 1970.
+    pub since_ms: i64,
+    /// It is within the budget again.
+    pub over: bool,
 }
 
 /// How a command ended. Reported as an event, so that the answer is as durable as everything else.

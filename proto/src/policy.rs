@@ -9,12 +9,24 @@ use serde_path_to_error::Segment;
 
 use crate::event::{Expectations, ProbeKind, Severity};
 
+mod budget;
+mod files;
+mod tripwire;
+
+pub use budget::BudgetPolicy;
+pub use files::{FilesPolicy, Meaning, PlannedWindow, Standard, Watch};
+pub use tripwire::TripwirePolicy;
+
 /// The effective policy of one PC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
     /// What the file sensor does.
     pub files: FilesPolicy,
+    /// What the ransomware tripwire does.
+    pub tripwire: TripwirePolicy,
+    /// How much of the PC the agent may use.
+    pub budget: BudgetPolicy,
     /// What the antivirus sensor does.
     pub antivirus: AntivirusPolicy,
     /// What the network sensor does.
@@ -33,40 +45,6 @@ pub struct UplinkPolicy {
     /// What the PCs of one unit may send together, in kbit/s; 0 for no limit. Inherited, it holds for each unit by
     /// itself: a unit is an office with a line.
     pub unit_kbit_s: u32,
-}
-
-/// What the file sensor does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FilesPolicy {
-    /// The watched folders.
-    pub watches: Vec<Watch>,
-    /// Larger files are watched but not hashed, MiB.
-    pub hash_max_mib: u32,
-}
-
-impl Default for FilesPolicy {
-    fn default() -> Self {
-        Self {
-            watches: Vec::new(),
-            hash_max_mib: 512,
-        }
-    }
-}
-
-/// One watched folder, with everything below it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watch {
-    /// A name that is unique within the policy; events carry it.
-    pub name: String,
-    /// Absolute path of a folder or a file.
-    pub path: String,
-    /// What a change below it means; absent is routine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<Severity>,
-    /// Names (with `*` and `?`) of files and folders that are passed over.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exclude: Vec<String>,
 }
 
 /// What the antivirus sensor does.
@@ -204,7 +182,7 @@ pub enum PolicyFault {
     /// Two watches or two probes have one name.
     #[error("{list}: the name {name:?} stands twice; names must be unique")]
     DuplicateName {
-        /// `files.watches` or `network.probes`.
+        /// `files.watches`, `files.planned` or `network.probes`.
         list: &'static str,
         /// The name.
         name: String,
@@ -222,6 +200,10 @@ pub enum PolicyFault {
 impl Policy {
     /// More watches than this are refused: each costs kernel memory on the PC.
     pub const WATCHES_MAX: usize = 256;
+    /// More announced windows than this are refused: whoever needs more has forgotten to remove the old ones.
+    pub const PLANNED_MAX: usize = 64;
+    /// More of the tripwire's paths than this are refused.
+    pub const TRIPWIRE_PATHS_MAX: usize = 64;
     /// More probes than this are refused: each is traffic from every PC of the unit.
     pub const PROBES_MAX: usize = 64;
     /// More paths of a quick scan than this are refused: it is to be quick.
@@ -230,6 +212,18 @@ impl Policy {
     pub const UPLINK_KBIT_S_MIN: u32 = 8;
     /// A wider one too: 10 Gbit/s is more than any office's line, and most likely a number in bit/s.
     pub const UPLINK_KBIT_S_MAX: u32 = 10_000_000;
+
+    /// What holds before a first document has come: nothing is watched and nothing is placed that nobody has asked for.
+    pub fn before_any() -> Policy {
+        Policy {
+            files: FilesPolicy {
+                standard: Standard::off(),
+                ..FilesPolicy::default()
+            },
+            tripwire: TripwirePolicy::off(),
+            ..Policy::default()
+        }
+    }
 
     /// Reads and checks a policy document.
     ///
@@ -254,23 +248,18 @@ impl Policy {
     /// # Errors
     /// The first fault, with its place.
     pub fn check(&self) -> Result<(), PolicyFault> {
-        at_most("files.watches", self.files.watches.len(), Self::WATCHES_MAX)?;
         at_most("network.probes", self.network.probes.len(), Self::PROBES_MAX)?;
-        unique(
-            "files.watches",
-            self.files.watches.iter().map(|w| w.name.as_str()),
-        )?;
         unique(
             "network.probes",
             self.network.probes.iter().map(|p| p.name.as_str()),
         )?;
+        self.files.check()?;
+        self.tripwire.check()?;
+        self.budget.check()?;
         self.antivirus.check()?;
         within("network.aggregate_s", self.network.aggregate_s, 1, 3_600)?;
         check_kbit_s("uplink.agent_kbit_s", self.uplink.agent_kbit_s)?;
         check_kbit_s("uplink.unit_kbit_s", self.uplink.unit_kbit_s)?;
-        for (i, watch) in self.files.watches.iter().enumerate() {
-            check_watch(&format!("files.watches[{i}]"), watch)?;
-        }
         for (i, probe) in self.network.probes.iter().enumerate() {
             check_probe(&format!("network.probes[{i}]"), probe)?;
         }
@@ -319,11 +308,6 @@ impl AntivirusPolicy {
         }
         Ok(())
     }
-}
-
-fn check_watch(place: &str, watch: &Watch) -> Result<(), PolicyFault> {
-    not_empty(&format!("{place}.name"), &watch.name)?;
-    absolute(&format!("{place}.path"), &watch.path)
 }
 
 fn absolute(place: &str, path: &str) -> Result<(), PolicyFault> {

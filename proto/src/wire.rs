@@ -18,6 +18,7 @@ mod file;
 mod frames;
 mod network;
 mod presence;
+mod tripwire;
 
 pub use frames::{decode_agent_frame, decode_collector_frame, encode_agent_frame, encode_collector_frame};
 

@@ -57,16 +57,20 @@ fn report(number: u32) -> Report {
         path: path.clone(),
         old_path: None,
         origin: Origin::RealTime,
-        meta: Some(FileMeta {
-            size: 40_000 + u64::from(number),
-            mtime_ns: clock::wall_ms() * 1_000_000,
-            mode: 0o100_644,
-            owner: "1000".to_owned(),
-            digest: Digest::Sha256(digest),
-        }),
+        meta: Some(FileMeta::plain(
+            40_000 + u64::from(number),
+            clock::wall_ms() * 1_000_000,
+            0o100_644,
+            "1000",
+            Digest::Sha256(digest),
+        )),
         who: Who::Exited { pid: number },
         watch: "Hồ sơ".to_owned(),
         severity: None,
+        changed: Vec::new(),
+        count: 1,
+        first_ms: None,
+        cause: None,
     };
     Report {
         events: vec![NewEvent {

@@ -17,6 +17,7 @@ pub mod eicar;
 pub mod machine;
 pub mod mail;
 pub mod pc;
+mod policy;
 pub mod poll;
 pub mod power;
 pub mod process;

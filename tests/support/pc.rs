@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::disk::SmallDisk;
+use crate::policy;
 use crate::poll::{self, PATIENCE};
 use crate::power::Power;
 use crate::process::Running;
@@ -145,7 +146,7 @@ impl Pc {
     pub fn set_policy(&mut self, stack: &Stack, unit: &str, policy: &Value) -> anyhow::Result<()> {
         self.watches = policy["files"]["watches"].as_array().map_or(0, Vec::len);
         let file = self.folder.join("policy.json");
-        fs::write(&file, policy.to_string())?;
+        fs::write(&file, policy::of_this_story_alone(policy).to_string())?;
         let file = file.to_str().context("the story's folder has a plain name")?;
         stack.admin(&["policy", "set", "--unit", unit, file])?;
         Ok(())

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::api::Api;
 use crate::clickhouse::ClickHouse;
 use crate::mail::Sink;
+use crate::policy;
 use crate::poll;
 use crate::process::Running;
 pub use crate::programs::binary;
@@ -302,7 +303,7 @@ impl Stack {
     /// It was refused.
     pub fn set_policy(&self, document: &Value) -> anyhow::Result<()> {
         let file = self.path("policy.json");
-        fs::write(&file, document.to_string())?;
+        fs::write(&file, policy::of_this_story_alone(document).to_string())?;
         let file = file.to_str().context("the story's folder has a plain name")?;
         self.admin(&["policy", "set", "--unit", UNIT, file])?;
         Ok(())

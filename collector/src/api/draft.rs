@@ -74,6 +74,17 @@ fn pattern() -> Value {
         "files": {
             "hash_max_mib": 0,
             "watches": [{ "name": "", "path": "", "severity": "", "exclude": [] }],
+            "standard": {
+                "system_binaries": "", "boot": "", "services": "", "scheduled": "", "hosts": "", "accounts": "",
+                "ssh_keys": "", "web_roots": "",
+            },
+            "planned": [{ "name": "", "author": "", "from": "", "until": "", "watches": [], "reason": "" }],
+            "recheck_hours": 0, "rehash_days": 0,
+        },
+        "tripwire": { "enabled": true, "paths": [], "exclude": [], "canaries": true },
+        "budget": {
+            "cpu_percent": 0, "memory_mib": 0, "disk_mib_s": 0, "background_cpu_percent": 0,
+            "background_disk_mib_s": 0, "background_on_battery": false,
         },
         "antivirus": {
             "interval_s": 0, "definitions_warn_days": 0, "definitions_high_days": 0, "scan_days": 0, "real_time": "",

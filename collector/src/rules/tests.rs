@@ -200,13 +200,7 @@ fn file(path: &[u8], severity: Option<Severity>) -> Body {
         path: path.to_owned(),
         old_path: None,
         origin: Origin::RealTime,
-        meta: Some(FileMeta {
-            size: 5,
-            mtime_ns: 0,
-            mode: 0o644,
-            owner: "0".to_owned(),
-            digest: Digest::Sha256([0xab; 32]),
-        }),
+        meta: Some(FileMeta::plain(5, 0, 0o644, "0", Digest::Sha256([0xab; 32]))),
         who: Who::Exact(Process {
             pid: 7,
             user: "lan".to_owned(),
@@ -214,6 +208,10 @@ fn file(path: &[u8], severity: Option<Severity>) -> Body {
         }),
         watch: "records".to_owned(),
         severity,
+        changed: Vec::new(),
+        count: 1,
+        first_ms: None,
+        cause: None,
     })
 }
 

@@ -384,6 +384,10 @@ mod tests {
             who: Who::Unavailable("unprivileged".to_owned()),
             watch: "demo".to_owned(),
             severity: Some(Severity::Critical),
+            changed: Vec::new(),
+            count: 1,
+            first_ms: None,
+            cause: None,
         };
         let rows = Rows::of(&[entry(vec![Body::File(file)])]);
         let row = &rows.events[0];

@@ -21,6 +21,101 @@ pub struct FileEvent {
     pub watch: String,
     /// What a change under that watch means, as the policy says; `None` is routine.
     pub severity: Option<Severity>,
+    /// What differs from before; empty when nothing is known of before.
+    pub changed: Vec<Aspect>,
+    /// So many reports of the system became this event, at least 1.
+    pub count: u32,
+    /// The PC's wall clock at the first of them, milliseconds since 1970; `None` when there was one.
+    pub first_ms: Option<i64>,
+    /// What explains the change, as far as the agent can tell.
+    pub cause: Option<Cause>,
+}
+
+/// One way in which a file can differ from before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Its content.
+    Content,
+    /// Its mode bits.
+    Mode,
+    /// Its owner or group.
+    Owner,
+    /// Its access control list.
+    Acl,
+    /// Its times, and nothing else that is known of.
+    Times,
+    /// What it is: a file became a link, a folder became a file.
+    Kind,
+    /// The text of a link, or what stands where it leads.
+    Link,
+}
+
+impl FileEvent {
+    /// An event of which nothing is known but what happened, where, how that came to be known, and by whom.
+    pub fn new(action: FileAction, path: Vec<u8>, origin: Origin, who: Who) -> Self {
+        Self {
+            action,
+            path,
+            old_path: None,
+            origin,
+            meta: None,
+            who,
+            watch: String::new(),
+            severity: None,
+            changed: Vec::new(),
+            count: 1,
+            first_ms: None,
+            cause: None,
+        }
+    }
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: [Aspect; 7] = [
+        Aspect::Content,
+        Aspect::Mode,
+        Aspect::Owner,
+        Aspect::Acl,
+        Aspect::Times,
+        Aspect::Kind,
+        Aspect::Link,
+    ];
+
+    /// The stable name, as stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Aspect::Content => "content",
+            Aspect::Mode => "mode",
+            Aspect::Owner => "owner",
+            Aspect::Acl => "acl",
+            Aspect::Times => "times",
+            Aspect::Kind => "kind",
+            Aspect::Link => "link",
+        }
+    }
+}
+
+/// What explains a change: it is recorded like any other, and tells nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A package manager did it.
+    Package {
+        /// `dpkg`, `rpm`, `msi`, `windows_update`.
+        manager: String,
+        /// The package.
+        name: String,
+        /// Its version, as the manager writes it.
+        version: String,
+    },
+    /// It falls into a window that somebody announced by policy.
+    Planned {
+        /// The window's name.
+        name: String,
+        /// Who announced it.
+        author: String,
+    },
 }
 
 /// What happened to a file.
@@ -76,6 +171,55 @@ pub struct FileMeta {
     pub owner: String,
     /// The content's digest.
     pub digest: Digest,
+    /// Owning group as the system names it; empty where there is none.
+    pub group: String,
+    /// SHA-256 of the access control list as the system gives it; `None` when rights are only those of the mode.
+    pub acl_sha256: Option<[u8; 32]>,
+    /// Of a symbolic link: its text and its target.
+    pub link: Option<Link>,
+}
+
+impl FileMeta {
+    /// What is known of a plain file without access control list.
+    pub fn plain(size: u64, mtime_ns: i64, mode: u32, owner: &str, digest: Digest) -> Self {
+        Self {
+            size,
+            mtime_ns,
+            mode,
+            owner: owner.to_owned(),
+            digest,
+            group: String::new(),
+            acl_sha256: None,
+            link: None,
+        }
+    }
+}
+
+/// A symbolic link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its own text.
+    pub text: Vec<u8>,
+    /// What stands where it leads.
+    pub target: LinkTarget,
+}
+
+/// What stands where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkTarget {
+    /// Nobody could look.
+    Unknown,
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A device, pipe or socket.
+    Other,
+    /// Nothing.
+    Missing,
+    /// It leads to itself in the end.
+    Loop,
 }
 
 /// The SHA-256 of a file's content, or why there is none.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::bound::{CODE_BYTES_MAX, COUNTS_MAX, SENTENCE_BYTES_MAX, cut};
 use super::{Malformed, pb, word};
-use crate::event::{Blind, Body, CommandResult, Sensor, Unsupported};
+use crate::event::{Blind, Body, CommandResult, Sensor, Strain, Unsupported};
 
 use pb::event::Body as Wire;
 
 pub(super) fn to_wire(body: &Body) -> Option<Wire> {
     Some(match body {
         Body::File(file) => Wire::File(file.into()),
+        Body::Tripwire(tripwire) => Wire::Tripwire(tripwire.into()),
         Body::Antivirus(state) => Wire::Antivirus(state.into()),
         Body::Detection(detection) => Wire::Detection(detection.into()),
         Body::Network(state) => Wire::Network(state.into()),
@@ -20,6 +21,7 @@ pub(super) fn to_wire(body: &Body) -> Option<Wire> {
         Body::Presence(presence) => Wire::Presence(presence.into()),
         Body::Blind(blind) => Wire::Blind(blind.into()),
         Body::Unsupported(unsupported) => Wire::Unsupported(unsupported.into()),
+        Body::Strain(strain) => Wire::Strain(strain.into()),
         Body::CommandResult(result) => Wire::CommandResult(result.into()),
         Body::Opaque(_) => return None,
     })
@@ -28,6 +30,7 @@ pub(super) fn to_wire(body: &Body) -> Option<Wire> {
 pub(super) fn from_wire(wire: Wire) -> Result<Body, Malformed> {
     Ok(match wire {
         Wire::File(file) => Body::File(file.try_into()?),
+        Wire::Tripwire(tripwire) => Body::Tripwire(tripwire.try_into()?),
         Wire::Antivirus(state) => Body::Antivirus(state.try_into()?),
         Wire::Detection(detection) => Body::Detection(detection.try_into()?),
         Wire::Network(state) => Body::Network(state.into()),
@@ -37,6 +40,7 @@ pub(super) fn from_wire(wire: Wire) -> Result<Body, Malformed> {
         Wire::Presence(presence) => Body::Presence(presence.try_into()?),
         Wire::Blind(blind) => Body::Blind(blind.try_into()?),
         Wire::Unsupported(unsupported) => Body::Unsupported(unsupported.try_into()?),
+        Wire::Strain(strain) => Body::Strain(strain.into()),
         Wire::CommandResult(result) => Body::CommandResult(result.into()),
     })
 }
@@ -110,6 +114,30 @@ impl TryFrom<pb::Unsupported> for Unsupported {
     }
 }
 
+impl From<&Strain> for pb::Strain {
+    fn from(strain: &Strain) -> Self {
+        Self {
+            budget: strain.budget.clone(),
+            limit: strain.limit,
+            measured: strain.measured,
+            since_ms: strain.since_ms,
+            over: strain.over,
+        }
+    }
+}
+
+impl From<pb::Strain> for Strain {
+    fn from(wire: pb::Strain) -> Self {
+        Self {
+            budget: cut(wire.budget, CODE_BYTES_MAX),
+            limit: wire.limit,
+            measured: wire.measured,
+            since_ms: wire.since_ms,
+            over: wire.over,
+        }
+    }
+}
+
 impl From<&CommandResult> for pb::CommandResult {
     fn from(result: &CommandResult) -> Self {
         Self {
@@ -145,6 +173,7 @@ fn sensor_to_wire(sensor: Sensor) -> i32 {
         Sensor::Antivirus => pb::Sensor::Antivirus,
         Sensor::Network => pb::Sensor::Network,
         Sensor::Presence => pb::Sensor::Presence,
+        Sensor::Tripwire => pb::Sensor::Tripwire,
     };
     wire.into()
 }
@@ -156,5 +185,6 @@ fn sensor_from_wire(place: &'static str, value: i32) -> Result<Sensor, Malformed
         pb::Sensor::Antivirus => Ok(Sensor::Antivirus),
         pb::Sensor::Network => Ok(Sensor::Network),
         pb::Sensor::Presence => Ok(Sensor::Presence),
+        pb::Sensor::Tripwire => Ok(Sensor::Tripwire),
     }
 }

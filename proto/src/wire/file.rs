@@ -1,7 +1,10 @@
 //! File events.
 
+use super::bound::{NAME_BYTES_MAX, PATH_BYTES_MAX, cut};
 use super::{Malformed, array, pb, present, word};
-use crate::event::{Digest, FileAction, FileEvent, FileMeta, Origin, Process, Severity, Who};
+use crate::event::{
+    Aspect, Cause, Digest, FileAction, FileEvent, FileMeta, Link, LinkTarget, Origin, Process, Severity, Who,
+};
 
 impl From<&FileEvent> for pb::FileEvent {
     fn from(file: &FileEvent) -> Self {
@@ -14,6 +17,14 @@ impl From<&FileEvent> for pb::FileEvent {
             who: Some((&file.who).into()),
             watch: file.watch.clone(),
             severity: severity_to_wire(file.severity),
+            changed: file
+                .changed
+                .iter()
+                .map(|aspect| aspect_to_wire(*aspect).into())
+                .collect(),
+            count: file.count,
+            first_ms: file.first_ms,
+            cause: file.cause.as_ref().map(Into::into),
         }
     }
 }
@@ -31,6 +42,11 @@ impl TryFrom<pb::FileEvent> for FileEvent {
             who: present("file.who", wire.who.and_then(|who| who.who))?.into(),
             watch: wire.watch,
             severity: severity_from_wire("file.severity", wire.severity)?,
+            changed: aspects_from_wire(wire.changed)?,
+            count: wire.count.max(1),
+            first_ms: wire.first_ms,
+            // A cause that this build does not know explains nothing.
+            cause: wire.cause.and_then(|cause| cause.cause).map(Into::into),
         })
     }
 }
@@ -46,6 +62,9 @@ impl From<&FileMeta> for pb::FileMeta {
                 Digest::Sha256(hash) => pb::file_meta::Digest::Sha256(hash.to_vec()),
                 Digest::Absent(why) => pb::file_meta::Digest::DigestAbsent(why.clone()),
             }),
+            group: meta.group.clone(),
+            acl_sha256: meta.acl_sha256.map(Vec::from),
+            link: meta.link.as_ref().map(Into::into),
         }
     }
 }
@@ -64,8 +83,111 @@ impl TryFrom<pb::FileMeta> for FileMeta {
             mode: wire.mode,
             owner: wire.owner,
             digest,
+            group: cut(wire.group, NAME_BYTES_MAX),
+            acl_sha256: wire
+                .acl_sha256
+                .map(|hash| array("file.meta.acl_sha256", &hash))
+                .transpose()?,
+            link: wire.link.map(TryInto::try_into).transpose()?,
         })
     }
+}
+
+impl From<&Link> for pb::Link {
+    fn from(link: &Link) -> Self {
+        use pb::link::Target;
+        let target = match link.target {
+            LinkTarget::Unknown => Target::Unknown,
+            LinkTarget::File => Target::File,
+            LinkTarget::Folder => Target::Folder,
+            LinkTarget::Other => Target::Other,
+            LinkTarget::Missing => Target::Missing,
+            LinkTarget::Loop => Target::Loop,
+        };
+        Self {
+            text: link.text.clone(),
+            target: target.into(),
+        }
+    }
+}
+
+impl TryFrom<pb::Link> for Link {
+    type Error = Malformed;
+
+    fn try_from(wire: pb::Link) -> Result<Self, Malformed> {
+        use pb::link::Target;
+        super::bound::check("file.meta.link", wire.text.len(), PATH_BYTES_MAX)?;
+        Ok(Self {
+            target: match word("file.meta.link.target", wire.target)? {
+                Target::Unknown => LinkTarget::Unknown,
+                Target::File => LinkTarget::File,
+                Target::Folder => LinkTarget::Folder,
+                Target::Other => LinkTarget::Other,
+                Target::Missing => LinkTarget::Missing,
+                Target::Loop => LinkTarget::Loop,
+            },
+            text: wire.text,
+        })
+    }
+}
+
+impl From<&Cause> for pb::Cause {
+    fn from(cause: &Cause) -> Self {
+        let cause = match cause.clone() {
+            Cause::Package {
+                manager,
+                name,
+                version,
+            } => pb::cause::Cause::Package(pb::Package {
+                manager,
+                name,
+                version,
+            }),
+            Cause::Planned { name, author } => pb::cause::Cause::Planned(pb::PlannedChange { name, author }),
+        };
+        Self { cause: Some(cause) }
+    }
+}
+
+impl From<pb::cause::Cause> for Cause {
+    fn from(wire: pb::cause::Cause) -> Self {
+        match wire {
+            pb::cause::Cause::Package(package) => Cause::Package {
+                manager: cut(package.manager, NAME_BYTES_MAX),
+                name: cut(package.name, NAME_BYTES_MAX),
+                version: cut(package.version, NAME_BYTES_MAX),
+            },
+            pb::cause::Cause::Planned(planned) => Cause::Planned {
+                name: cut(planned.name, NAME_BYTES_MAX),
+                author: cut(planned.author, NAME_BYTES_MAX),
+            },
+        }
+    }
+}
+
+fn aspect_to_wire(aspect: Aspect) -> pb::file_event::Aspect {
+    use pb::file_event::Aspect as Wire;
+    match aspect {
+        Aspect::Content => Wire::Content,
+        Aspect::Mode => Wire::Mode,
+        Aspect::Owner => Wire::Owner,
+        Aspect::Acl => Wire::Acl,
+        Aspect::Times => Wire::Times,
+        Aspect::Kind => Wire::Kind,
+        Aspect::Link => Wire::Link,
+    }
+}
+
+/// Each aspect once, in order, however often it was said.
+fn aspects_from_wire(wire: Vec<i32>) -> Result<Vec<Aspect>, Malformed> {
+    let mut aspects = std::collections::BTreeSet::new();
+    for value in wire {
+        let said = word("file.changed", value)?;
+        let all = Aspect::ALL.into_iter();
+        let known = all.clone().find(|aspect| aspect_to_wire(*aspect) == said);
+        aspects.insert(known.ok_or_else(|| Malformed::new("file.changed", "absent"))?);
+    }
+    Ok(aspects.into_iter().collect())
 }
 
 impl From<&Who> for pb::Who {

@@ -22,13 +22,13 @@ fn file_event() -> FileEvent {
         path: "/srv/hồ sơ/Đề án.docx".as_bytes().to_vec(),
         old_path: Some(vec![0xff, b'/']),
         origin: Origin::RealTime,
-        meta: Some(FileMeta {
-            size: 1 << 40,
-            mtime_ns: -1,
-            mode: 0o640,
-            owner: "1000".to_owned(),
-            digest: Digest::Sha256([7; 32]),
-        }),
+        meta: Some(FileMeta::plain(
+            1 << 40,
+            -1,
+            0o640,
+            "1000",
+            Digest::Sha256([7; 32]),
+        )),
         who: Who::Exact(Process {
             pid: 42,
             user: "hạnh".to_owned(),
@@ -36,6 +36,51 @@ fn file_event() -> FileEvent {
         }),
         watch: "hồ sơ".to_owned(),
         severity: Some(Severity::Critical),
+        changed: vec![Aspect::Content, Aspect::Acl],
+        count: 3,
+        first_ms: Some(-9),
+        cause: Some(Cause::Package {
+            manager: "dpkg".to_owned(),
+            name: "openssh-server".to_owned(),
+            version: "1:9.2p1-2+deb12u3".to_owned(),
+        }),
+    }
+}
+
+fn tripwire() -> Tripwire {
+    Tripwire {
+        key: "a1".to_owned(),
+        level: TripwireLevel::Alarm,
+        score_milli: 6_100,
+        slow_score_milli: 7_000,
+        reasons: vec![TripwireReason {
+            code: "content_random".to_owned(),
+            count: 6,
+            score_milli: 6_000,
+        }],
+        files: vec![TripwireFile {
+            path: "/home/hạnh/báo cáo.docx.khoá".as_bytes().to_vec(),
+            old_path: Some("/home/hạnh/báo cáo.docx".as_bytes().to_vec()),
+            reason: "content_random".to_owned(),
+            score_milli: 1_000,
+            at_ms: 5,
+        }],
+        curve: vec![TripwireScore {
+            at_ms: 5,
+            score_milli: 1_000,
+        }],
+        processes: vec![Process {
+            pid: 7,
+            ..Process::default()
+        }],
+        user: "hạnh".to_owned(),
+        volume: b"/home".to_vec(),
+        files_touched: 7,
+        files_lost: 6,
+        canaries_touched: 1,
+        first_ms: 1,
+        last_ms: 9,
+        over: true,
     }
 }
 
@@ -54,8 +99,22 @@ fn file_bodies() -> Vec<Body> {
         }),
         Body::File(FileEvent {
             who: Who::Unavailable("unprivileged".to_owned()),
+            meta: Some(FileMeta {
+                group: "100".to_owned(),
+                acl_sha256: Some([9; 32]),
+                link: Some(Link {
+                    text: b"../\xff".to_vec(),
+                    target: LinkTarget::Loop,
+                }),
+                ..FileMeta::plain(5, 0, 0o120_777, "0", Digest::Absent("not_a_file".to_owned()))
+            }),
+            cause: Some(Cause::Planned {
+                name: "vá lỗi".to_owned(),
+                author: "lan".to_owned(),
+            }),
             ..file_event()
         }),
+        Body::Tripwire(tripwire()),
     ]
 }
 
@@ -181,6 +240,13 @@ fn agent_bodies() -> Vec<Body> {
             what: "watch:hồ sơ".to_owned(),
             why: String::new(),
             cured: true,
+        }),
+        Body::Strain(Strain {
+            budget: "cpu".to_owned(),
+            limit: 500,
+            measured: 612,
+            since_ms: 3,
+            over: false,
         }),
         Body::CommandResult(CommandResult {
             command_id: "c1".to_owned(),

@@ -139,13 +139,13 @@ fn file(dice: &mut Dice) -> FileEvent {
         action: dice.of_all(&[FileAction::Created, FileAction::Modified, FileAction::Modified]),
         old_path: None,
         origin: Origin::RealTime,
-        meta: Some(FileMeta {
-            size: 4_096 + dice.below(400_000),
-            mtime_ns: (began_ms() * 1_000_000) + dice.below(600_000_000_000_000).cast_signed(),
-            mode: 0o100_644,
-            owner: user.to_owned(),
-            digest: Digest::Sha256(hash(dice)),
-        }),
+        meta: Some(FileMeta::plain(
+            4_096 + dice.below(400_000),
+            (began_ms() * 1_000_000) + dice.below(600_000_000_000_000).cast_signed(),
+            0o100_644,
+            user,
+            Digest::Sha256(hash(dice)),
+        )),
         who: Who::Exact(Process {
             pid: 1_000 + dice.below(30_000) as u32,
             executable: executable.into(),
@@ -157,6 +157,10 @@ fn file(dice: &mut Dice) -> FileEvent {
         path: path.into_bytes(),
         watch: "Hồ sơ".to_owned(),
         severity: None,
+        changed: Vec::new(),
+        count: 1,
+        first_ms: None,
+        cause: None,
     }
 }
 

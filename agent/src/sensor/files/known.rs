@@ -86,13 +86,13 @@ impl Mark {
 impl Known {
     /// As events say it.
     pub(super) fn to_meta(&self) -> FileMeta {
-        FileMeta {
-            size: self.facts.size,
-            mtime_ns: self.facts.mtime_ns,
-            mode: self.facts.mode,
-            owner: self.facts.owner.to_string(),
-            digest: self.mark.to_digest(),
-        }
+        FileMeta::plain(
+            self.facts.size,
+            self.facts.mtime_ns,
+            self.facts.mode,
+            &self.facts.owner.to_string(),
+            self.mark.to_digest(),
+        )
     }
 
     /// Whether a file with these facts has certainly the same content and attributes: then nothing is read.

@@ -372,14 +372,11 @@ fn event(seen: &Seen<'_>, watched: &Watched) -> NewEvent {
         wall_ms: seen.moment.wall_ms,
         mono_ms: seen.moment.mono_ms,
         body: Body::File(FileEvent {
-            action: seen.action,
-            path: seen.path.to_vec(),
             old_path: seen.old_path.map(<[u8]>::to_vec),
-            origin: seen.origin,
             meta: seen.known.map(Known::to_meta),
-            who: seen.who.clone(),
             watch: watched.name.clone(),
             severity: watched.severity,
+            ..FileEvent::new(seen.action, seen.path.to_vec(), seen.origin, seen.who.clone())
         }),
     }
 }

@@ -151,7 +151,7 @@ impl Stage {
         let folder = tempfile::tempdir_in(place).expect("a folder");
         let mut stage = Self {
             hearing,
-            policy: Policy::default(),
+            policy: Policy::before_any(),
             memory: tempfile::tempdir().expect("a folder"),
             given: Arc::default(),
             gate: Arc::default(),

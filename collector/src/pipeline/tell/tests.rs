@@ -38,16 +38,14 @@ fn a_critical_change(seq: u64, path: &str) -> Event {
             path: path.as_bytes().to_owned(),
             old_path: None,
             origin: Origin::RealTime,
-            meta: Some(FileMeta {
-                size: 1,
-                mtime_ns: 0,
-                mode: 0o644,
-                owner: "0".to_owned(),
-                digest: Digest::Sha256([1; 32]),
-            }),
+            meta: Some(FileMeta::plain(1, 0, 0o644, "0", Digest::Sha256([1; 32]))),
             who: Who::Exited { pid: 7 },
             watch: "records".to_owned(),
             severity: Some(Severity::Critical),
+            changed: Vec::new(),
+            count: 1,
+            first_ms: None,
+            cause: None,
         }),
     }
 }
