@@ -21,3 +21,4 @@ pub mod rights;
 #[cfg(target_os = "linux")]
 pub mod starts;
 pub mod tcp;
+pub mod usage;

@@ -344,7 +344,7 @@ impl Keeper {
         }))
     }
 
-    #[cfg(test)]
+    /// The file.
     pub(super) fn file(&self) -> &SpoolFile {
         &self.file
     }

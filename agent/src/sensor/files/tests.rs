@@ -186,6 +186,7 @@ impl Stage {
             policy,
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
+            governor: crate::governor::Governor::flat_out(),
         };
         let (orders, commands) = rescans();
         let hearing = self.hearing;
