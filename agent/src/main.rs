@@ -235,6 +235,14 @@ fn status_text(
             "waiting    {urgent} urgent, {state} states, {events} events, {samples} samples; {} KiB",
             spool.bytes / 1024
         ));
+        if let Some(look) = &spool.first_look {
+            lines.push(format!(
+                "first look {} files and {} MiB of {} so far",
+                look.files,
+                look.bytes >> 20,
+                look.root
+            ));
+        }
         for unseen in &spool.unsupported {
             lines.push(format!(
                 "not seen   {}: {} ({})",

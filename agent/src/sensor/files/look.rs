@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vong_os::file::{Facts, Kind, look, path_of};
 use vong_proto::event::{Body, FileAction, FileEvent, Lane, Origin, Severity, Who};
 
-use super::digest::Hasher;
+use super::digest::{Hasher, Reached, Reading};
 use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
@@ -260,10 +260,20 @@ impl Looker {
     /// Compares what a walk met with what is remembered. `absorb` takes what is new for what always was.
     pub(super) fn met(&mut self, path: &[u8], absorb: bool) -> Result<(), MemoryError> {
         let before = self.memory.known(path)?;
-        let Look::Something(now) = self.inspect(path, before.as_ref(), true) else {
-            return Ok(());
-        };
-        let action = match &before {
+        match self.inspect(path, before.as_ref(), true) {
+            Look::Something(now) => self.found(path, before.as_ref(), now, absorb),
+            Look::Nothing | Look::Unchanged => Ok(()),
+        }
+    }
+
+    fn found(
+        &mut self,
+        path: &[u8],
+        before: Option<&Known>,
+        now: Known,
+        absorb: bool,
+    ) -> Result<(), MemoryError> {
+        let action = match before {
             None if absorb => return self.memory.remember(path, Some(&now)),
             None => FileAction::Created,
             Some(before) => match before.compare(&now) {
@@ -272,6 +282,37 @@ impl Looker {
             },
         };
         self.catch_up(action, path, Some(&now))
+    }
+
+    /// Begins to read a large file that a walk met.
+    pub(super) fn begin_reading(&mut self, path: &[u8], facts: Facts) -> Reached {
+        self.hasher.begin(&path_of(path), facts, self.bytes_max)
+    }
+
+    /// Reads on.
+    pub(super) fn read_on(&mut self, reading: Box<Reading>, bytes: u64) -> Reached {
+        self.hasher.go_on(reading, bytes)
+    }
+
+    /// How many bytes of files were read since this was last asked.
+    pub(super) fn take_bytes_read(&mut self) -> u64 {
+        self.hasher.take_bytes_read()
+    }
+
+    /// As [`met`](Self::met), of a file that was read beginning at `began_ms`. One that has changed since is read anew.
+    pub(super) fn met_read(
+        &mut self,
+        path: &[u8],
+        (facts, mark): (Facts, Mark),
+        began_ms: i64,
+        absorb: bool,
+    ) -> Result<(), MemoryError> {
+        let facts = comparable(facts);
+        if !look(&path_of(path)).is_ok_and(|now| comparable(now) == facts) {
+            return self.met(path, absorb);
+        }
+        let before = self.memory.known(path)?;
+        self.found(path, before.as_ref(), known(facts, mark, began_ms), absorb)
     }
 
     /// Reports what a walk did not meet, if it is really gone.
@@ -324,13 +365,9 @@ impl Looker {
     }
 
     fn read(&mut self, path: &Path, facts: Facts) -> Look {
-        let read_ns = clock::wall_ms().saturating_mul(1_000_000);
+        let began_ms = clock::wall_ms();
         match self.hasher.digest(path, facts, self.bytes_max) {
-            Some((facts, mark)) => Look::Something(Known {
-                too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
-                facts: comparable(facts),
-                mark,
-            }),
+            Some((facts, mark)) => Look::Something(known(facts, mark, began_ms)),
             None => Look::Nothing,
         }
     }
@@ -363,6 +400,16 @@ impl Looker {
             }
         }
         Ok(last.filter(|_| is_full))
+    }
+}
+
+/// What is to be remembered of a file that was read beginning at `began_ms`.
+fn known(facts: Facts, mark: Mark, began_ms: i64) -> Known {
+    let read_ns = began_ms.saturating_mul(1_000_000);
+    Known {
+        too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
+        facts: comparable(facts),
+        mark,
     }
 }
 

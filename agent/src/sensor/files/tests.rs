@@ -22,6 +22,7 @@ use vong_proto::session::PolicyDocument;
 
 use vong_os::file::bytes_of;
 
+use super::task::Progress;
 use super::*;
 use crate::command::rescans;
 use crate::policy::Policies;
@@ -186,7 +187,7 @@ impl Stage {
             policy,
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
-            governor: crate::governor::Governor::flat_out(),
+            governor: Governor::flat_out(),
         };
         let (orders, commands) = rescans();
         let hearing = self.hearing;
