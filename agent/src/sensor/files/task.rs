@@ -221,6 +221,11 @@ impl Comparison {
         self.finish.is_none()
     }
 
+    /// Whether it learns what is there.
+    pub(super) fn is_first(&self) -> bool {
+        self.absorb
+    }
+
     /// Whether a part of it is done.
     pub(super) fn has_begun(&self) -> bool {
         self.begun

@@ -96,7 +96,7 @@ impl Files<'_> {
         if comparison.is_whole() {
             self.upkeep.held.insert(top.clone(), met);
             let (root, mib) = (String::from_utf8_lossy(top), met.bytes >> 20);
-            info!(%root, files = met.files, mib, first = !comparison.is_repeat(), "compared");
+            info!(%root, files = met.files, mib, first = comparison.is_first(), "compared");
         }
         if self.tasks.is_empty() {
             self.say_first_look(None)?;
@@ -173,7 +173,7 @@ impl Files<'_> {
 
     fn say_progress(&mut self) -> Result<(), MemoryError> {
         let first = self.tasks.iter().find_map(|task| match task {
-            Task::Compare(comparison) if !comparison.is_repeat() && comparison.has_begun() => {
+            Task::Compare(comparison) if comparison.is_first() && comparison.has_begun() => {
                 Some((comparison.top.clone(), comparison.met()))
             }
             _ => None,
