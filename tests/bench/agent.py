@@ -97,7 +97,7 @@ class Agent:
         """Compares everything once more, by order."""
         before = self.comparisons(root, first=False)
         host = str(vong.items(self.running.admin("host", "list"))[0]["id"])
-        self.running.admin("command", "rescan", host)
+        self.running.admin("command", "rescan", "--host", host)
         self.wait_for_comparison(root, False, before, seconds)
 
     @contextmanager

@@ -11,13 +11,12 @@ mod wire;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
+use crate::bell::Bell;
 use crate::process::Handle;
 
 /// What is asked for. Opening and reading are not: they are most of a system's events and change nothing.
@@ -158,18 +157,12 @@ impl Group {
         }
     }
 
-    /// Waits until there is something to read, at most `patience`; whether there is.
+    /// Waits until there is something to read or the bell rings, at most `patience`; whether there is something.
     ///
     /// # Errors
     /// The system's.
-    pub fn wait(&self, patience: Duration) -> io::Result<bool> {
-        let mut polled = [PollFd::new(&self.fd, PollFlags::IN)];
-        let patience = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
-        match poll(&mut polled, Some(&patience)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    pub fn wait(&self, bell: &Bell, patience: Duration) -> io::Result<bool> {
+        bell.wait(self.fd.as_fd(), patience)
     }
 
     /// Reads what is there, without waiting, and hands each event over; whether that was everything.

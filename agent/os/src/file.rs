@@ -49,6 +49,14 @@ pub fn look(path: &Path) -> io::Result<Facts> {
     imp::look(path)
 }
 
+/// Looks at what a path leads to, through links.
+///
+/// # Errors
+/// The system's; `NotFound` when nothing is there.
+pub fn look_through(path: &Path) -> io::Result<Facts> {
+    imp::look_through(path)
+}
+
 /// The facts of an open file.
 ///
 /// # Errors

@@ -13,6 +13,10 @@ pub(super) fn look(path: &Path) -> io::Result<Facts> {
     std::fs::symlink_metadata(path).map(|metadata| facts(&metadata))
 }
 
+pub(super) fn look_through(path: &Path) -> io::Result<Facts> {
+    std::fs::metadata(path).map(|metadata| facts(&metadata))
+}
+
 pub(super) fn look_open(file: &File) -> io::Result<Facts> {
     file.metadata().map(|metadata| facts(&metadata))
 }

@@ -1,6 +1,6 @@
 //! The folders at the tops of watches: how they are spelt, and whether they are still the same.
 
-use vong_os::file::{Facts, Kind, bytes_of, look};
+use vong_os::file::{Facts, Kind, bytes_of, look_through};
 use vong_proto::policy::Watch;
 
 /// What makes a folder this folder. Of a file only its presence counts: files are replaced all the time.
@@ -31,8 +31,7 @@ impl Identity {
 
 /// What stands at a watch's path now; `None` when nothing does.
 pub(super) fn identity(path: &str) -> Option<Identity> {
-    let path = std::fs::canonicalize(path).ok()?;
-    look(&path).ok().map(Identity::of)
+    look_through(path.as_ref()).ok().map(Identity::of)
 }
 
 /// A path as events will spell it, links in it followed.
