@@ -14,6 +14,7 @@ import { TextLink } from '~/ui/link';
 import { Time } from '~/ui/time';
 import { formatBytes, formatNumber, type Language } from '~/util/format';
 import { outcomeCode } from '~/util/outcome';
+import { CauseText, WatchText } from './file-words';
 
 type Evidence = Readonly<Record<string, unknown>>;
 
@@ -51,6 +52,29 @@ function reasonValue(value: unknown, { t, evidence }: Context): ReactNode {
   return word(t, 'protectionReason', String(value));
 }
 
+function changedValue(value: unknown, { t }: Context): ReactNode {
+  return [value]
+    .flat()
+    .map((aspect) => word(t, 'aspect', String(aspect)))
+    .join(', ');
+}
+
+const said = (part: unknown) => (typeof part === 'string' ? part : '');
+
+function causeValue(value: unknown): ReactNode {
+  const { kind, name, version, by } = value as Evidence;
+  return (
+    <CauseText
+      cause={{
+        kind: kind === 'planned' ? 'planned' : 'package',
+        name: said(name),
+        version: said(version),
+        by: said(by),
+      }}
+    />
+  );
+}
+
 /** How known names are shown, in the order in which a reader wants them. */
 const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
@@ -59,6 +83,10 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   outcome: ['remedyOutcome.label', outcomeValue],
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
+  changed: ['aspects.label', changedValue],
+  cause: ['fileMore.cause', causeValue],
+  list_source: ['evidence.list_source', (value) => <Hostile text={String(value)} />],
+  note: ['evidence.note', (value) => <Hostile text={String(value)} />],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
   product: ['evidence.product', (value) => <Hostile text={String(value)} />],
   user: ['process.user', (value) => <Hostile text={String(value)} />],
@@ -90,11 +118,14 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   hosts: ['evidence.hosts', (value) => <HostLinks hosts={[value].flat()} />],
   harmless: ['evidence.harmless', (value, { t }) => t(value === true ? 'common.yes' : 'common.no')],
   days: ['evidence.days', (value, { language }) => formatNumber(Number(value), language)],
-  watch: ['file.watch', (value) => <Hostile text={String(value)} />],
+  watch: ['file.watch', (value) => <WatchText watch={String(value)} />],
 };
 
 /** Shown elsewhere: the bytes with their path, the process below, the event as a link. */
-const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'process', 'event_key', 'detection_key']);
+const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'volume_hex', 'process', 'event_key', 'detection_key']);
+
+/** Of ransomware, shown in panels of their own. */
+const IN_PANELS = new Set(['reasons', 'files', 'curve', 'processes']);
 
 export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
   const { t, language } = useWords();
@@ -104,6 +135,7 @@ export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
     .map(([name, [label, show]]): Fact => [t(label as 'app.name'), show(evidence[name], context)]);
   const others = Object.entries(evidence)
     .filter(([name, value]) => !(name in KNOWN) && !ELSEWHERE.has(name) && isPresent(value))
+    .filter(([name]) => !('curve' in evidence && IN_PANELS.has(name)))
     .map(([name, value]): Fact => [name, anything(value, language)]);
   return <Facts facts={[...known, ...processFacts(t, evidence['process']), ...others]} />;
 }
@@ -160,6 +192,7 @@ function PathValue({ value, hex }: { value: unknown; hex: unknown }) {
 }
 
 function isPresent(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
   return value !== null && value !== undefined && value !== '';
 }
 

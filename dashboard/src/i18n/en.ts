@@ -1,10 +1,12 @@
 /** Every word of the interface in English; `i18n.test.ts` holds it to the Vietnamese keys. */
 import { antivirus } from './en/antivirus';
 import { coverage } from './en/coverage';
+import { files } from './en/files';
 
 export const en = {
   ...antivirus,
   ...coverage,
+  ...files,
   app: { name: 'Vọng', tagline: 'Security monitoring', skip: 'Skip to the content' },
   nav: {
     main: 'Main',
@@ -115,6 +117,7 @@ export const en = {
     identity: 'Identity',
     malware: 'Malware',
     outbreak: 'Outbreak',
+    ransomware: 'Ransomware',
     updates: 'Source of definitions',
   },
   protection: {
@@ -243,7 +246,7 @@ export const en = {
     openAlerts_one: '{{shown}} open alert',
     openAlerts_other: '{{shown}} open alerts',
     noOpenAlerts: 'No open alerts',
-    tabs: { timeline: 'Timeline', state: 'State', ledger: 'Completeness of data' },
+    tabs: { timeline: 'Timeline', files: 'Files', state: 'State', ledger: 'Completeness of data' },
   },
   ledger: {
     complete: '0 events missing',
@@ -311,6 +314,8 @@ export const en = {
     opaque: 'Unreadable',
     detection: 'Malware',
     neighbours: 'Neighbours',
+    tripwire: 'Ransomware signs',
+    strain: 'Slowing down',
   },
   file: {
     title: 'File',
@@ -356,14 +361,15 @@ export const en = {
     commandLine: 'Command line',
     user: 'User',
     parent: 'Parent process',
-    exited: 'PID {{pid}} (exited)',
+    exited: 'PID {{pid}}, exited before it could be asked',
     unavailable: 'Unknown who',
+    parentOf: 'parent: {{name}}',
     reason: {
       unprivileged: 'the agent runs unprivileged',
       catch_up: 'it happened while nobody watched',
       network_mount: 'the file is on a network drive',
       not_reported: 'the operating system does not tell',
-      exited: 'the process had exited',
+      exited: 'the process had exited before it could be asked',
     },
   },
   stopReason: {
@@ -392,7 +398,13 @@ export const en = {
     unprivileged: 'the agent runs unprivileged',
     status_n: 'the server answers with status {{n}}',
   },
-  sensor: { files: 'Files', antivirus: 'Antivirus', network: 'Network', presence: 'Presence' },
+  sensor: {
+    files: 'Files',
+    antivirus: 'Antivirus',
+    network: 'Network',
+    presence: 'Presence',
+    tripwire: 'Ransomware tripwire',
+  },
   unsupportedWhat: {
     who: 'who changes files (process, user)',
     icmp: 'services probed by ICMP',
@@ -522,6 +534,8 @@ export const en = {
   },
   channel: { mail: 'E-mail' },
   evidence: {
+    list_source: 'Source of the list',
+    note: 'Note of the list',
     product: 'Product',
     days: 'Days',
     definitions_version: 'Definitions version',
@@ -607,6 +621,8 @@ export const en = {
       detection: '{{product}} found malware {{threat}}: {{remedy}} ({{remedy_outcome}})',
       neighbours: 'Sees {{machines}} other machines on its network',
       neighbours_none: 'Sees no other machine on its network',
+      tripwire_warning: 'Behaves like ransomware: {{files}} files touched',
+      tripwire_alarm: 'Suspected ransomware: {{files}} files touched',
       opaque: 'Unreadable event, kept as received: {{reason}}',
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },
