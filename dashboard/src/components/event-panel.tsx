@@ -15,6 +15,7 @@ import { SeverityBadge } from './badges';
 import { EventSentence } from './event-sentence';
 import { FileReview } from './file-review';
 import { CauseText, Marks, useAspects, useCountText, WatchText } from './file-words';
+import { Ransomware } from './ransomware';
 import { RawData } from './raw-data';
 import { WhoText } from './who';
 import classes from './event-panel.module.css';
@@ -78,7 +79,7 @@ function Details({ event }: { event: EventDetail }) {
           <FileFacts file={event.file} timeMs={event.time_ms} />
         </>
       )}
-      {event.file == null && event.detail != null && <RawData value={event.detail} />}
+      {event.file == null && event.detail != null && <Detail kind={event.kind} detail={event.detail} />}
       <Facts
         facts={[
           [t('timeline.place'), t('timeline.placeValue', { lane: event.lane, seq: event.seq })],
@@ -87,6 +88,11 @@ function Details({ event }: { event: EventDetail }) {
       />
     </div>
   );
+}
+
+/** Every other kind's own part; of ransomware as its alert shows it. */
+function Detail({ kind, detail }: { kind: string; detail: NonNullable<EventDetail['detail']> }) {
+  return kind === 'tripwire' ? <Ransomware evidence={detail} steps={[]} /> : <RawData value={detail} />;
 }
 
 function FileFacts({ file, timeMs }: { file: FileReport; timeMs: number }) {

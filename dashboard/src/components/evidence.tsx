@@ -125,7 +125,23 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
 const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'volume_hex', 'process', 'event_key', 'detection_key']);
 
 /** Of ransomware, shown in panels of their own. */
-const IN_PANELS = new Set(['reasons', 'files', 'curve', 'processes']);
+const IN_PANELS = new Set([
+  'key',
+  'level',
+  'score_milli',
+  'slow_score_milli',
+  'reasons',
+  'files',
+  'curve',
+  'processes',
+  'volume',
+  'files_touched',
+  'files_lost',
+  'canaries_touched',
+  'first_ms',
+  'last_ms',
+  'over',
+]);
 
 export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
   const { t, language } = useWords();

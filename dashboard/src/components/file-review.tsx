@@ -18,6 +18,7 @@ export function FileReview({ event }: { event: Pick<EventRow, 'host' | 'key' | '
   const may = useMay('reviewFiles');
   const [verdict, setVerdict] = useState<FileReviewRequest['verdict']>();
   const { review } = event;
+  const bad = event.file?.known === 'bad';
   if (!may && review == null) return null;
   const heading = verdict === undefined ? t('review.title') : t(`review.${TITLES[verdict]}`);
   return (
@@ -29,13 +30,15 @@ export function FileReview({ event }: { event: Pick<EventRow, 'host' | 'key' | '
       )}
       {may && verdict === undefined && (
         <Group gap="xs">
-          <Button
-            variant="default"
-            leftSection={<IconCheck size={16} aria-hidden />}
-            onClick={() => setVerdict('accepted')}
-          >
-            {t('review.accept')}
-          </Button>
+          {!bad && (
+            <Button
+              variant="default"
+              leftSection={<IconCheck size={16} aria-hidden />}
+              onClick={() => setVerdict('accepted')}
+            >
+              {t('review.accept')}
+            </Button>
+          )}
           <Button
             variant="default"
             leftSection={<IconFlag size={16} aria-hidden />}
@@ -44,6 +47,11 @@ export function FileReview({ event }: { event: Pick<EventRow, 'host' | 'key' | '
             {t('review.flag')}
           </Button>
         </Group>
+      )}
+      {may && bad && verdict === undefined && (
+        <Text fz="sm" c="dimmed">
+          {t('review.badNote')}
+        </Text>
       )}
       {verdict !== undefined && (
         <FileReviewForm key={verdict} event={event} verdict={verdict} onDone={() => setVerdict(undefined)} />

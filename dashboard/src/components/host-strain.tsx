@@ -1,10 +1,10 @@
 /** That the agent of a PC slows itself down, and what it used of what it may. */
-import { Alert } from '@mantine/core';
 import type { StrainReport } from '~/api/types';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { formatDateTime } from '~/util/format';
 import { amountOf } from '~/util/strain';
+import classes from './host-strain.module.css';
 
 export function HostStrain({ strain }: { strain: readonly StrainReport[] }) {
   const { t, language } = useWords();
@@ -19,8 +19,11 @@ export function HostStrain({ strain }: { strain: readonly StrainReport[] }) {
   );
   const since = Math.min(...strain.map(({ since_ms }) => since_ms));
   return (
-    <Alert color="yellow" variant="outline" mb="md" title={`${t('strain.title')}: ${lines.join('; ')}`}>
-      {t('strain.note', { since: formatDateTime(since) })}
-    </Alert>
+    <section className={classes.notice} data-tone="medium" aria-label={t('strain.title')}>
+      <strong>
+        {t('strain.title')}: {lines.join('; ')}
+      </strong>
+      <div>{t('strain.note', { since: formatDateTime(since) })}</div>
+    </section>
   );
 }

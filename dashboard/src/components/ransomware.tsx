@@ -28,13 +28,14 @@ export function isRansomware(finding: Pick<Finding, 'rule'>): boolean {
 }
 
 interface RansomwareProps {
-  readonly finding: Finding;
+  /** As the rule wrote it down, or the PC told it. */
+  readonly evidence: Finding['evidence'];
   /** What the unit was asked to do, the first thing first. */
   readonly steps: readonly string[];
 }
 
-export function Ransomware({ finding, steps }: RansomwareProps) {
-  const tripwire = readTripwire(finding.evidence);
+export function Ransomware({ evidence, steps }: RansomwareProps) {
+  const tripwire = readTripwire(evidence);
   return (
     <>
       <Story tripwire={tripwire} steps={steps} />

@@ -597,7 +597,12 @@ export const en = {
       outbreak: 'Malware {{threat}} is on {{pcs}} PCs',
     },
     updates: { source_stale: 'Definitions of {{product}} are not updated on {{pcs}} PCs' },
+    tripwire: {
+      ransomware: 'Suspected ransomware: {{files}} files touched',
+      suspicious: 'Behaves like ransomware: {{files}} files touched',
+    },
     file: {
+      known_bad: 'A file of the list of bad hashes: {{path}}',
       critical_changed: 'Critical file {{action}}: {{path}}',
       critical_changed_total: '{{total}} changes of critical files',
       critical_changed_more: '{{more}} more changes of critical files within the same minute',

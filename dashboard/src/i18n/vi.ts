@@ -594,7 +594,12 @@ export const vi = {
       outbreak: 'Mã độc {{threat}} xuất hiện trên {{pcs}} máy',
     },
     updates: { source_stale: 'Mẫu nhận diện mã độc của {{product}} không được cập nhật trên {{pcs}} máy' },
+    tripwire: {
+      ransomware: 'Nghi mã độc tống tiền: {{files}} tệp bị tác động',
+      suspicious: 'Dấu hiệu giống mã độc tống tiền: {{files}} tệp bị tác động',
+    },
     file: {
+      known_bad: 'Tệp có trong danh sách nguy hại: {{path}}',
       critical_changed: 'Tệp quan trọng {{action}}: {{path}}',
       critical_changed_total: '{{total}} thay đổi tệp quan trọng',
       critical_changed_more: 'Thêm {{more}} thay đổi tệp quan trọng trong cùng một phút',

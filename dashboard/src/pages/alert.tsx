@@ -70,7 +70,7 @@ function Alert({ alert }: { alert: AlertDetail }) {
     >
       <div className={classes.columns}>
         <div className={classes.column}>
-          {ransomware !== undefined && <Ransomware key={ransomware.id} finding={ransomware} steps={steps} />}
+          {ransomware !== undefined && <Ransomware key={ransomware.id} evidence={ransomware.evidence} steps={steps} />}
           <Findings host={alert.host.id} findings={alert.findings_list} total={alert.findings} />
           <AlertHistory history={alert.history} />
         </div>

@@ -8,6 +8,7 @@ export const CATEGORIES = [
   'malware',
   'outbreak',
   'updates',
+  'ransomware',
   'files',
   'network',
   'presence',

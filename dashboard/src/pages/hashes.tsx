@@ -131,7 +131,7 @@ function HashTable({ rows, gone, stale, selected, onSelect, onRemove }: HashTabl
     { key: 'source', title: t('hashes.source'), width: 260 },
     { key: 'by', title: t('hashes.by'), width: 140 },
     { key: 'at', title: t('hashes.at', { zone: ZONE_LABEL }), width: 180 },
-    ...(may ? [{ key: 'remove', title: '', width: 160 }] : []),
+    ...(may ? [{ key: 'remove', title: t('hashes.action'), width: 160 }] : []),
   ];
   return (
     <DataTable label={t('hashes.title')} columns={columns} stale={stale} stacks>

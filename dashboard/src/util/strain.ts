@@ -1,7 +1,7 @@
 /** How much of a PC the agent used, in the unit that a budget has. */
-import { formatBytes, formatNumber, type Language } from './format';
+import { formatNumber, type Language } from './format';
 
-/** `61 %` of a core, `70,1 MB`, `12,0 MB/s`; of a budget that is not known, the bare number. */
+/** `61 %` of a core, `70 MiB`, `12 MiB/s` as policies have them; of a budget that is not known, the bare number. */
 export function amountOf(budget: string, value: number, language: Language): string {
   switch (budget) {
     case 'cpu': {
@@ -11,10 +11,14 @@ export function amountOf(budget: string, value: number, language: Language): str
     }
     case 'memory':
     case 'spool':
-      return formatBytes(value, language);
+      return mebibytes(value, language);
     case 'disk':
-      return language === 'vi' ? `${formatBytes(value, language)}/giây` : `${formatBytes(value, language)}/s`;
+      return language === 'vi' ? `${mebibytes(value, language)}/giây` : `${mebibytes(value, language)}/s`;
     default:
       return formatNumber(value, language);
   }
+}
+
+function mebibytes(bytes: number, language: Language): string {
+  return `${formatNumber(Math.round(bytes / 2 ** 20), language)}\u00A0MiB`;
 }

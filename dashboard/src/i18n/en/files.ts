@@ -2,7 +2,7 @@
 export const files = {
   fileTimeline: {
     title: 'Changes of files',
-    search: 'Path, program, user',
+    search: 'Search paths',
     time: 'Time ({{zone}})',
     what: 'Change',
     who: 'By',
@@ -100,6 +100,7 @@ export const files = {
 
     addHash: 'Put this content (SHA-256) on the list of bad hashes',
     addHashNote: 'Every PC that has a file with this content raises a critical alert.',
+    badNote: 'This content is on the list of bad hashes and cannot be accepted; remove it from the list first.',
     acceptedNow: 'The new state is accepted.',
     flaggedNow: 'Flagged.',
   },
@@ -219,6 +220,7 @@ export const files = {
     removeTitle: 'Remove the hash from the list?',
     removeNote: 'Files with this content are judged like all others from now on. Alerts that exist do not change.',
     removedNow: 'Removed from the list.',
+    action: 'Action',
     seen: 'Where it was seen',
     seenNone: 'No PC that you may see has a file with this content.',
     seenMany: 'Only the latest {{shown}} places are shown.',

@@ -2,7 +2,7 @@
 export const files = {
   fileTimeline: {
     title: 'Thay đổi của tệp',
-    search: 'Đường dẫn, chương trình, người dùng',
+    search: 'Tìm theo đường dẫn',
     time: 'Thời điểm ({{zone}})',
     what: 'Thay đổi',
     who: 'Do',
@@ -99,6 +99,8 @@ export const files = {
 
     addHash: 'Đưa nội dung này (SHA-256) vào danh sách nguy hại',
     addHashNote: 'Máy nào có tệp với nội dung này sẽ tạo cảnh báo khẩn cấp.',
+    badNote:
+      'Nội dung này có trong danh sách nguy hại nên không chấp nhận được; muốn vậy phải xóa khỏi danh sách trước.',
     acceptedNow: 'Đã chấp nhận trạng thái mới.',
     flaggedNow: 'Đã đánh dấu.',
   },
@@ -216,6 +218,7 @@ export const files = {
     removeTitle: 'Xóa mã băm khỏi danh sách?',
     removeNote: 'Tệp có nội dung này từ nay được xét như mọi tệp khác. Cảnh báo đã có không thay đổi.',
     removedNow: 'Đã xóa khỏi danh sách.',
+    action: 'Thao tác',
     seen: 'Đã thấy ở đâu',
     seenNone: 'Chưa máy nào trong phạm vi của bạn có tệp với nội dung này.',
     seenMany: 'Chỉ hiện {{shown}} nơi gần đây nhất.',
