@@ -1,6 +1,5 @@
 /** What may be said of files and of their contents. */
-import { dataOf } from './client';
-import { pending as api } from './pending';
+import { api, dataOf } from './client';
 import type { AlertDetail, FileReviewRequest, FileReviewScope, HashesReport, HashVerdict } from './types';
 
 /** Accepts a change of a file as the new state, or flags it. */

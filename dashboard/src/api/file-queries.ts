@@ -1,7 +1,6 @@
 /** Questions about the changes of files and the hash lists, keyed and asked as those of `queries.ts`. */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { dataOf } from './client';
-import { pending as api } from './pending';
+import { api, dataOf } from './client';
 import { after, first, PAGE } from './queries';
 import type { ExplainedRun, FileTimelineFilters, HashFilters } from './types';
 

@@ -1,6 +1,5 @@
 /** Short names for the shapes of the generated document; nothing is defined here. */
 import type { components, paths } from './__generated__/schema';
-import type * as pending from './pending';
 
 type Schemas = components['schemas'];
 
@@ -8,27 +7,27 @@ export type Me = Schemas['Me'];
 export type Overview = Schemas['Overview'];
 export type Unit = Schemas['Page_Unit']['items'][number];
 export type HostRow = Schemas['Page_HostRow']['items'][number];
-export type HostDetail = Schemas['HostDetail'] & { strain: pending.StrainReport[] };
+export type HostDetail = Schemas['HostDetail'];
 export type AntivirusProduct = Schemas['AntivirusProductReport'];
 export type Ledger = Schemas['Ledger'];
-export type EventRow = pending.EventRow;
-export type EventDetail = pending.EventDetail;
+export type EventRow = Schemas['Page_EventRow']['items'][number];
+export type EventDetail = Schemas['EventDetail'];
 export type AlertRow = Schemas['Page_AlertRow']['items'][number];
 export type AlertDetail = Schemas['AlertDetail'];
 export type Finding = Schemas['FindingReport'];
 export type Delivery = Schemas['DeliveryReport'];
 export type HistoryEntry = Schemas['HistoryEntry'];
-export type FileReport = pending.FileReport;
-export type FileEntry = pending.FileEntry;
-export type ExplainedRun = pending.ExplainedRun;
-export type CauseReport = pending.CauseReport;
-export type FileReviewRequest = pending.ReviewRequest;
-export type FileReviewScope = pending.ReviewRequest['scope'];
-export type StrainReport = pending.StrainReport;
-export type HashRow = pending.HashRow;
-export type HashVerdict = pending.ListVerdict;
-export type HashesReport = pending.HashImport;
-export type Sighting = pending.Sighting;
+export type FileReport = Schemas['FileReport'];
+export type FileEntry = Schemas['Page_FileTimelineEntry']['items'][number];
+export type ExplainedRun = Extract<FileEntry, { type: 'explained' }>;
+export type CauseReport = Schemas['CauseReport'];
+export type FileReviewRequest = Schemas['FileReviewRequest'];
+export type FileReviewScope = Schemas['ReviewScope'];
+export type StrainReport = Schemas['StrainReport'];
+export type HashRow = Schemas['Page_HashRow']['items'][number];
+export type HashVerdict = Schemas['HashVerdict'];
+export type HashesReport = Schemas['HashesReport'];
+export type Sighting = Schemas['SightingRow'];
 export type Who = Schemas['WhoReport'];
 export type Text = Schemas['Text'];
 export type Phrase = Schemas['Phrase'];
@@ -70,5 +69,5 @@ export type HistoryFilters = NonNullable<paths['/api/v1/coverage/history']['get'
 export type ReportFilters = NonNullable<paths['/api/v1/coverage/report']['get']['parameters']['query']>;
 export type CertificateFilters = NonNullable<paths['/api/v1/coverage/certificate']['get']['parameters']['query']>;
 export type ImportOptions = NonNullable<paths['/api/v1/assets/import']['post']['parameters']['query']>;
-export type FileTimelineFilters = pending.TimelineFilters;
-export type HashFilters = pending.HashFilters;
+export type FileTimelineFilters = NonNullable<paths['/api/v1/hosts/{id}/file-timeline']['get']['parameters']['query']>;
+export type HashFilters = NonNullable<paths['/api/v1/hashes']['get']['parameters']['query']>;

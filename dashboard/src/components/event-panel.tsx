@@ -11,6 +11,7 @@ import { FilePath, Hostile } from '~/ui/hostile';
 import { Failed, Loading } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { formatBytes, type Language } from '~/util/format';
+import { modeText } from '~/util/mode';
 import { SeverityBadge } from './badges';
 import { EventSentence } from './event-sentence';
 import { FileReview } from './file-review';
@@ -151,11 +152,4 @@ function contentFacts(t: ReturnType<typeof useWords>['t'], language: Language, f
   if (file.acl_sha256 != null) facts.push([t('fileMore.acl'), <Hostile key="acl" text={file.acl_sha256} mono />]);
   if (file.sha256 != null) facts.push([t('file.sha256'), <Hostile key="sha256" text={file.sha256} mono />]);
   return facts;
-}
-
-/** The rights of a mode as `ls -l` and `chmod` write them: `rwxr-xr-x (755)`. */
-export function modeText(mode: number): string {
-  const rights = mode & 0o7777;
-  const letters = [...'rwxrwxrwx'].map((letter, index) => ((rights >> (8 - index)) & 1 ? letter : '-')).join('');
-  return `${letters} (${rights.toString(8).padStart(3, '0')})`;
 }

@@ -20,8 +20,8 @@ const evidence = (more: object = {}) => ({
     at_ms: FIRST + n,
   })),
   curve: [
-    { at_ms: FIRST, score_milli: 1000 },
-    { at_ms: FIRST + 4000, score_milli: 7000 },
+    [FIRST, 1000],
+    [FIRST + 4000, 7000],
   ],
   processes: [
     { pid: 7711, executable: '/home/lan/hoá\u202Eđơn', command_line: './x', user: 'lan' },

@@ -23,8 +23,9 @@ import classes from './ransomware.module.css';
 /** As many of the first and of the last files as are read at a glance. */
 const EDGE = 5;
 
-export function isRansomware(finding: Pick<Finding, 'rule'>): boolean {
-  return finding.rule.startsWith('tripwire.');
+/** Whether it tells of one occurrence: some only tell how many more there were. */
+export function isRansomware({ rule, evidence }: Pick<Finding, 'rule' | 'evidence'>): boolean {
+  return rule.startsWith('tripwire.') && 'curve' in evidence;
 }
 
 interface RansomwareProps {

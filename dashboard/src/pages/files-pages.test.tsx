@@ -63,7 +63,7 @@ const event = (key: string, part: Partial<FileReport> = {}, review: EventRow['re
   review,
 });
 
-const single = (row: EventRow): FileEntry => ({ type: 'event', event: row });
+const single = (row: EventRow) => ({ type: 'event', event: row }) as FileEntry;
 
 const CAUSE = { kind: 'package', name: 'openssl', version: '3.0.17', by: 'dpkg' } as const;
 const RUN: FileEntry = {

@@ -7,7 +7,7 @@ test('evidence is read with its points in points', () => {
     score_milli: 17_200,
     reasons: [{ code: 'canary', count: 2, score_milli: 20_000 }],
     files: [{ path: '/a.khoa', old_path: '/a.docx', reason: 'extension', score_milli: 300, at_ms: 5 }],
-    curve: [{ at_ms: 1, score_milli: 500 }],
+    curve: [[1, 500], [2], 'x'],
     processes: [{ pid: 7, executable: { text: '/x\uFFFD', hex: '2f78ff' }, command_line: './x', user: 'lan' }],
     files_touched: 47,
   });

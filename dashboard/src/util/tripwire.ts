@@ -71,10 +71,7 @@ export function readTripwire(evidence: Loose): Tripwire {
       points: number(file['score_milli']) / 1000,
       atMs: number(file['at_ms']),
     })),
-    curve: list(evidence['curve']).map((point) => ({
-      atMs: number(point['at_ms']),
-      score: number(point['score_milli']) / 1000,
-    })),
+    curve: pairs(evidence['curve']).map(([atMs, score]) => ({ atMs: number(atMs), score: number(score) / 1000 })),
     processes: list(evidence['processes']).map((process) => ({
       pid: typeof process['pid'] === 'number' ? process['pid'] : undefined,
       executable: path(process, 'executable') ?? { text: '', hex: undefined },
@@ -107,6 +104,13 @@ function text(value: unknown): string {
 
 function list(value: unknown): readonly Loose[] {
   return Array.isArray(value) ? value.filter((each): each is Loose => typeof each === 'object' && each !== null) : [];
+}
+
+/** The curve is the longest of it all, so its points are pairs without names. */
+function pairs(value: unknown): readonly (readonly unknown[])[] {
+  return Array.isArray(value)
+    ? value.filter((each): each is unknown[] => Array.isArray(each) && each.length === 2)
+    : [];
 }
 
 /** A path is plain text with its bytes beside it, or text and bytes in one object. */
