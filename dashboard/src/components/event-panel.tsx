@@ -16,7 +16,7 @@ import { SeverityBadge } from './badges';
 import { EventSentence } from './event-sentence';
 import { FileReview } from './file-review';
 import { CauseText, Marks, useAspects, useCountText, WatchText } from './file-words';
-import { Ransomware } from './ransomware';
+import { RansomwareEvidence, RansomwareStory } from './ransomware';
 import { RawData } from './raw-data';
 import { WhoText } from './who';
 import classes from './event-panel.module.css';
@@ -93,7 +93,13 @@ function Details({ event }: { event: EventDetail }) {
 
 /** Every other kind's own part; of ransomware as its alert shows it. */
 function Detail({ kind, detail }: { kind: string; detail: NonNullable<EventDetail['detail']> }) {
-  return kind === 'tripwire' ? <Ransomware evidence={detail} steps={[]} /> : <RawData value={detail} />;
+  if (kind !== 'tripwire') return <RawData value={detail} />;
+  return (
+    <>
+      <RansomwareStory evidence={detail} steps={[]} />
+      <RansomwareEvidence evidence={detail} />
+    </>
+  );
 }
 
 function FileFacts({ file, timeMs }: { file: FileReport; timeMs: number }) {

@@ -31,15 +31,23 @@ export function isRansomware({ rule, evidence }: Pick<Finding, 'rule' | 'evidenc
 interface RansomwareProps {
   /** As the rule wrote it down, or the PC told it. */
   readonly evidence: Finding['evidence'];
+}
+
+interface StoryProps extends RansomwareProps {
   /** What the unit was asked to do, the first thing first. */
   readonly steps: readonly string[];
 }
 
-export function Ransomware({ evidence, steps }: RansomwareProps) {
+/** What happens and what to do: above everything else. */
+export function RansomwareStory({ evidence, steps }: StoryProps) {
+  return <Story tripwire={readTripwire(evidence)} steps={steps} />;
+}
+
+/** How sure it is, why, which files, which program. */
+export function RansomwareEvidence({ evidence }: RansomwareProps) {
   const tripwire = readTripwire(evidence);
   return (
     <>
-      <Story tripwire={tripwire} steps={steps} />
       {tripwire.curve.length > 0 && <Score tripwire={tripwire} />}
       <Reasons tripwire={tripwire} />
       {tripwire.files.length > 0 && <Files files={tripwire.files} />}
@@ -186,6 +194,19 @@ function Reasons({ tripwire: { reasons } }: { tripwire: Tripwire }) {
   );
 }
 
+/** The former name and the present one; in the same folder the folder is said once. */
+function FileNames({ file: { path, oldPath } }: { file: TripwireFile }) {
+  if (oldPath === undefined) return <FilePath path={path.text} hex={path.hex} />;
+  const name = lastPart(path.text);
+  const folder = path.text.slice(0, path.text.length - name.length);
+  const stays = oldPath.text === folder + lastPart(oldPath.text);
+  return (
+    <>
+      <FilePath path={oldPath.text} hex={oldPath.hex} /> → <FilePath path={stays ? name : path.text} hex={path.hex} />
+    </>
+  );
+}
+
 function Files({ files }: { files: readonly TripwireFile[] }) {
   const { t, language } = useWords();
   const { word } = useCodes();
@@ -202,12 +223,7 @@ function Files({ files }: { files: readonly TripwireFile[] }) {
         <Time ms={file.atMs} />
       </Table.Td>
       <Table.Td className={classes.first}>
-        {file.oldPath !== undefined && (
-          <>
-            <FilePath path={file.oldPath.text} hex={file.oldPath.hex} /> →{' '}
-          </>
-        )}
-        <FilePath path={file.path.text} hex={file.path.hex} />
+        <FileNames file={file} />
       </Table.Td>
       <Table.Td>{word('ransomReason', file.reason)}</Table.Td>
     </Table.Tr>

@@ -9,7 +9,7 @@ import { AlertHistory } from '~/components/alert-history';
 import { SeverityBadge, StateText } from '~/components/badges';
 import { Deliveries } from '~/components/deliveries';
 import { Findings } from '~/components/findings';
-import { isRansomware, Ransomware } from '~/components/ransomware';
+import { isRansomware, RansomwareEvidence, RansomwareStory } from '~/components/ransomware';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { type Fact, Facts } from '~/ui/facts';
@@ -68,9 +68,10 @@ function Alert({ alert }: { alert: AlertDetail }) {
       }
       actions={<AlertActions alert={alert} />}
     >
+      {ransomware !== undefined && <RansomwareStory evidence={ransomware.evidence} steps={steps} />}
       <div className={classes.columns}>
         <div className={classes.column}>
-          {ransomware !== undefined && <Ransomware key={ransomware.id} evidence={ransomware.evidence} steps={steps} />}
+          {ransomware !== undefined && <RansomwareEvidence key={ransomware.id} evidence={ransomware.evidence} />}
           <Findings host={alert.host.id} findings={alert.findings_list} total={alert.findings} />
           <AlertHistory history={alert.history} />
         </div>
