@@ -10,6 +10,7 @@ export const CATEGORIES = [
   'updates',
   'ransomware',
   'files',
+  'ransomware',
   'network',
   'presence',
   'ledger',
