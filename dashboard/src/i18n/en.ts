@@ -118,7 +118,6 @@ export const en = {
     identity: 'Identity',
     malware: 'Malware',
     outbreak: 'Outbreak',
-    ransomware: 'Ransomware',
     updates: 'Source of definitions',
   },
   protection: {
@@ -600,10 +599,10 @@ export const en = {
     },
     updates: { source_stale: 'Definitions of {{product}} are not updated on {{pcs}} PCs' },
     tripwire: {
-      ransomware: 'Suspected ransomware: {{files_touched}} files touched',
+      ransomware: 'Ransomware seems to be encrypting files',
       ransomware_more: 'Suspected ransomware {{more}} more times within an hour',
-      suspicious: 'Behaves like ransomware: {{files_touched}} files touched',
-      suspicious_more: 'Behaves like ransomware {{more}} more times within an hour',
+      suspicious: 'Many documents are changed in an unusual way',
+      suspicious_more: '{{more}} more times within an hour, many documents were changed in an unusual way',
     },
     file: {
       known_bad: 'A file of the list of bad hashes: {{path}}',

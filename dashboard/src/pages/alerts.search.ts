@@ -8,7 +8,6 @@ export const CATEGORIES = [
   'malware',
   'outbreak',
   'updates',
-  'ransomware',
   'files',
   'ransomware',
   'network',

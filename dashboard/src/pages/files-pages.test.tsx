@@ -178,7 +178,7 @@ test('what lists and people say stands beside the change', async () => {
   collector.answers.set(TIMELINE, page([single(event('1-0', { known: 'bad' }, review))]));
   visit('/hosts/1?tab=files');
   const row = within(await (await timeline()).findByRole('row', { name: /\/etc\/hosts/ }));
-  expect(row.getByText('Có trong danh sách nguy hại')).toBeTruthy();
+  expect(row.getByText('Có trong danh sách tệp độc hại')).toBeTruthy();
   expect(row.getByText('Đã đánh dấu đáng ngờ')).toBeTruthy();
 });
 
@@ -318,7 +318,7 @@ test('a hash is added only when it is one', async () => {
   const dialog = within(await screen.findByRole('dialog'));
   await user.type(dialog.getByRole('textbox', { name: /SHA-256/ }), 'abc');
   await user.type(dialog.getByRole('textbox', { name: /Nguồn/ }), 'A05');
-  await user.click(dialog.getByRole('radio', { name: 'Nguy hại' }));
+  await user.click(dialog.getByRole('radio', { name: 'Độc hại' }));
   await user.click(dialog.getByRole('button', { name: 'Thêm' }));
   expect(dialog.getByText(/đúng 64 chữ số/)).toBeTruthy();
   await user.clear(dialog.getByRole('textbox', { name: /SHA-256/ }));
@@ -340,7 +340,7 @@ test('a file of hashes that has a fault names its line', async () => {
   const dialog = within(await screen.findByRole('dialog'));
   const input = document.querySelector<HTMLInputElement>('input[type="file"]');
   await user.upload(input as HTMLInputElement, new File([SHA], 'danh sách.txt', { type: 'text/plain' }));
-  await user.click(dialog.getByRole('radio', { name: 'Nguy hại' }));
+  await user.click(dialog.getByRole('radio', { name: 'Độc hại' }));
   await user.type(dialog.getByRole('textbox', { name: /Nguồn/ }), 'A05');
   await user.click(dialog.getByRole('button', { name: 'Nhập vào danh sách' }));
   expect((await dialog.findByRole('alert')).textContent).toContain('Dòng 1.200: Không có SHA-256');

@@ -72,7 +72,7 @@ export const files = {
     package_removed: 'Gói {{name}} ({{by}})',
     planned: 'Theo lịch “{{name}}” của {{by}}',
   },
-  known: { bad: 'Có trong danh sách nguy hại', good: 'Có trong danh sách tin cậy' },
+  known: { bad: 'Có trong danh sách tệp độc hại', good: 'Có trong danh sách tệp tin cậy' },
   review: {
     title: 'Xem xét thay đổi này',
     accepted: 'Đã chấp nhận',
@@ -97,10 +97,10 @@ export const files = {
     takeBack: 'Bỏ dấu này',
     takenBackNow: 'Đã bỏ dấu.',
 
-    addHash: 'Đưa nội dung này (SHA-256) vào danh sách nguy hại',
+    addHash: 'Đưa nội dung này (SHA-256) vào danh sách tệp độc hại',
     addHashNote: 'Máy nào có tệp với nội dung này sẽ tạo cảnh báo khẩn cấp.',
     badNote:
-      'Nội dung này có trong danh sách nguy hại nên không chấp nhận được; muốn vậy phải xóa khỏi danh sách trước.',
+      'Nội dung này có trong danh sách tệp độc hại nên không chấp nhận được; muốn vậy phải xóa khỏi danh sách trước.',
     acceptedNow: 'Đã chấp nhận trạng thái mới.',
     flaggedNow: 'Đã đánh dấu.',
   },
@@ -174,11 +174,11 @@ export const files = {
   hashes: {
     title: 'Danh sách mã băm',
     sections: { detections: 'Đã phát hiện', hashes: 'Danh sách mã băm' },
-    note: 'Mỗi tệp mới hoặc thay đổi trên các máy được đối chiếu với danh sách này. Mã nguy hại tạo cảnh báo khẩn cấp; mã tin cậy thì thay đổi không tạo cảnh báo.',
+    note: 'Mỗi tệp mới hoặc thay đổi trên các máy được đối chiếu với danh sách này. Mã độc hại tạo cảnh báo khẩn cấp; mã tin cậy thì thay đổi không tạo cảnh báo.',
     search: 'SHA-256, nguồn, ghi chú',
     count_other: '{{shown}} mã băm',
     verdict: 'Kết luận',
-    verdicts: { bad: 'Nguy hại', good: 'Tin cậy' },
+    verdicts: { bad: 'Độc hại', good: 'Tin cậy' },
     sha256: 'SHA-256',
     source: 'Nguồn',
     remark: 'Ghi chú',
@@ -203,7 +203,7 @@ export const files = {
     importFileRequired: 'Hãy chọn tệp.',
     imported: 'Đã nhập {{hashes}} mã băm: {{added}} mã mới, {{replaced}} mã đã có được cập nhật.',
     importedKept:
-      'Đã nhập {{hashes}} mã băm: {{added}} mã mới, {{replaced}} mã đã có được cập nhật; {{kept}} mã vẫn giữ là nguy hại (muốn đổi thì phải xóa trước).',
+      'Đã nhập {{hashes}} mã băm: {{added}} mã mới, {{replaced}} mã đã có được cập nhật; {{kept}} mã vẫn giữ là độc hại (muốn đổi thì phải xóa trước).',
     fault: 'Dòng {{line}}: {{why}} Chưa nhập dòng nào.',
     problem: {
       empty: 'Tệp không có mã băm nào.',
