@@ -347,7 +347,8 @@ impl Files<'_> {
             }
         }
         self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
-        info!(watches = wanted.len(), "watching files");
+        let own = policy.watches.len();
+        info!(watches = own, standard = wanted.len() - own, "watching files");
         // One code for each kind and watch, whatever more there is of it.
         limits.sort_by(|one, other| one.what.cmp(&other.what));
         limits.dedup_by(|later, first| later.what == first.what);

@@ -72,7 +72,7 @@ impl Packages {
         std::fs::write(tree.join("DEBIAN/md5sums"), sums.stdout).expect("written");
         let made = format!("cp \"{0}/bin/tool\" \"{0}/made\"", self.root);
         write("DEBIAN/postinst", format!("#!/bin/sh\n{made}\n{script}\n"));
-        let script = std::fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+        let script = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(tree.join("DEBIAN/postinst"), script).expect("set");
         let package = self.folder.join(format!("{version}.deb"));
         let built = Command::new("dpkg-deb")
@@ -226,8 +226,8 @@ fn a_process_that_calls_itself_dpkg_explains_nothing() {
         finish(dpkg);
         stage.stop();
         let path = stage.path("bin/tool").into_bytes();
-        let events = stage.files().into_iter().filter(|event| event.path == path);
-        assert_eq!(events.last().expect("it was replaced").cause, None);
+        let mut events = stage.files().into_iter().filter(|event| event.path == path);
+        assert_eq!(events.next_back().expect("it was replaced").cause, None);
     });
 }
 
