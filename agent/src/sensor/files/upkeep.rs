@@ -64,6 +64,7 @@ impl Files<'_> {
             0 => None,
             _ => Some(0),
         }) else {
+            self.looker.explainer.complete_at(clock::wall_ms());
             return Ok(LOOK_UP);
         };
         let work = self.tasks[at].work();
@@ -166,6 +167,8 @@ impl Files<'_> {
             return;
         }
         self.deaf_due = Instant::now() + DEAF_INTERVAL;
+        let last_ms = clock::wall_ms().saturating_sub(DEAF_INTERVAL.as_millis() as i64);
+        self.looker.explainer.incomplete_since(last_ms);
         for root in self.deaf.clone() {
             self.compare_below(root, i64::MAX);
         }
