@@ -11,7 +11,7 @@
 //! budgets over ten seconds: when one is exceeded, long work stops first, and if that is not enough, looks at what
 //! happens now are spaced out. Then the system's own queues overflow, visibly.
 //!
-//! Nobody samples while nothing is going on: the agent's main thread looks once a second, as it does anyway, and that
+//! Nobody samples while nothing is going on: the agent's main thread looks every other second, as it does anyway, and that
 //! costs a question for CPU time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,7 +171,12 @@ impl Governor {
         }
     }
 
-    /// Looks at what the agent uses; to be called about once a second. What has to be said goes to the spool as soon
+    /// How many bytes were read for hashing since the agent's start.
+    pub fn bytes_read(&self) -> u64 {
+        self.0.read_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Looks at what the agent uses; to be called every second or two. What has to be said goes to the spool as soon
     /// as that takes it.
     pub fn look(&self, reports: &Reports) {
         let sample = self.sample();
@@ -211,7 +216,7 @@ impl Governor {
             now,
             wall_ms: clock::wall_ms(),
             cpu: usage::process_cpu(),
-            read_bytes: self.0.read_bytes.load(Ordering::Relaxed),
+            read_bytes: self.bytes_read(),
             memory_bytes: self.lock().memory_bytes(now),
             spool_bytes,
             spool_limit_bytes,

@@ -57,8 +57,8 @@ const UPLINK_LIMIT: Duration = Duration::from_secs(4);
 /// The last commit.
 const SPOOL_LIMIT: Duration = Duration::from_secs(3);
 
-/// The stages are looked at this often; one that has ended is noticed no later.
-const STAGES_INTERVAL: Duration = Duration::from_secs(1);
+/// The stages, and what the agent uses, are looked at this often; one that has ended is noticed no later.
+const STAGES_INTERVAL: Duration = Duration::from_secs(2);
 
 /// An agent at work.
 #[derive(Debug)]

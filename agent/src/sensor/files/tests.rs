@@ -29,6 +29,7 @@ use crate::policy::Policies;
 use crate::report::{NewEvent, Report, Reports};
 
 mod explained;
+mod upkeep;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -134,6 +135,7 @@ struct Stage {
     folder: TempDir,
     memory: TempDir,
     policy: Policy,
+    governor: Governor,
     places: Places,
     given: Arc<Given>,
     gate: Arc<Mutex<()>>,
@@ -156,6 +158,7 @@ impl Stage {
         let mut stage = Self {
             hearing,
             policy: Policy::before_any(),
+            governor: Governor::flat_out(),
             places: Places::default(),
             memory: tempfile::tempdir().expect("a folder"),
             given: Arc::default(),
@@ -179,6 +182,12 @@ impl Stage {
 
     /// Starts the sensor and waits until it has looked at everything once.
     fn start(&mut self) {
+        self.begin();
+        self.wait_for_first_look();
+    }
+
+    /// Starts the sensor.
+    fn begin(&mut self) {
         let (reports, received) = Reports::channel();
         let file = self.memory.path().join("spool.db");
         let spool = spool(&file, received, Arc::clone(&self.given), Arc::clone(&self.gate));
@@ -191,7 +200,7 @@ impl Stage {
             policy,
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
-            governor: Governor::flat_out(),
+            governor: self.governor.clone(),
         };
         let (orders, commands) = rescans();
         let (hearing, places) = (self.hearing, self.places.clone());
@@ -206,7 +215,6 @@ impl Stage {
             sensor,
             spool,
         });
-        self.wait_for_first_look();
     }
 
     fn wait_for_first_look(&self) {
