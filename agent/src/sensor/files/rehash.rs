@@ -25,7 +25,7 @@ const PARTS_MIN: u64 = 8;
 /// So many remembered entries are read at once.
 const PAGE: usize = 256;
 /// A file counts as at least this much: opening it has a price.
-const FILE_BYTES_MIN: u64 = 4_096;
+pub(super) const FILE_BYTES_MIN: u64 = 4_096;
 const VERSION: u8 = 1;
 const HOUR_MS: i64 = 3_600_000;
 

@@ -12,7 +12,7 @@ use super::known::{Mark, root_key};
 use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
-use super::rehash::Rehash;
+use super::rehash::{FILE_BYTES_MIN, Rehash};
 use crate::clock;
 use crate::governor::Work;
 
@@ -120,6 +120,8 @@ pub(super) struct Met {
     pub(super) files: u64,
     /// Their bytes.
     pub(super) bytes: u64,
+    /// Their bytes, small files counted as [`FILE_BYTES_MIN`].
+    pub(super) effort: u64,
 }
 
 /// A large file on its way to a digest.
@@ -284,6 +286,7 @@ impl Comparison {
                     Kind::File => {
                         self.met.files += 1;
                         self.met.bytes += facts.size;
+                        self.met.effort += facts.size.max(FILE_BYTES_MIN);
                     }
                     Kind::Other => {}
                 }

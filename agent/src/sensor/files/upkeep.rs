@@ -142,7 +142,7 @@ impl Files<'_> {
     }
 
     fn read_again(&mut self, days: u32) -> Result<(), MemoryError> {
-        let all = self.upkeep.held.values().map(|met| met.bytes).sum();
+        let all = self.upkeep.held.values().map(|met| met.effort).sum();
         let kept = self.looker.memory.value(REHASH_KEY)?;
         let place = kept.as_deref().and_then(Place::decode);
         let Some(place) = place else {

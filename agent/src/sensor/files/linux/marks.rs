@@ -243,7 +243,6 @@ impl Reader {
             self.desk.complete_ms = now_ms;
             return Ok(());
         }
-        self.desk.catch_up_with(&self.shared);
         let (desk, shared) = (&mut self.desk, &self.shared);
         if shared.group.read(buffer, |event| desk.take(&event, shared))? {
             self.desk.complete_ms = now_ms;
@@ -270,6 +269,9 @@ impl Desk {
     }
 
     fn take(&mut self, event: &Event<'_>, shared: &Shared) {
+        // Asked for each event, after it was read: what happened after an arming is judged by that arming, because the
+        // comparison that goes with it leaves it to this one.
+        self.catch_up_with(shared);
         if event.overflow {
             self.lose("queue_overflow");
             // Among what is lost may be the renaming of a folder.

@@ -81,7 +81,7 @@ fn a_first_look_that_is_stopped_again_and_again_reads_no_file_twice() {
 #[test]
 fn content_that_changed_behind_everybodys_back_is_found_by_reading_again() {
     let mut stage = Stage::new(Hearing::Unprivileged);
-    for name in ["same", "tampered"] {
+    for name in ["a tampered one", "same"] {
         std::fs::write(stage.path(name), "12345").expect("written");
     }
     let_files_age();
@@ -89,7 +89,7 @@ fn content_that_changed_behind_everybodys_back_is_found_by_reading_again() {
     stage.stop();
     // To change content and keep all times takes a disk that is written to below its file system; to the sensor it is
     // the same when it remembers another content.
-    let key = known::key_of(stage.path("tampered").as_bytes());
+    let key = known::key_of(stage.path("a tampered one").as_bytes());
     let flip = "UPDATE sensor_state SET value = substr(value, 1, 48) || randomblob(32) || substr(value, 81) WHERE key = ?1";
     stage.change_memory(flip, params![key]);
     let long_ago = Place {
@@ -102,7 +102,7 @@ fn content_that_changed_behind_everybodys_back_is_found_by_reading_again() {
 
     stage.start();
 
-    let found = stage.wait_for(FileAction::Modified, "tampered");
+    let found = stage.wait_for(FileAction::Modified, "a tampered one");
     let nobody = Who::Unavailable("catch_up".to_owned());
     assert_eq!((found.origin, found.who), (Origin::CatchUp, nobody));
     stage.stop();
