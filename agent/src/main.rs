@@ -126,6 +126,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
+    vong_os::usage::keep_memory_small();
     start_log(config.log);
     let runtime = runtime()?;
     let stop_asked = runtime

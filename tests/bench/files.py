@@ -13,7 +13,7 @@ from pathlib import Path
 
 import machine
 import stack as vong
-from agent import Agent, paused_collector
+from agent import FLAT_OUT, Agent, paused_collector
 from figures import Bench, Figures, figure
 from machine import Failure, say
 from processes import wait_until
@@ -95,9 +95,9 @@ def rest_all(running: vong.Stack, _api: Api) -> Figures:
     """agent_idle_rss_mib, _pss_mib, _cpu_pct: all sensors but probes, over five minutes in which nothing happens to them."""
     agent = Agent(running)
     usual = json.loads((running.folder / "policy.json").read_text(encoding="utf-8"))
-    with agent.policy({"files": usual["files"]}):
+    with agent.policy({"files": usual["files"], "budget": FLAT_OUT}):
         time.sleep(SETTLE_SECONDS)
-        # The first look at the standard places is over when the agent has used hardly anything for a while.
+        # The first look at the standard places, flat out, is over when the agent has used hardly anything for a while.
         wait_until(lambda: is_calm(agent), PATIENCE_SECONDS * 20)
         say(f"letting the agent idle for {REST_SECONDS} s …")
         before, begun = agent.cpu_seconds(), time.monotonic()

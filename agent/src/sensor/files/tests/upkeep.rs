@@ -90,7 +90,7 @@ fn content_that_changed_behind_everybodys_back_is_found_by_reading_again() {
     // To change content and keep all times takes a disk that is written to below its file system; to the sensor it is
     // the same when it remembers another content.
     let key = known::key_of(stage.path("a tampered one").as_bytes());
-    let flip = "UPDATE sensor_state SET value = substr(value, 1, 48) || randomblob(32) || substr(value, 81) WHERE key = ?1";
+    let flip = "UPDATE sensor_state SET value = CAST(substr(value, 1, 48) || randomblob(32) AS BLOB) WHERE key = ?1";
     stage.change_memory(flip, params![key]);
     let long_ago = Place {
         turn_ms: 1,
