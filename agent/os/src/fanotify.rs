@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 
 use crate::process::Handle;
 
@@ -33,6 +34,9 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 /// No event is longer: two names of 255 bytes, their handles, a pidfd. The kernel fills a buffer until the next
 /// event does not fit.
 const EVENT_BYTES_MAX: usize = 1_024;
+
+/// Nobody climbs further to find a folder that has a path.
+const LEVELS_MAX: usize = 65_536;
 
 /// One event; several things that one process did to one name may have become one event.
 #[derive(Debug)]
@@ -219,11 +223,10 @@ impl Mount {
     /// The present path of a folder.
     ///
     /// # Errors
-    /// `ESTALE` when the folder is gone.
+    /// `ESTALE` when the folder is gone; `InvalidFilename` when its path is longer than paths may be.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
         let folder = wire::open_handle(&File::open(&self.path)?, handle)?;
-        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
+        let path = path_of_open(&folder)?;
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
         // nothing: anybody may give a folder such a name.
         if path.ends_with(b" (deleted)") && rustix::fs::fstat(&folder)?.st_nlink == 0 {
@@ -231,6 +234,29 @@ impl Mount {
         }
         Ok(path)
     }
+
+    /// The path of the nearest folder above that has one, for a folder whose own is too long.
+    ///
+    /// # Errors
+    /// `ESTALE` when the folder is gone.
+    pub fn nearest_path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
+        let mut folder = wire::open_handle(&File::open(&self.path)?, handle)?;
+        for _ in 0..LEVELS_MAX {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            folder = rustix::fs::openat(&folder, "..", flags, Mode::empty())?.into();
+            match path_of_open(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {}
+                found => return found,
+            }
+        }
+        Err(io::ErrorKind::InvalidFilename.into())
+    }
+}
+
+/// The path of an open folder, in at most the 4,095 bytes that a path may have.
+fn path_of_open(folder: &impl AsRawFd) -> io::Result<Vec<u8>> {
+    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Ok(rustix::fs::readlink(link, Vec::new())?.into_bytes())
 }
 
 fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {

@@ -182,7 +182,9 @@ mod tests {
     fn every_name_of_a_folder_is_handed_over_and_no_link_is_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let odd = path_of(b"line\nbreak\xff");
-        let mut expected: Vec<Vec<u8>> = (0..1_000).map(|number| format!("{number:0>200}").into_bytes()).collect();
+        let mut expected: Vec<Vec<u8>> = (0..1_000)
+            .map(|number| format!("{number:0>200}").into_bytes())
+            .collect();
         expected.push(bytes_of(&odd).to_vec());
         for name in &expected {
             std::fs::write(folder.path().join(path_of(name)), "").expect("written");

@@ -69,7 +69,10 @@ pub(super) fn rights_beside_mode(path: &Path) -> io::Result<Option<Vec<u8>>> {
     };
     let mut rights = Vec::new();
     for name in RIGHTS {
-        let is_there = |list: &[u8]| list.split(|byte| *byte == 0).any(|other| other == name.as_bytes());
+        let is_there = |list: &[u8]| {
+            list.split(|byte| *byte == 0)
+                .any(|other| other == name.as_bytes())
+        };
         if listed.is_none_or(is_there)
             && let Some(value) = attribute(path, name)?
         {

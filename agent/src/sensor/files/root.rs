@@ -1,7 +1,9 @@
 //! The folders at the tops of watches: how they are spelt, and whether they are still the same.
 
-use vong_os::file::{Facts, Kind, bytes_of, look};
+use vong_os::file::{Facts, Kind};
 use vong_proto::policy::Watch;
+
+use super::leads::{Lead, follow};
 
 /// What makes a folder this folder. Of a file only its presence counts: files are replaced all the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,22 +26,24 @@ impl Identity {
                 device: facts.device,
                 inode: facts.inode,
             },
-            Kind::File | Kind::Other => Self::NoFolder,
+            Kind::File | Kind::Link | Kind::Other => Self::NoFolder,
         }
     }
 }
 
-/// What stands at a watch's path now; `None` when nothing does.
-pub(super) fn identity(path: &str) -> Option<Identity> {
-    let path = std::fs::canonicalize(path).ok()?;
-    look(&path).ok().map(Identity::of)
+/// What stands at a watch's path now; `None` when nothing does, or where nobody shall look.
+pub(super) fn identity(path: &str, foreign: &[Vec<u8>]) -> Option<Identity> {
+    match follow(b"/", path.as_bytes(), foreign) {
+        Lead::To { facts, .. } => Some(Identity::of(facts)),
+        Lead::Nowhere | Lead::Round | Lead::Foreign(_) | Lead::Unknown => None,
+    }
 }
 
 /// A path as events will spell it, links in it followed.
-pub(super) fn spelt_by_system(path: &str) -> Vec<u8> {
-    match std::fs::canonicalize(path) {
-        Ok(path) => bytes_of(&path).to_vec(),
-        Err(_) => path.as_bytes().to_vec(),
+pub(super) fn spelt_by_system(path: &str, foreign: &[Vec<u8>]) -> Vec<u8> {
+    match follow(b"/", path.as_bytes(), foreign) {
+        Lead::To { path, .. } => path,
+        Lead::Nowhere | Lead::Round | Lead::Foreign(_) | Lead::Unknown => path.as_bytes().to_vec(),
     }
 }
 

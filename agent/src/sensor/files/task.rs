@@ -11,6 +11,7 @@ use super::known::root_key;
 use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
+use super::watch::parent;
 
 /// A piece takes about so long; a change waits no longer for its look.
 const PIECE: Duration = Duration::from_millis(10);
@@ -85,8 +86,20 @@ pub(super) struct Comparison {
     recheck: Recheck,
     doubts: VecDeque<(Instant, Vec<u8>)>,
     walked: bool,
-    unreadable: Vec<Vec<u8>>,
+    unseen: Blanks,
 }
+
+/// Folders of which nothing can be said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Blanks {
+    /// They may not be read.
+    pub(super) unreadable: Vec<Vec<u8>>,
+    /// They lie deeper than a path can say.
+    pub(super) too_deep: Vec<Vec<u8>>,
+}
+
+/// So many are kept of each kind; a watch with more says the number of these.
+const BLANKS_MAX: usize = 1_024;
 
 /// How a piece of work ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,8 +108,20 @@ pub(super) enum Progress {
     More,
     /// There is more to do after a while.
     Later(Duration),
-    /// It is done; these folders could not be read.
-    Done(Vec<Vec<u8>>),
+    /// It is done; nothing can be said of these folders.
+    Done(Blanks),
+}
+
+impl Blanks {
+    fn add(&mut self, folder: Vec<u8>, too_deep: bool) {
+        let (list, folder) = match too_deep {
+            true => (&mut self.too_deep, parent(&folder).to_vec()),
+            false => (&mut self.unreadable, folder),
+        };
+        if list.len() < BLANKS_MAX && list.last() != Some(&folder) {
+            list.push(folder);
+        }
+    }
 }
 
 impl Comparison {
@@ -111,7 +136,7 @@ impl Comparison {
             heard_since_ns,
             doubts: VecDeque::new(),
             walked: false,
-            unreadable: Vec::new(),
+            unseen: Blanks::default(),
         }
     }
 
@@ -153,7 +178,7 @@ impl Comparison {
                     looker.memory.set(root_key(&self.root), Some(stamp))?;
                     looker.unfinished.retain(|root| *root != self.root);
                 }
-                Ok(Progress::Done(std::mem::take(&mut self.unreadable)))
+                Ok(Progress::Done(std::mem::take(&mut self.unseen)))
             }
         }
     }
@@ -179,7 +204,7 @@ impl Comparison {
                 Some(_) => {}
                 None => looker.memory.remember(&path, None)?,
             },
-            Some(Found::Unreadable { folder }) => self.unreadable.push(folder),
+            Some(Found::Unreadable { folder, too_deep }) => self.unseen.add(folder, too_deep),
             None => self.walked = true,
         }
         Ok(())

@@ -16,6 +16,8 @@ pub(super) struct WatchSet {
     watched: Vec<Watched>,
     /// The agent's own folders: its writing about a change must not be a change.
     own_folders: Vec<Vec<u8>>,
+    /// Where nobody shall look, with everything below.
+    foreign: Vec<Vec<u8>>,
 }
 
 /// One watched folder or file.
@@ -64,7 +66,16 @@ impl WatchSet {
     /// The watches, in the policy's order.
     pub(super) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
         watched.sort_by_key(|watched| std::cmp::Reverse(watched.root.len()));
-        Self { watched, own_folders }
+        Self {
+            watched,
+            own_folders,
+            foreign: Vec::new(),
+        }
+    }
+
+    /// The same watches, passing over what lies at or below these points.
+    pub(super) fn without(self, foreign: Vec<Vec<u8>>) -> Self {
+        Self { foreign, ..self }
     }
 
     /// The watch that a path falls under, if any.
@@ -73,8 +84,9 @@ impl WatchSet {
             .watched
             .iter()
             .find(|watched| is_within(&watched.root, path))?;
-        let is_own = self.own_folders.iter().any(|own| is_within(own, path));
-        (!is_own && !watched.passes_over(path)).then_some(watched)
+        let mut others = self.own_folders.iter().chain(&self.foreign);
+        let is_others = others.any(|other| is_within(other, path));
+        (!is_others && !watched.passes_over(path)).then_some(watched)
     }
 
     /// Whether an entry of this folder can be watched.
@@ -83,6 +95,11 @@ impl WatchSet {
             is_within(&watched.root, folder)
                 || (is_within(folder, &watched.root) && is_parent(folder, &watched.root))
         })
+    }
+
+    /// What lies below a root and is passed over.
+    pub(super) fn foreign_below<'a>(&'a self, root: &'a [u8]) -> impl Iterator<Item = &'a Vec<u8>> {
+        self.foreign.iter().filter(move |point| is_within(root, point))
     }
 
     /// Every watch, the longest root first.
@@ -114,6 +131,14 @@ pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     }
     path.extend_from_slice(name);
     path
+}
+
+/// The folder that a path stands in.
+pub(super) fn parent(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == SEPARATOR) {
+        None | Some(0) => &path[..path.len().min(1)],
+        Some(end) => &path[..end],
+    }
 }
 
 /// Whether a whole name fits a pattern, in which `*` stands for anything and `?` for one character.
@@ -178,6 +203,7 @@ mod tests {
             ],
             vec![b"/srv/agent".to_vec()],
         )
+        .without(vec![b"/srv/share".to_vec()])
     }
 
     #[test]
@@ -195,6 +221,9 @@ mod tests {
         check("/srv/a.tmp", None);
         check("/srv/cache/deep/file", None);
         check("/srv/agent/spool.db", None);
+        check("/srv/share", None);
+        check("/srv/share/file", None);
+        check("/srv/shared", Some("all"));
         check("/etc/passwd", Some("one file"));
         check("/etc/shadow", None);
     }

@@ -91,7 +91,7 @@ impl Marks {
         };
         let (mut unmarked, mut limits) = (Vec::new(), Vec::new());
         for root in roots {
-            for point in places_within(&root.root, mounted) {
+            for point in places_within(watches, &root.root, mounted) {
                 match self.mark(&point) {
                     Ok(mount) => armed.mounts.push(mount),
                     Err(error) => {
@@ -310,14 +310,7 @@ impl Desk {
     }
 
     fn leave(&self, folder: bool, path: Vec<u8>, what: What, who: Who) {
-        self.inbox.push(Change {
-            path,
-            what,
-            folder,
-            who,
-            wall_ms: clock::wall_ms(),
-            mono_ms: clock::mono_ms(),
-        });
+        self.inbox.push(Change::now(path, what, folder, who));
     }
 
     fn who(&mut self, event: &Event<'_>) -> Who {
@@ -386,6 +379,7 @@ impl Desk {
             match found {
                 Ok(found) if self.armed.watches.concerns(&found) => path = path.or(Some(found)),
                 Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => self.say_too_deep(handle),
                 Err(_) => is_certain = false,
             }
         }
@@ -400,13 +394,26 @@ impl Desk {
         path
     }
 
+    /// Says that something happened so deep below a watch that no path reaches it.
+    fn say_too_deep(&self, handle: FolderHandle<'_>) {
+        for mount in self.mounts_of(handle) {
+            if let Ok(above) = mount.nearest_path_of(handle)
+                && self.armed.watches.find(&above).is_some()
+            {
+                self.inbox.say_too_deep(above);
+            }
+        }
+    }
+
     /// The folder's path through each mount of its file system.
     fn paths_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-        self.armed
-            .mounts
-            .iter()
-            .filter(move |mount| mount.filesystem() == handle.filesystem)
-            .map(move |mount| mount.path_of(handle))
+        self.mounts_of(handle).map(move |mount| mount.path_of(handle))
+    }
+
+    fn mounts_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = &Mount> {
+        let filesystem = handle.filesystem;
+        let mounts = self.armed.mounts.iter();
+        mounts.filter(move |mount| mount.filesystem() == filesystem)
     }
 }
 
