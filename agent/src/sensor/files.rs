@@ -69,7 +69,7 @@ use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Identity, identity, spelt_by_system, stamp};
 use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
-use watch::{WatchSet, Watched, is_within};
+use watch::{WatchSet, Watched};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
 const LOOK_UP: Duration = Duration::from_millis(500);

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn fifty_thousand_names_come_in_order_from_a_small_window() {
-        const WINDOW: usize = 64 * 1024;
+        const WINDOW: usize = 256 * 1024;
         let folder = tempfile::tempdir_in("/dev/shm").expect("a folder");
         let mut expected: Vec<Vec<u8>> = (0..50_000)
             .map(|number| format!("{number:x} hồ sơ").into_bytes())
