@@ -11,13 +11,13 @@ mod wire;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 
 use crate::process::Handle;
 
@@ -35,6 +35,8 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 /// event does not fit.
 const EVENT_BYTES_MAX: usize = 1_024;
 
+/// Asks `statx` for a mount's number; Linux 5.8.
+const STATX_MNT_ID: u32 = 0x1000;
 /// Nobody climbs further to find a folder that has a path.
 const LEVELS_MAX: usize = 65_536;
 
@@ -194,11 +196,13 @@ impl Group {
     }
 }
 
-/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then.
+/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then. When
+/// something else is mounted over its path meanwhile, that is not touched: it may belong to a server that does not answer.
 #[derive(Debug)]
 pub struct Mount {
     path: PathBuf,
     filesystem: FilesystemId,
+    number: u64,
 }
 
 impl Mount {
@@ -208,10 +212,10 @@ impl Mount {
     /// The system's.
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
-        let filesystem = filesystem_of(&folder)?;
         Ok(Mount {
             path: path.to_owned(),
-            filesystem,
+            filesystem: filesystem_of(&folder)?,
+            number: mount_of(&folder)?,
         })
     }
 
@@ -220,12 +224,38 @@ impl Mount {
         self.filesystem
     }
 
+    /// Where it is mounted, or a folder in it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether its path still leads to it.
+    pub fn is_there(&self) -> bool {
+        self.place().is_ok()
+    }
+
+    /// The path, without opening what stands there.
+    fn place(&self) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let place = rustix::fs::open(&self.path, flags, Mode::empty())?;
+        if mount_of(&place)? == self.number {
+            Ok(place)
+        } else {
+            Err(io::ErrorKind::StaleNetworkFileHandle.into())
+        }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(self.place()?, ".", flags, Mode::empty())?.into())
+    }
+
     /// The present path of a folder.
     ///
     /// # Errors
     /// `ESTALE` when the folder is gone; `InvalidFilename` when its path is longer than paths may be.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
-        let folder = wire::open_handle(&File::open(&self.path)?, handle)?;
+        let folder = wire::open_handle(&self.open()?, handle)?;
         let path = path_of_open(&folder)?;
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
         // nothing: anybody may give a folder such a name.
@@ -240,7 +270,7 @@ impl Mount {
     /// # Errors
     /// `ESTALE` when the folder is gone.
     pub fn nearest_path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
-        let mut folder = wire::open_handle(&File::open(&self.path)?, handle)?;
+        let mut folder = wire::open_handle(&self.open()?, handle)?;
         for _ in 0..LEVELS_MAX {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             folder = rustix::fs::openat(&folder, "..", flags, Mode::empty())?.into();
@@ -257,6 +287,13 @@ impl Mount {
 fn path_of_open(folder: &impl AsRawFd) -> io::Result<Vec<u8>> {
     let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
     Ok(rustix::fs::readlink(link, Vec::new())?.into_bytes())
+}
+
+/// The number of the mount that something stands on, without asking what is mounted.
+fn mount_of(place: impl AsFd) -> io::Result<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let facts = rustix::fs::statx(place, "", flags, StatxFlags::from_bits_retain(STATX_MNT_ID))?;
+    Ok(facts.stx_mnt_id)
 }
 
 fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -35,7 +34,7 @@ const LOOK_UP: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Marks {
     shared: Arc<Shared>,
-    marked: HashMap<FilesystemId, PathBuf>,
+    marked: HashMap<FilesystemId, Mount>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -122,22 +121,22 @@ impl Marks {
         };
         let mount = Mount::of(&folder)?;
         self.shared.group.watch_filesystem(&folder)?;
-        self.marked.entry(mount.filesystem()).or_insert(folder);
+        // The path of one that was marked before may lead elsewhere by now.
+        self.marked.insert(mount.filesystem(), Mount::of(&folder)?);
         Ok(mount)
     }
 
     fn forget_all_but(&mut self, needed: &HashSet<FilesystemId>) {
         let group = &self.shared.group;
-        self.marked.retain(|filesystem, path| {
+        self.marked.retain(|filesystem, mount| {
             let keep = needed.contains(filesystem);
             // An unmounted file system has taken its mark along, and the path leads to another one, whose mark
             // may be needed.
-            let is_there = Mount::of(path).is_ok_and(|mount| mount.filesystem() == *filesystem);
             if !keep
-                && is_there
-                && let Err(error) = group.forget_filesystem(path)
+                && mount.is_there()
+                && let Err(error) = group.forget_filesystem(mount.path())
             {
-                debug!(path = %path.display(), %error, "cannot remove a mark");
+                debug!(path = %mount.path().display(), %error, "cannot remove a mark");
             }
             keep
         });

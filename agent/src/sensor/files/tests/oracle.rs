@@ -56,7 +56,7 @@ fn any_operation() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => (any_path(), content).prop_map(|(path, text)| format!("printf '{text}' > {path}")),
         3 => (any_path(), content).prop_map(|(path, text)| format!("printf '{text}' >> {path}")),
-        1 => any_path().prop_map(|path| format!(": > {path}")),
+        1 => any_path().prop_map(|path| format!("true > {path}")),
         2 => (any_path(), mode).prop_map(|(path, mode)| format!("chmod {mode} {path}")),
         1 => (any_path(), 0..3_u32).prop_map(|(path, user)| format!("chown -h {user} {path}")),
         1 => (any_path(), 0..3_u32).prop_map(|(path, time)| format!("touch -h -c -d @{time} {path}")),
