@@ -148,6 +148,7 @@ impl Recheck {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is made and taken apart at once")]
 enum Compared {
     Found(Found),
     PassedOver,
