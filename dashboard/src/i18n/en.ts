@@ -109,6 +109,7 @@ export const en = {
     label: 'Category',
     protection: 'Antivirus',
     files: 'Files',
+    ransomware: 'Ransomware',
     network: 'Network and services',
     presence: 'Presence',
     ledger: 'Missing events',

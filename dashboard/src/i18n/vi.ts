@@ -115,6 +115,7 @@ export const vi = {
     label: 'Nhóm',
     protection: 'Phòng, chống mã độc',
     files: 'Tệp',
+    ransomware: 'Mã độc tống tiền',
     network: 'Mạng và dịch vụ',
     presence: 'Hoạt động của máy',
     ledger: 'Thiếu sự kiện',
