@@ -35,8 +35,6 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 /// event does not fit.
 const EVENT_BYTES_MAX: usize = 1_024;
 
-/// Asks `statx` for a mount's number; Linux 5.8.
-const STATX_MNT_ID: u32 = 0x1000;
 /// Nobody climbs further to find a folder that has a path.
 const LEVELS_MAX: usize = 65_536;
 
@@ -200,9 +198,11 @@ impl Group {
 /// something else is mounted over its path meanwhile, that is not touched: it may belong to a server that does not answer.
 #[derive(Debug)]
 pub struct Mount {
-    path: PathBuf,
+    /// Folders on it, the shortest path first: whichever is still there opens it.
+    paths: Vec<PathBuf>,
     filesystem: FilesystemId,
-    number: u64,
+    /// The kernel's number for it; `None` where it gives none.
+    id: Option<u64>,
 }
 
 impl Mount {
@@ -213,10 +213,21 @@ impl Mount {
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
         Ok(Mount {
-            path: path.to_owned(),
+            paths: vec![path.to_owned()],
             filesystem: filesystem_of(&folder)?,
-            number: mount_of(&folder)?,
+            id: mount_of(&folder),
         })
+    }
+
+    /// Makes one of two that are the same mount, so that it is asked once; gives back another one.
+    pub fn absorb(&mut self, other: Mount) -> Option<Mount> {
+        if self.id.is_none() || self.id != other.id || self.filesystem != other.filesystem {
+            return Some(other);
+        }
+        self.paths.extend(other.paths);
+        self.paths.sort_by_key(|path| path.as_os_str().len());
+        self.paths.dedup();
+        None
     }
 
     /// The file system that is mounted.
@@ -224,21 +235,17 @@ impl Mount {
         self.filesystem
     }
 
-    /// Where it is mounted, or a folder in it.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A path that still leads to it, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        let mut paths = self.paths.iter();
+        paths.find(|path| self.place(path).is_ok()).map(PathBuf::as_path)
     }
 
-    /// Whether its path still leads to it.
-    pub fn is_there(&self) -> bool {
-        self.place().is_ok()
-    }
-
-    /// The path, without opening what stands there.
-    fn place(&self) -> io::Result<OwnedFd> {
+    /// What stands at a path, without opening it.
+    fn place(&self, path: &Path) -> io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let place = rustix::fs::open(&self.path, flags, Mode::empty())?;
-        if mount_of(&place)? == self.number {
+        let place = rustix::fs::open(path, flags, Mode::empty())?;
+        if mount_of(&place) == self.id {
             Ok(place)
         } else {
             Err(io::ErrorKind::StaleNetworkFileHandle.into())
@@ -247,7 +254,15 @@ impl Mount {
 
     fn open(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(self.place()?, ".", flags, Mode::empty())?.into())
+        let open = |path: &PathBuf| -> io::Result<File> {
+            let place = self.place(path)?;
+            Ok(rustix::fs::openat(place, ".", flags, Mode::empty())?.into())
+        };
+        let mut opened = self.paths.iter().map(open);
+        let first = opened
+            .next()
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
     }
 
     /// The present path of a folder.
@@ -289,11 +304,12 @@ fn path_of_open(folder: &impl AsRawFd) -> io::Result<Vec<u8>> {
     Ok(rustix::fs::readlink(link, Vec::new())?.into_bytes())
 }
 
-/// The number of the mount that something stands on, without asking what is mounted.
-fn mount_of(place: impl AsFd) -> io::Result<u64> {
+/// The number of the mount that something stands on, without asking what is mounted; `None` where the kernel gives
+/// none.
+fn mount_of(place: impl AsFd) -> Option<u64> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let facts = rustix::fs::statx(place, "", flags, StatxFlags::from_bits_retain(STATX_MNT_ID))?;
-    Ok(facts.stx_mnt_id)
+    let answer = rustix::fs::statx(place, "", flags, StatxFlags::MNT_ID).ok()?;
+    (answer.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(answer.stx_mnt_id)
 }
 
 fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {

@@ -14,7 +14,7 @@
 //! What the system does not tell is found at the next comparison: writing through a memory map or by
 //! `truncate(2)` while a file stays open, and writing through another hard link outside the watches.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use vong_os::file::{look, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
-use vong_proto::policy::{FilesPolicy, Watch};
+use vong_proto::policy::FilesPolicy;
 
 use super::unseen::Unseen;
 use super::{Context, event_now};
@@ -35,7 +35,9 @@ use crate::state::{StateError, StateReader};
 use crate::stop::Stop;
 
 mod away;
+mod complete;
 mod digest;
+mod explain;
 mod foreign;
 mod inbox;
 mod known;
@@ -45,11 +47,13 @@ mod listener;
 mod look;
 mod memory;
 mod names;
+mod planned;
 mod queue;
 mod recheck;
 mod remount;
 mod root;
 mod said;
+mod standard;
 mod task;
 mod walk;
 mod watch;
@@ -61,20 +65,19 @@ mod imp;
 #[cfg(test)]
 mod tests;
 
+use explain::Explainer;
 use foreign::Foreign;
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
 use limit::Limit;
 use look::Looker;
 use memory::{Memory, MemoryError};
-use root::{Identity, identity, spelt_by_system, stamp};
+use root::{Roots, spelt_by_system, stamp};
 use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
 use watch::{WatchSet, Watched};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
 const LOOK_UP: Duration = Duration::from_millis(500);
-/// Watched folders are looked at this often: a replaced or new one needs new marks.
-const ROOTS_INTERVAL: Duration = Duration::from_secs(1);
 /// After a loss every tree is compared, but not more often: a storm that fills the queue again and again
 /// shall not be answered with a storm of reading.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
@@ -86,6 +89,8 @@ const LAST_LOOKS: Duration = Duration::from_secs(1);
 const CHANGES_AT_ONCE: usize = 128;
 /// So many roots of earlier policies are looked up at once.
 const ROOTS_PAGE: usize = 1_024;
+
+pub use explain::{DpkgPlaces, Places};
 
 /// How the sensor hears of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,20 +132,33 @@ pub fn run(
     hearing: Hearing,
     unseen: &mut Unseen,
 ) -> Result<(), FilesError> {
+    run_with(context, commands, hearing, &Places::default(), unseen)
+}
+
+/// Watches as [`run`] does, with the records of package managers elsewhere.
+///
+/// # Errors
+/// As those of [`run`].
+pub fn run_with(
+    context: &Context,
+    commands: &Receiver<Rescan>,
+    hearing: Hearing,
+    places: &Places,
+    unseen: &mut Unseen,
+) -> Result<(), FilesError> {
     let inbox = Arc::new(Inbox::default());
     let memory = Memory::new(StateReader::open(&context.state)?, context.reports.clone());
     let mut files = Files {
         policy: context.policy.clone(),
         stop: context.stop.clone(),
         own_folders: context.own_folders.clone(),
-        looker: Looker::new(memory),
+        looker: Looker::new(memory, Explainer::new(places)),
         source: imp::Source::open(hearing, Arc::clone(&inbox)),
         inbox,
         generation: 0,
         in_force: None,
         tasks: VecDeque::new(),
-        roots: HashMap::new(),
-        roots_due: Instant::now(),
+        roots: Roots::new(),
         mounts_seen_ms: clock::wall_ms(),
         recovery_due: Instant::now(),
         deaf: Vec::new(),
@@ -165,9 +183,8 @@ struct Files<'a> {
     generation: u64,
     in_force: Option<FilesPolicy>,
     tasks: VecDeque<Task>,
-    /// What stood at each watch's path when it was last looked at.
-    roots: HashMap<String, Option<Identity>>,
-    roots_due: Instant,
+    /// What is to be watched, and what stood there when it was last looked at.
+    roots: Roots,
     /// When it was last certain what is mounted below the watches.
     mounts_seen_ms: i64,
     recovery_due: Instant,
@@ -186,6 +203,7 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn watch(&mut self, commands: &Receiver<Rescan>) -> Result<(), MemoryError> {
+        self.recall_completeness()?;
         while !self.stop.requested() {
             self.follow_policy()?;
             self.follow_roots()?;
@@ -202,6 +220,7 @@ impl Files<'_> {
             self.inbox.wait(pause);
         }
         self.look_for_the_last_time()?;
+        self.keep_completeness()?;
         self.looker.memory.settle()
     }
 
@@ -238,6 +257,7 @@ impl Files<'_> {
     /// Does a piece of the long work; how long to wait before the next.
     fn work(&mut self) -> Result<Duration, MemoryError> {
         let Some(task) = self.tasks.front_mut() else {
+            self.looker.explainer.complete_at(clock::wall_ms());
             return Ok(LOOK_UP);
         };
         match task {
@@ -269,8 +289,9 @@ impl Files<'_> {
         self.generation = generation;
         self.looker.bytes_max = u64::from(policy.files.hash_max_mib) << 20;
         if self.in_force.as_ref() != Some(&policy.files) {
+            self.looker.explainer.plan(&policy.files.planned);
             self.in_force = Some(policy.files.clone());
-            self.roots.clear();
+            self.roots.forget();
             self.arm()?;
         }
         Ok(())
@@ -282,10 +303,11 @@ impl Files<'_> {
         self.foreign = self.source.foreign();
         let points = foreign::points(&self.foreign);
         self.looker.foreign.clone_from(&points);
-        let watched = policy
-            .watches
+        self.roots.pass_over(points.clone());
+        let wanted = self.roots.want(&policy);
+        let watched = wanted
             .iter()
-            .map(|watch| Watched::new(watch, spelt_by_system(&watch.path, &points)))
+            .map(|(watch, root)| Watched::new(watch, root.clone()))
             .collect();
         let own_folders = self
             .own_folders
@@ -295,36 +317,34 @@ impl Files<'_> {
         let watches = Arc::new(WatchSet::new(watched, own_folders).without(points.clone()));
         let before = std::mem::replace(&mut self.looker.watches, Arc::clone(&watches));
         let mut limits = self.source.arm(&watches);
-        let paths = policy.watches.iter().map(|watch| (&*watch.name, &*watch.path));
-        let passed_over = foreign::limits(&self.foreign, &watches, paths);
-        limits.extend(passed_over);
+        limits.extend(foreign::limits(&self.foreign, &wanted));
+        limits.extend(self.roots.limit());
         let heard_since_ns = clock::wall_ms().saturating_mul(1_000_000);
         self.forget_others(&watches)?;
         let mounted = self.source.mount_points();
         self.looker.away = away::follow(&mut self.looker.memory, &watches, &mounted)?;
-        let mut seen = HashMap::new();
-        for watch in &policy.watches {
-            let now = identity(&watch.path, &points);
-            let is_same = self.roots.get(&watch.path) == Some(&now);
-            let root = spelt_by_system(&watch.path, &points);
-            let watched = watches.iter().find(|watched| watched.name == watch.name);
-            let was_same = before.iter().any(|earlier| Some(earlier) == watched);
-            seen.insert(watch.path.clone(), now);
-            if watches.find(&root).is_none() {
+        let keys_are_known = self.keys_are_known()?;
+        for (watch, root) in &wanted {
+            let (is_there, is_same) = self.roots.look_again(watch);
+            if watches.find(root).is_none() {
                 continue;
             }
-            if now.is_none() {
+            let is_this = |watched: &&Watched| watched.root == *root;
+            let was_same = before.iter().find(is_this) == watches.iter().find(is_this);
+            let is_in_a_home = standard::first_home_of(&watch.name).is_some();
+            if !is_there || (is_in_a_home && keys_are_known) {
+                self.remember_missing(root, watch)?;
+            }
+            if !is_there && !standard::is_standard(&watch.name) {
                 limits.push(Limit::missing(&watch.name));
-                self.remember_missing(&root, watch)?;
-                continue;
             }
-            if !(is_same && was_same) {
-                self.compare_root(root, stamp(watch), heard_since_ns)?;
+            if is_there && !(is_same && was_same) {
+                self.compare_root(root.clone(), stamp(watch), heard_since_ns)?;
             }
         }
-        self.roots = seen;
         self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
-        info!(watches = policy.watches.len(), "watching files");
+        let own = policy.watches.len();
+        info!(watches = own, standard = wanted.len() - own, "watching files");
         // One code for each kind and watch, whatever more there is of it.
         limits.sort_by(|one, other| one.what.cmp(&other.what));
         limits.dedup_by(|later, first| later.what == first.what);
@@ -332,15 +352,6 @@ impl Files<'_> {
         self.unreadable.retain(|folder| watches.find(folder).is_some());
         self.too_deep.retain(|folder| watches.find(folder).is_some());
         self.say_limits();
-        Ok(())
-    }
-
-    /// What appears where nothing was is new, not a first look.
-    fn remember_missing(&mut self, root: &[u8], watch: &Watch) -> Result<(), MemoryError> {
-        let key = root_key(root);
-        if self.looker.memory.value(&key)?.is_none() {
-            self.looker.memory.set(key, Some(stamp(watch)))?;
-        }
         Ok(())
     }
 
@@ -391,6 +402,8 @@ impl Files<'_> {
             return;
         }
         self.deaf_due = Instant::now() + DEAF_INTERVAL;
+        let last_ms = clock::wall_ms().saturating_sub(DEAF_INTERVAL.as_millis() as i64);
+        self.looker.explainer.incomplete_since(last_ms);
         for root in self.deaf.clone() {
             self.compare_below(root, i64::MAX);
         }
@@ -403,6 +416,7 @@ impl Files<'_> {
             "the system has lost file events, comparing"
         );
         let heard_since_ns = lost.until_ms.saturating_mul(1_000_000);
+        self.looker.explainer.incomplete_since(lost.since_ms);
         for (name, root) in self.present_roots() {
             self.looker.memory.report(event_now(
                 Lane::Events,

@@ -4,9 +4,11 @@
 //! can be done about it afterwards. So what is mounted from a network, or by a program, is passed over and said to be:
 //! its files are for the agent on the server. The same holds for windows into the kernel, whose files never hold still.
 
+use vong_proto::policy::Watch;
+
 use super::leads::{Lead, follow};
 use super::limit::Limit;
-use super::watch::{WatchSet, is_within};
+use super::watch::is_within;
 
 /// A mount that is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,17 +44,12 @@ pub(super) fn points(foreign: &[Foreign]) -> Vec<Vec<u8>> {
     foreign.iter().map(|foreign| foreign.point.clone()).collect()
 }
 
-/// What of the watches is passed over. `paths` are the policy's, by the names of the watches.
-pub(super) fn limits<'a>(
-    foreign: &[Foreign],
-    watches: &WatchSet,
-    paths: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Vec<Limit> {
+/// What of the watches is passed over; each of these with its root.
+pub(super) fn limits(foreign: &[Foreign], wanted: &[(Watch, Vec<u8>)]) -> Vec<Limit> {
     let all = points(foreign);
     let mut limits = Vec::new();
-    for (name, path) in paths {
-        let root = watches.iter().find(|watched| watched.name == name);
-        let leads_to = match follow(b"/", path.as_bytes(), &all) {
+    for (watch, root) in wanted {
+        let leads_to = match follow(b"/", watch.path.as_bytes(), &all) {
             Lead::Foreign(point) => Some(point),
             _ => None,
         };
@@ -61,13 +58,10 @@ pub(super) fn limits<'a>(
                 .iter()
                 .filter(|foreign| foreign.why == why)
                 .map(|foreign| foreign.point.as_slice())
-                .filter(|point| {
-                    leads_to.as_deref() == Some(point)
-                        || root.is_some_and(|watched| is_within(&watched.root, point))
-                })
+                .filter(|point| leads_to.as_deref() == Some(point) || is_within(root, point))
                 .collect();
             if !concerned.is_empty() {
-                limits.push(Limit::foreign(why.code(), name, &concerned));
+                limits.push(Limit::foreign(why.code(), &watch.name, &concerned));
             }
         }
     }

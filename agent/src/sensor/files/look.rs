@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vong_os::file::{Facts, Kind, link_text, look, path_of, rights_beside_mode};
-use vong_proto::event::{Aspect, FileAction, Lane};
+use vong_proto::event::{Aspect, Body, FileAction, Lane};
 
 use super::digest::Hasher;
+use super::explain::Explainer;
 use super::known::{Beside, Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::leads;
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
-use super::watch::{WatchSet, is_within, parent};
+use super::watch::{WatchSet, folder_of, is_within};
 use crate::clock;
 
 #[path = "look/told.rs"]
@@ -54,6 +55,8 @@ pub(super) struct Looker {
     /// Names that came and went before anybody looked: reported as made, and not yet as removed.
     fleeting: HashSet<Vec<u8>>,
     hasher: Hasher,
+    /// Knows what explains a change.
+    pub(super) explainer: Explainer,
 }
 
 /// What came of a look at a change.
@@ -79,7 +82,7 @@ enum Look {
 }
 
 impl Looker {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory, explainer: Explainer) -> Self {
         Self {
             memory,
             watches: Arc::default(),
@@ -90,6 +93,7 @@ impl Looker {
             unfinished: Vec::new(),
             fleeting: HashSet::new(),
             hasher: Hasher::default(),
+            explainer,
         }
     }
 
@@ -364,7 +368,7 @@ impl Looker {
             Kind::Link => match link_text(&path_of(path)) {
                 Ok(text) => Beside::Link {
                     text: hash_of(&text),
-                    target: leads::follow(parent(path), &text, &self.foreign).to_target(),
+                    target: leads::follow(folder_of(path), &text, &self.foreign).to_target(),
                 },
                 Err(_) => Beside::Nothing,
             },
@@ -379,7 +383,12 @@ impl Looker {
         let Some(watched) = self.watches.find(seen.path) else {
             return Ok(());
         };
-        let event = event(&seen, watched);
+        let mut event = event(&seen, watched);
+        if let Body::File(file) = &mut event.body {
+            let now = seen.known.map(|known| &known.facts);
+            let (wall_ms, under) = seen.news.when_and_under();
+            file.cause = self.explainer.cause(file, wall_ms, under, now);
+        }
         self.memory.remember(seen.path, seen.known)?;
         self.memory.report(event);
         Ok(())

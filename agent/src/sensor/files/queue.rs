@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use vong_proto::event::Who;
 
+use super::explain::Manager;
 use crate::clock;
 
 #[path = "queue/rest.rs"]
@@ -37,6 +38,8 @@ pub(super) struct Change {
     pub(super) folder: bool,
     /// Who did it.
     pub(super) who: Who,
+    /// The package manager that whoever did it is, or was started by.
+    pub(super) under: Option<Manager>,
     /// When, by the wall clock.
     pub(super) wall_ms: i64,
     /// When, since boot.
@@ -56,6 +59,7 @@ impl Change {
             what,
             folder,
             who,
+            under: None,
             wall_ms,
             mono_ms: clock::mono_ms(),
             count: 1,
@@ -252,6 +256,7 @@ impl Queue {
         // A change of rights after the writing does not make its author the writer.
         if later.written || !touch.written {
             before.who = change.who.clone();
+            before.under = change.under;
         }
         touch.merge(later);
         before.wall_ms = change.wall_ms;
@@ -326,6 +331,7 @@ mod tests {
             what,
             folder: false,
             who: Who::Unavailable("test".to_owned()),
+            under: None,
             wall_ms: 0,
             mono_ms: 0,
             count: 1,

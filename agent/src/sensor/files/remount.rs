@@ -1,12 +1,9 @@
 //! What is mounted, unmounted or replaced while the sensor watches: it listens anew, and says for how long it did not.
 
-use std::time::Instant;
-
 use vong_proto::event::{Blind, Body, Lane, Sensor};
 
 use super::memory::MemoryError;
-use super::root::identity;
-use super::{Files, ROOTS_INTERVAL, event_now};
+use super::{Files, event_now};
 use crate::clock;
 
 impl Files<'_> {
@@ -16,7 +13,9 @@ impl Files<'_> {
         let remounted = self.source.remounted(&self.looker.watches);
         let others = remounted.is_some() && self.source.foreign() != self.foreign;
         let remounted = remounted.unwrap_or_default();
-        if others || self.roots_have_changed() || !remounted.is_empty() {
+        let policy = self.in_force.as_ref();
+        let replaced = policy.is_some_and(|policy| self.roots.have_changed(policy));
+        if others || replaced || !remounted.is_empty() {
             self.arm()?;
         }
         let until_ms = clock::wall_ms();
@@ -27,23 +26,12 @@ impl Files<'_> {
         Ok(())
     }
 
-    fn roots_have_changed(&mut self) -> bool {
-        if Instant::now() < self.roots_due {
-            return false;
-        }
-        self.roots_due = Instant::now() + ROOTS_INTERVAL;
-        let watches = self.in_force.iter().flat_map(|policy| &policy.watches);
-        let mut changed = watches.filter(|watch| {
-            self.roots.get(&watch.path) != Some(&identity(&watch.path, &self.looker.foreign))
-        });
-        changed.next().is_some()
-    }
-
     /// Compares what lies at a mount point now, and says for how long nothing was heard from there.
     fn compare_remounted(&mut self, point: Vec<u8>, until_ms: i64) {
         if self.looker.watches.find(&point).is_none() {
             return;
         }
+        self.looker.explainer.incomplete_since(self.mounts_seen_ms);
         self.looker.memory.report(event_now(
             Lane::Events,
             Body::Blind(Blind {

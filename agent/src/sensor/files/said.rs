@@ -3,7 +3,7 @@
 use super::Files;
 use super::limit::{Limit, by_watch};
 use super::task::Blanks;
-use super::watch::{is_within, parent};
+use super::watch::{folder_of, is_within};
 
 /// So many folders with names that are too deep are known at once; more of them would only be a number.
 const TOO_DEEP_MAX: usize = 1_024;
@@ -21,7 +21,7 @@ impl Files<'_> {
     /// Says where something has been heard of that no path can reach.
     pub(super) fn say_what_is_too_deep(&mut self) {
         let looked = std::mem::take(&mut self.looker.too_deep);
-        let folders = looked.iter().map(|path| parent(path).to_vec());
+        let folders = looked.iter().map(|path| folder_of(path).to_vec());
         let before = self.too_deep.len();
         for folder in folders.chain(self.inbox.take_too_deep()) {
             if self.too_deep.len() < TOO_DEEP_MAX {

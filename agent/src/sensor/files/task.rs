@@ -11,7 +11,7 @@ use super::known::root_key;
 use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
-use super::watch::parent;
+use super::watch::folder_of;
 
 /// A piece takes about so long; a change waits no longer for its look.
 const PIECE: Duration = Duration::from_millis(10);
@@ -115,7 +115,7 @@ pub(super) enum Progress {
 impl Blanks {
     fn add(&mut self, folder: Vec<u8>, too_deep: bool) {
         let (list, folder) = match too_deep {
-            true => (&mut self.too_deep, parent(&folder).to_vec()),
+            true => (&mut self.too_deep, folder_of(&folder).to_vec()),
             false => (&mut self.unreadable, folder),
         };
         if list.len() < BLANKS_MAX && list.last() != Some(&folder) {

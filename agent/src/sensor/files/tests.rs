@@ -7,12 +7,14 @@ use std::collections::HashSet;
 
 use sha2::{Digest as _, Sha256};
 use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Process, Severity, Who};
+use vong_proto::policy::Watch;
 
 use super::*;
 use crate::report::NewEvent;
 
 mod compare;
 mod content;
+mod explained;
 mod mounts;
 mod odd;
 mod oracle;

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 use vong_os::fanotify::{Event, FilesystemId, FolderHandle, Group, Mount, Place};
@@ -17,6 +17,7 @@ use vong_os::file::path_of;
 use vong_os::process::Processes;
 use vong_proto::event::{Process, Who};
 
+use super::super::explain::{Lineage, Manager};
 use super::super::inbox::{Inbox, Lost};
 use super::super::limit::Limit;
 use super::super::queue::{Change, Touch, What};
@@ -53,6 +54,15 @@ struct Shared {
 struct Armed {
     watches: Arc<WatchSet>,
     mounts: Vec<Mount>,
+}
+
+impl Armed {
+    /// Many roots lie on one mount, and each is asked for the path of every new folder.
+    fn add(&mut self, mount: Mount) {
+        let mut mounts = self.mounts.iter_mut();
+        let other = mounts.try_fold(mount, |mount, known| known.absorb(mount));
+        self.mounts.extend(other);
+    }
 }
 
 impl Marks {
@@ -92,7 +102,7 @@ impl Marks {
         for root in roots {
             for point in places_within(watches, &root.root, mounted) {
                 match self.mark(&point) {
-                    Ok(mount) => armed.mounts.push(mount),
+                    Ok(mount) => armed.add(mount),
                     Err(error) => {
                         warn!(watch = %root.name, %error, "a file system does not tell who changes files");
                         limits.push(Limit::who_of(&root.name, &error.to_string()));
@@ -133,10 +143,10 @@ impl Marks {
             // An unmounted file system has taken its mark along, and the path leads to another one, whose mark
             // may be needed.
             if !keep
-                && mount.is_there()
-                && let Err(error) = group.forget_filesystem(mount.path())
+                && let Some(path) = mount.path()
+                && let Err(error) = group.forget_filesystem(path)
             {
-                debug!(path = %mount.path().display(), %error, "cannot remove a mark");
+                debug!(path = %path.display(), %error, "cannot remove a mark");
             }
             keep
         });
@@ -184,6 +194,7 @@ struct Desk {
     armed: Arc<Armed>,
     generation: u64,
     processes: Processes,
+    lineage: Lineage,
     recent: Recent,
     own_pid: u32,
     /// The last moment when the queue was seen empty.
@@ -199,6 +210,7 @@ impl Reader {
                 armed: Arc::default(),
                 generation: 0,
                 processes: Processes::default(),
+                lineage: Lineage::learnt(),
                 recent: Recent::open(),
                 own_pid: std::process::id(),
                 complete_ms: clock::wall_ms(),
@@ -308,30 +320,38 @@ impl Desk {
         }
     }
 
-    fn leave(&self, folder: bool, path: Vec<u8>, what: What, who: Who) {
-        self.inbox.push(Change::now(path, what, folder, who));
+    fn leave(&self, folder: bool, path: Vec<u8>, what: What, (who, under): (Who, Option<Manager>)) {
+        self.inbox.push(Change {
+            under,
+            ..Change::now(path, what, folder, who)
+        });
     }
 
-    fn who(&mut self, event: &Event<'_>) -> Who {
+    /// Who did it, and the package manager that they are or were started by.
+    fn who(&mut self, event: &Event<'_>) -> (Who, Option<Manager>) {
         if event.pid == 0 {
-            return Who::Unavailable("not_reported".to_owned());
+            return (Who::Unavailable("not_reported".to_owned()), None);
         }
         let described = event
             .process
             .as_ref()
             .and_then(|handle| self.processes.describe(event.pid, Some(handle)))
             .or_else(|| self.recent.facts(event.pid));
-        match described {
-            Some(facts) => Who::Exact(Process {
-                pid: facts.pid,
-                executable: facts.executable,
-                command_line: facts.command_line,
-                user: facts.user,
-                parent_pid: facts.parent_pid,
-                parent_executable: facts.parent_executable,
-            }),
-            None => Who::Exited { pid: event.pid },
-        }
+        let Some(facts) = described else {
+            return (Who::Exited { pid: event.pid }, None);
+        };
+        let (processes, recent) = (&mut self.processes, &self.recent);
+        let describe = |pid| processes.describe(pid, None).or_else(|| recent.facts(pid));
+        let under = self.lineage.manager_of(&facts, describe, Instant::now());
+        let process = Process {
+            pid: facts.pid,
+            executable: facts.executable,
+            command_line: facts.command_line,
+            user: facts.user,
+            parent_pid: facts.parent_pid,
+            parent_executable: facts.parent_executable,
+        };
+        (Who::Exact(process), under)
     }
 
     /// Forgets the paths that a folder's new name has changed.

@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use vong_os::file::{link_text, path_of};
 use vong_proto::event::{Aspect, Body, FileAction, FileEvent, FileMeta, Lane, Link, Origin, Severity, Who};
 
+use super::super::explain::Manager;
 use super::super::known::{Beside, Known};
 use super::super::queue::Change;
 use super::super::watch::Watched;
@@ -29,6 +30,7 @@ pub(super) struct News<'a> {
     mono_ms: u64,
     count: u32,
     first_ms: i64,
+    under: Option<Manager>,
 }
 
 impl<'a> News<'a> {
@@ -41,7 +43,13 @@ impl<'a> News<'a> {
             mono_ms: change.mono_ms,
             count: change.count,
             first_ms: change.first_ms,
+            under: change.under,
         }
+    }
+
+    /// When, by the wall clock, and the package manager that did it, or whose child did.
+    pub(super) fn when_and_under(&self) -> (i64, Option<Manager>) {
+        (self.wall_ms, self.under)
     }
 
     /// A comparison found it just now.
@@ -54,6 +62,7 @@ impl<'a> News<'a> {
             mono_ms: clock::mono_ms(),
             count: 1,
             first_ms: wall_ms,
+            under: None,
         }
     }
 }

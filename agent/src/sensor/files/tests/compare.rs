@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use vong_os::file::bytes_of;
 use vong_proto::event::{Digest, FileAction};
+use vong_proto::policy::Watch;
 
 use super::super::*;
 use super::stage::{Given, files_of, spool};
@@ -48,7 +49,10 @@ proptest! {
         let (reports, received) = Reports::channel();
         let given = Arc::new(Given::default());
         let spool = spool(&file, received, Arc::clone(&given), Arc::default());
-        let mut looker = Looker::new(Memory::new(StateReader::open(&file).expect("memory"), reports));
+        let mut looker = Looker::new(
+            Memory::new(StateReader::open(&file).expect("memory"), reports),
+            Explainer::new(&Places::default()),
+        );
         let watch = Watch { name: "watch".to_owned(), path: String::new(), severity: None, exclude: Vec::new() };
         looker.watches = Arc::new(WatchSet::new(vec![Watched::new(&watch, root.clone())], Vec::new()));
         looker.bytes_max = 1 << 20;

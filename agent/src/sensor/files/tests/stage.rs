@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use vong_proto::event::{FileAction, FileEvent, Severity};
-use vong_proto::policy::Policy;
+use vong_proto::policy::{Policy, Watch};
 use vong_proto::session::PolicyDocument;
 
 use super::super::*;
@@ -146,6 +146,7 @@ pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) memory: TempDir,
     pub(super) policy: Policy,
+    pub(super) places: Places,
     pub(super) given: Arc<Given>,
     pub(super) gate: Arc<Mutex<()>>,
     pub(super) running: Option<Running>,
@@ -167,6 +168,7 @@ impl Stage {
         let mut stage = Self {
             hearing,
             policy: Policy::before_any(),
+            places: Places::default(),
             memory: tempfile::tempdir().expect("a folder"),
             given: Arc::default(),
             gate: Arc::default(),
@@ -203,10 +205,10 @@ impl Stage {
             own_folders: vec![self.folder.path().join("own")],
         };
         let (orders, commands) = rescans();
-        let hearing = self.hearing;
+        let (hearing, places) = (self.hearing, self.places.clone());
         let sensor = thread::spawn(move || {
             let mut unseen = Unseen::new(Sensor::Files);
-            match run(&context, &commands, hearing, &mut unseen) {
+            match run_with(&context, &commands, hearing, &places, &mut unseen) {
                 Ok(()) | Err(FilesError::Stopped(_)) => {}
                 Err(error) => panic!("{error}"),
             }
