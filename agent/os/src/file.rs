@@ -53,6 +53,12 @@ pub fn look(path: &Path) -> io::Result<Facts> {
     imp::look(path)
 }
 
+/// When what stands at a path was made, nanoseconds since 1970; `None` where the file system does not keep that. A link
+/// at the path's end is not followed.
+pub fn born_ns(path: &Path) -> Option<i64> {
+    imp::born_ns(path)
+}
+
 /// The facts of an open file.
 ///
 /// # Errors

@@ -29,6 +29,12 @@ pub(super) fn look(path: &Path) -> io::Result<Facts> {
     std::fs::symlink_metadata(path).map(|metadata| facts(&metadata))
 }
 
+pub(super) fn born_ns(path: &Path) -> Option<i64> {
+    let born = std::fs::symlink_metadata(path).ok()?.created().ok()?;
+    let since = born.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}
+
 pub(super) fn look_open(file: &File) -> io::Result<Facts> {
     file.metadata().map(|metadata| facts(&metadata))
 }

@@ -9,7 +9,7 @@ use vong_proto::event::{Digest, FileAction};
 use vong_proto::policy::Watch;
 
 use super::super::*;
-use super::stage::{Given, files_of, spool};
+use super::stage::{Given, Shell, Stage, files_of, on_both, spool};
 use crate::report::Reports;
 
 /// A tree of a few files: names from which some are folders of others, contents of one byte.
@@ -112,4 +112,41 @@ fn difference(
         (action, path(name))
     });
     gone.chain(there).collect()
+}
+
+/// A folder gets another time from every entry, and nothing is said of the folder itself then.
+#[test]
+fn a_folder_that_was_made_while_nobody_listened_is_found_though_it_is_used_at_once() {
+    on_both(|hearing| {
+        for seen in [true, false] {
+            let mut stage = Stage::new(hearing);
+            let mut shell = Shell::new();
+            shell.run(&format!("cd '{}'; printf 1 > a", stage.path("")));
+            if seen {
+                stage.start();
+                stage.stop();
+            }
+            shell.run("mkdir folder");
+            let mut busy = Shell::new();
+            let folder = stage.path("folder");
+            busy.run(&format!(
+                "cd '{folder}'; (i=0; while [ -e ../a ]; do printf 1 > f; rm f; done) > /dev/null 2>&1 &"
+            ));
+            stage.start();
+            if seen {
+                stage.wait_for(FileAction::Created, "folder");
+            }
+            let reader = StateReader::open(&stage.memory.path().join("spool.db")).expect("memory");
+            let key = known::key_of(folder.as_bytes());
+            let is_kept = || reader.get(Sensor::Files, &key).expect("readable").is_some();
+            assert!(stage.holds_within(Duration::from_secs(20), is_kept));
+            shell.run("rm a");
+            stage.stop();
+            let made = stage
+                .files()
+                .into_iter()
+                .filter(|event| event.path == folder.as_bytes());
+            assert_eq!(made.count(), usize::from(seen));
+        }
+    });
 }
