@@ -174,6 +174,15 @@ fn differences(expected: &Tree, found: &Tree) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Whether files get other names on the way. Nobody hears of a writing through one of them: it is found by comparing.
+fn makes_other_names(before: &[String], steps: &[Step]) -> bool {
+    let lines = steps.iter().flat_map(|step| match step {
+        Step::Shell(line) => std::slice::from_ref(line),
+        Step::Restart(meanwhile) | Step::Crash { meanwhile, .. } => meanwhile,
+    });
+    before.iter().chain(lines).any(|line| line.starts_with("ln '"))
+}
+
 /// Does what is drawn, and checks what is known in the end.
 fn play(hearing: Hearing, before: &[String], steps: &[Step]) -> Result<(), TestCaseError> {
     let mut stage = Stage::new(hearing);
@@ -207,12 +216,7 @@ fn play(hearing: Hearing, before: &[String], steps: &[Step]) -> Result<(), TestC
             }
         }
     }
-    // Nobody hears of a writing through another name: it is found by comparing.
-    let lines = steps.iter().flat_map(|step| match step {
-        Step::Shell(line) => std::slice::from_ref(line),
-        Step::Restart(meanwhile) | Step::Crash { meanwhile, .. } => meanwhile,
-    });
-    if before.iter().chain(lines).any(|line| line.starts_with("ln '")) {
+    if makes_other_names(before, steps) {
         stage.rescan();
     }
     let tree = tree_of(Path::new(&root));
