@@ -465,7 +465,7 @@ async fn a_scope_shows_the_hosts_of_its_units_as_they_are_now() {
 async fn tables_are_brought_up_to_date_once() {
     let world = World::new().await;
     world.store.migrate().await.unwrap();
-    assert_eq!(world.number("SELECT count() FROM schema_steps").await, 4);
+    assert_eq!(world.number("SELECT count() FROM schema_steps").await, 5);
     world
         .server
         .client()
