@@ -124,7 +124,7 @@ export const files = {
     title: 'Suspected ransomware',
     titleWarning: 'Behaves like ransomware',
     program: 'The program {{program}}',
-    programUnknown: 'An unknown program on the volume {{volume}}',
+    programUnknown: 'On the volume {{volume}}, an unknown program',
     programUnknownNowhere: 'An unknown program',
     ofUser: ' of the user {{user}}',
     did: '{{program}}{{user}} has overwritten, renamed or deleted {{files}} files within {{span}}.',

@@ -124,7 +124,7 @@ export const files = {
     title: 'Nghi mã độc tống tiền',
     titleWarning: 'Dấu hiệu giống mã độc tống tiền',
     program: 'Chương trình {{program}}',
-    programUnknown: 'Một chương trình chưa rõ trên ổ {{volume}}',
+    programUnknown: 'Trên ổ {{volume}}, một chương trình chưa rõ',
     programUnknownNowhere: 'Một chương trình chưa rõ',
     ofUser: ' của người dùng {{user}}',
     did: '{{program}}{{user}} đã ghi đè, đổi tên hoặc xóa {{files}} tệp trong {{span}}.',
