@@ -47,7 +47,7 @@ mod recheck;
 mod root;
 mod task;
 mod walk;
-mod watch;
+pub(super) mod watch;
 
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]

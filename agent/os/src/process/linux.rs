@@ -127,6 +127,19 @@ pub(super) fn arguments_of(pid: u32) -> Option<Vec<Vec<u8>>> {
     Some(arguments.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
+/// `id (name) state parent …`, the start as the twenty-second; the name may hold anything, brackets too.
+pub(super) fn parent_and_start(pid: u32) -> Option<(u32, u64)> {
+    let mut stat = [0; 1_024];
+    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(&mut stat).ok()?;
+    let behind = stat[..length].iter().rposition(|byte| *byte == b')')? + 1;
+    let mut fields = std::str::from_utf8(&stat[behind..length])
+        .ok()?
+        .split_ascii_whitespace();
+    let parent = fields.nth(1)?.parse().ok()?;
+    Some((parent, fields.nth(17)?.parse().ok()?))
+}
+
 pub(super) fn user_id_of(name: &str) -> Option<u32> {
     let passwd = fs::read("/etc/passwd").ok()?;
     let users = parse_passwd(&String::from_utf8_lossy(&passwd));

@@ -7,11 +7,11 @@ use vong_proto::event::Severity;
 use vong_proto::policy::Watch;
 
 /// What separates the names in a path.
-pub(super) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
+pub(in crate::sensor) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
 
 /// All watched folders.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct WatchSet {
+pub(in crate::sensor) struct WatchSet {
     /// The longest root first; of equal roots, the first in the policy.
     watched: Vec<Watched>,
     /// The agent's own folders: its writing about a change must not be a change.
@@ -20,7 +20,7 @@ pub(super) struct WatchSet {
 
 /// One watched folder or file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(in crate::sensor) struct Watched {
     /// The policy's name for it.
     pub(super) name: String,
     /// Its path, as the system spells it.
@@ -33,7 +33,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// A watch whose root is spelt as the system spells it.
-    pub(super) fn new(watch: &Watch, root: Vec<u8>) -> Self {
+    pub(in crate::sensor) fn new(watch: &Watch, root: Vec<u8>) -> Self {
         Self {
             name: watch.name.clone(),
             root,
@@ -62,13 +62,13 @@ impl Watched {
 
 impl WatchSet {
     /// The watches, in the policy's order.
-    pub(super) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
+    pub(in crate::sensor) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
         watched.sort_by_key(|watched| std::cmp::Reverse(watched.root.len()));
         Self { watched, own_folders }
     }
 
     /// The watch that a path falls under, if any.
-    pub(super) fn find(&self, path: &[u8]) -> Option<&Watched> {
+    pub(in crate::sensor) fn find(&self, path: &[u8]) -> Option<&Watched> {
         let watched = self
             .watched
             .iter()
@@ -78,7 +78,7 @@ impl WatchSet {
     }
 
     /// Whether an entry of this folder can be watched.
-    pub(super) fn concerns(&self, folder: &[u8]) -> bool {
+    pub(in crate::sensor) fn concerns(&self, folder: &[u8]) -> bool {
         self.watched.iter().any(|watched| {
             is_within(&watched.root, folder)
                 || (is_within(folder, &watched.root) && is_parent(folder, &watched.root))
@@ -92,7 +92,7 @@ impl WatchSet {
 }
 
 /// Whether `path` is `root` or lies below it.
-pub(super) fn is_within(root: &[u8], path: &[u8]) -> bool {
+pub(in crate::sensor) fn is_within(root: &[u8], path: &[u8]) -> bool {
     match path.strip_prefix(root) {
         Some(rest) => rest.is_empty() || rest[0] == SEPARATOR || root.last() == Some(&SEPARATOR),
         None => false,
@@ -106,7 +106,7 @@ fn is_parent(folder: &[u8], path: &[u8]) -> bool {
 }
 
 /// A folder's path with a name behind it.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+pub(in crate::sensor) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
     path.extend_from_slice(folder);
     if folder.last() != Some(&SEPARATOR) {
