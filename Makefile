@@ -18,8 +18,11 @@ chaos: ## everything fails at random, and nothing may be lost: make chaos ROUNDS
 prove: ## one file with a random name, one stopped service, and what became of them, as JSON
 	@packaging/dev/prove
 
-tripwire: ## files lost before the alarm, whatever the command: make tripwire CORPUS=folder CMD='… {}'
-	@packaging/dev/tripwire --corpus '$(CORPUS)' --command "$$CMD" $(if $(CANARIES),$(if $(filter no,$(CANARIES)),--without-canaries))
+# What a shell shall read is not make's to expand.
+tripwire: export TRIPWIRE_CORPUS := $(value CORPUS)
+tripwire: export TRIPWIRE_COMMAND := $(value CMD)
+tripwire: ## files lost before the alarm, whatever the command: make tripwire CORPUS=folder CMD='… {}' [CANARIES=no]
+	@packaging/dev/tripwire $(if $(filter no,$(CANARIES)),--without-canaries)
 
 fuzz: ## hostile bytes against every decoder, so long each, on nightly Rust: make fuzz SECONDS=60
 	@packaging/dev/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGET)
