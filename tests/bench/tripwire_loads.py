@@ -62,7 +62,7 @@ os.replace(path + ".tmp", path)
 """),
 }
 # The originals of one archive go all at once when it is complete: apart, as nobody can be faster.
-ARCHIVE = {"seven_zip_all": "cd {} && 7z a -bd -px -mx1 -sdel ../all.7z . > /dev/null"}
+ARCHIVE = {"seven_zip_all": "cd {} && 7z a -bd -px -mx1 -sdel tất-cả.7z . > /dev/null"}
 SLOW = EACH + f'{OPENSSL} -in "$f" -out "$f.enc" 2>/dev/null && rm "$f"; sleep 60; done'
 BASE64 = {"base64_in_place": EACH + 'base64 "$f" > /tmp/z.$$ && cat /tmp/z.$$ > "$f"; done; rm -f /tmp/z.$$'}
 

@@ -106,6 +106,14 @@ pub fn kill_group(first: &Child) -> io::Result<()> {
     imp::kill_group(first)
 }
 
+/// Gives this thread, and those that it starts, more right to a processor than usual programs have.
+///
+/// # Errors
+/// The system's; `PermissionDenied` without privilege.
+pub fn hurry() -> io::Result<()> {
+    imp::hurry()
+}
+
 /// How many programs wait to run or run, averaged over a minute, for each processor; `None` when nobody knows.
 pub fn load() -> Option<f64> {
     imp::load()

@@ -15,12 +15,12 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use vong_os::file::{Kind, look_open, open_quietly, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
 use vong_proto::policy::{TripwirePolicy, Watch};
 
-use super::files::watch::{WatchSet, Watched};
+use super::files::watch::{WatchSet, Watched, is_within};
 use super::unseen::Unseen;
 use super::{Context, event_now};
 use crate::clock;
@@ -84,6 +84,10 @@ pub enum TripwireError {
 /// # Errors
 /// See [`TripwireError`].
 pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> {
+    // An encryptor takes all the processors there are; what shall notice it must not wait for one.
+    if let Err(error) = vong_os::process::hurry() {
+        debug!(%error, "the tripwire has no more right to a processor than others");
+    }
     let mut tripwire = Tripwire::new(context)?;
     while !context.stop.requested() {
         let (policy, generation) = context.policy.with_generation();
@@ -130,6 +134,7 @@ struct Desk {
     scores: Scores,
     canaries: Canaries,
     kin: imp::Kin,
+    roots: Vec<Vec<u8>>,
     volumes: Vec<Vec<u8>>,
     failure: Option<SpoolStopped>,
 }
@@ -151,6 +156,7 @@ impl Tripwire {
                 scores: Scores::new(hex::encode(&clock::random_id()[..6])),
                 canaries: Canaries::default(),
                 kin: imp::Kin::open(),
+                roots: Vec::new(),
                 volumes: Vec::new(),
                 failure: None,
             },
@@ -222,6 +228,7 @@ impl Tripwire {
         let watched = roots.iter().map(|root| watched(root, &policy.exclude)).collect();
         let refused = source.arm(WatchSet::new(watched, self.own_folders.clone()), &roots);
         info!(roots = roots.len(), refused = refused.len(), "tripwire armed");
+        self.desk.roots.clone_from(&roots);
         let code = |root: &[u8]| format!("{WHAT}:{}", String::from_utf8_lossy(root));
         let mut news: Vec<NewEvent> = refused
             .iter()
@@ -274,11 +281,7 @@ impl Tripwire {
         let before = self.desk.canaries.roots().to_vec();
         self.desk.canaries.place(roots);
         // What was changed before anybody watched was changed all the same.
-        let new_here = |path: &Vec<u8>| {
-            !before
-                .iter()
-                .any(|root| super::files::watch::is_within(root, path))
-        };
+        let new_here = |path: &Vec<u8>| !before.iter().any(|root| is_within(root, path));
         let changed: Vec<Vec<u8>> = self
             .desk
             .canaries
@@ -354,17 +357,18 @@ impl Desk {
     fn take(&mut self, heard: &imp::Heard) {
         let is_canary = self.canaries.holds(&heard.path)
             || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
-        if is_canary && heard.act != Act::Made {
-            let chain = self.chain(heard.pid, &heard.path);
-            self.count(&canary_clue(&heard.path, chain));
-        }
-        if heard.folder || is_canary {
+        if heard.folder {
+            if is_canary {
+                let chain = self.chain(heard.pid, &heard.path);
+                self.count(&canary_clue(&heard.path, points::CANARY_TOUCHED, true, chain));
+            }
             return;
         }
-        let at_ms = clock::mono_ms();
+        let (from, at_ms) = (heard.from.as_deref(), clock::mono_ms());
+        let is_hidden = self.is_hidden(&heard.path);
         let Some(question) = self
             .clues
-            .question(heard.act, &heard.path, heard.from.as_deref(), at_ms)
+            .question(heard.act, &heard.path, from, is_hidden, at_ms)
         else {
             return;
         };
@@ -373,20 +377,30 @@ impl Desk {
         let deed = Deed {
             act: heard.act,
             path: &heard.path,
-            from: heard.from.as_deref(),
+            from,
             chain: &chain,
             at_ms,
         };
-        for clue in self.clues.take(&deed, verdict, digest) {
+        let clues = self.clues.take(&deed, verdict, digest);
+        if is_canary && heard.act != Act::Made {
+            self.count(&of_canary(heard, verdict, &clues, chain));
+            return;
+        }
+        for clue in clues {
             self.count(&clue);
         }
+    }
+
+    fn is_hidden(&self, path: &[u8]) -> bool {
+        let root = self.roots.iter().find(|root| is_within(root, path));
+        clues::is_hidden(&path[root.map_or(0, Vec::len)..])
     }
 
     /// Canaries that somebody unknown has spoilt.
     fn found_spoilt(&mut self, paths: &[Vec<u8>]) {
         for path in paths {
             let chain = self.chain(0, path);
-            self.count(&canary_clue(path, chain));
+            self.count(&canary_clue(path, points::CANARY, false, chain));
         }
     }
 
@@ -441,14 +455,33 @@ impl Desk {
     }
 }
 
-fn canary_clue(path: &[u8], chain: Vec<Key>) -> Clue {
+/// What the touch of a canary weighs. An honest program that goes through all pictures, or packs all old texts, meets
+/// canaries too, and leaves behind what can be read.
+fn of_canary(heard: &imp::Heard, verdict: Verdict, clues: &[Clue], chain: Vec<Key>) -> Clue {
+    let is_clue = |clue: &Clue| clue.code == Code::Extension || clue.points > points::ARCHIVED;
+    let is_spoilt = !matches!(
+        verdict,
+        Verdict::Sound | Verdict::Unknown | Verdict::Archive { encrypted: false }
+    );
+    if clues.iter().any(is_clue) || is_spoilt {
+        return canary_clue(&heard.path, points::CANARY, false, chain);
+    }
+    canary_clue(
+        &heard.path,
+        points::CANARY_TOUCHED,
+        heard.act == Act::Removed,
+        chain,
+    )
+}
+
+fn canary_clue(path: &[u8], points: f64, is_gone: bool, chain: Vec<Key>) -> Clue {
     Clue {
         code: Code::Canary,
-        points: points::CANARY,
+        points,
         path: path.to_vec(),
         old_path: None,
         kind: None,
-        is_lost: false,
+        is_lost: is_gone,
         chain,
     }
 }

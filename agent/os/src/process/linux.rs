@@ -28,6 +28,8 @@ const STATUS_MAX: u64 = 8 * 1024;
 const ARGUMENTS_MAX: u64 = 8 * 1024;
 /// What a process calls itself: 15 bytes and the end of the line.
 const COMM_MAX: u64 = 16;
+/// As far above usual programs as the system's own are that must not wait.
+const HURRIED: i32 = -10;
 /// Group and others may write.
 const WRITABLE: u32 = 0o022;
 
@@ -153,6 +155,11 @@ pub(super) fn spawn_group(command: &mut Command) -> io::Result<Child> {
 
 pub(super) fn kill_group(first: &Child) -> io::Result<()> {
     Ok(kill_process_group(Pid::from_child(first), Signal::KILL)?)
+}
+
+pub(super) fn hurry() -> io::Result<()> {
+    // Of the system's -20 to 19; what the kernel calls a process here is the calling thread.
+    Ok(rustix::process::setpriority_process(None, HURRIED)?)
 }
 
 pub(super) fn load() -> Option<f64> {

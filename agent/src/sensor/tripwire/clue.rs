@@ -49,8 +49,14 @@ pub(super) struct Clue {
 
 /// The weights. A warning needs 3 points in about a minute, an alarm 6.
 pub(super) mod points {
-    /// Nobody has a reason to touch one.
+    /// A canary that is encrypted, or whose name or place is taken by something else.
     pub(crate) const CANARY: f64 = 10.0;
+    /// One that is touched and still is what it was, as by somebody who sharpens all pictures, or that is gone:
+    /// a warning at once.
+    pub(crate) const CANARY_TOUCHED: f64 = 3.2;
+    /// Further ones of these.
+    pub(crate) const CANARY_TOUCHED_FURTHER: f64 = 0.5;
+    pub(crate) const CANARY_GONE_FURTHER: f64 = 1.0;
     /// Four or five documents to the alarm. An honest program never writes random bytes over one.
     pub(crate) const RANDOM: f64 = 1.5;
     /// Neither the type's nor any other known beginning, and not random: a wiped head, a weak cipher, a format
@@ -69,7 +75,7 @@ pub(super) mod points {
     /// The same name, random bytes, and the original gone.
     pub(crate) const REWRITTEN: f64 = 1.2;
     /// Random bytes under any name, and a document gone.
-    pub(crate) const REPLACED: f64 = 0.5;
+    pub(crate) const REPLACED: f64 = 0.75;
     /// The original is in an archive that only a password opens.
     pub(crate) const ARCHIVED_ENCRYPTED: f64 = 1.2;
     /// The original is in an archive that anybody opens: people do that, so the sum of these is bounded.

@@ -137,6 +137,7 @@ impl Clues {
         act: Act,
         path: &[u8],
         from: Option<&[u8]>,
+        is_hidden: bool,
         now_ms: u64,
     ) -> Option<Question> {
         let name = named(file_name(path));
@@ -155,9 +156,7 @@ impl Clues {
                 before.filter(|_| act == Act::Renamed).unwrap_or(kind),
             )),
             (Some(kind), _) => Some(Question::Document(kind)),
-            (None, Named::Strange(_) | Named::Vague | Named::Bare)
-                if act != Act::Renamed && !is_hidden(path) =>
-            {
+            (None, Named::Strange(_) | Named::Vague | Named::Bare) if act != Act::Renamed && !is_hidden => {
                 Some(Question::Stranger)
             }
             (None, _) => None,
@@ -531,9 +530,11 @@ fn common(chain: &[Key], one: &[Key], other: &[Key]) -> Vec<Key> {
     if some.is_empty() { chain.to_vec() } else { some }
 }
 
-/// Whether a folder or the file is hidden, as programs' own data is.
-fn is_hidden(path: &[u8]) -> bool {
-    path.windows(2).any(|two| two == [super::SEPARATOR, b'.'])
+/// Whether a file lies in a hidden folder below a root, as programs' own data does.
+pub(super) fn is_hidden(below_root: &[u8]) -> bool {
+    folder(below_root)
+        .windows(2)
+        .any(|two| two == [super::SEPARATOR, b'.'])
 }
 
 /// Whether a name is that of a note to be found.

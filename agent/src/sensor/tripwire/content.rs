@@ -171,7 +171,10 @@ fn text(head: &[u8], rest: &Rest<'_>) -> Verdict {
     if let Some(verdict) = structure::other(head, rest.content) {
         return verdict;
     }
-    let is_lost = |window: &[u8]| !is_readable(window) && is_random(window);
+    let is_lost = |window: &[u8]| {
+        let is_lost = |part: &[u8]| !is_readable(part) && is_random(part);
+        window.chunks(CHI_SQUARE_BYTES_MIN).any(is_lost) || is_lost(window)
+    };
     if is_lost(head) || rest.windows().iter().any(|window| is_lost(window)) || is_lost(rest.tail()) {
         return Verdict::Random;
     }

@@ -422,7 +422,8 @@ pub(super) fn named(name: &[u8]) -> Named<'_> {
             .binary_search_by(|known| known.as_bytes().cmp(lower))
             .is_ok()
     };
-    let is_of_document = matches!(named(stem(name)), Named::Document(_));
+    let whole = name.strip_suffix(b"~").unwrap_or(stem(name));
+    let is_of_document = matches!(named(whole), Named::Document(_));
     // log.1, libx.so.6, photo.~1~, a backup of an editor
     let is_number = lower.iter().all(u8::is_ascii_digit) && lower.len() <= 8;
     let is_backup = lower.ends_with(b"~") || lower.starts_with(b"~") || lower.starts_with(b"dpkg-");

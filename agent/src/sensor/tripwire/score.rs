@@ -27,7 +27,7 @@ const ALARM: f64 = 6.0;
 const SLOW_WARNING: f64 = 6.0;
 const SLOW_ALARM: f64 = 12.0;
 /// What packs documents away without a password is never more than strange.
-const ARCHIVED_MAX: f64 = 2.5;
+const ARCHIVED_MAX: f64 = 2.0;
 /// A weight for each type of document beyond the first.
 const FURTHER_TYPE: f64 = 0.25;
 const FURTHER_TYPES_MAX: usize = 2;
@@ -179,11 +179,24 @@ impl Scores {
         let level_of = |key: &Key| self.trees.get(key).and_then(|tree| tree.level(now));
         let level = chain.iter().filter_map(level_of).max()?;
         let holder = *chain.iter().find(|key| level_of(key) == Some(level))?;
-        let known = self.occurrence_of(chain, holder);
+        let known = self.occurrence_of(chain);
         let before = known.and_then(|key| self.trees.get_mut(&key)?.occurrence.take());
         let keeper = match (&before, known) {
             // What has been told about somebody stays with him while it grows no worse.
-            (Some(before), Some(known)) if before.level >= level && chain.contains(&known) => known,
+            (Some(before), Some(known)) if chain.contains(&known) && before.level >= level => known,
+            // Somebody else of the same kin: it is about who has started both.
+            (Some(_), Some(known)) if !chain.contains(&known) => {
+                let kin = self
+                    .trees
+                    .get(&known)
+                    .map(|tree| tree.chain.clone())
+                    .unwrap_or_default();
+                chain
+                    .iter()
+                    .find(|key| kin.contains(key))
+                    .copied()
+                    .unwrap_or(holder)
+            }
             _ => holder,
         };
         let is_raised = before.as_ref().is_none_or(|before| before.level < level);
@@ -206,12 +219,14 @@ impl Scores {
         is_raised.then(|| tree.tell(false)).flatten()
     }
 
-    /// The tree whose occurrence this is a part of: one of the chain, or one that the holder has started.
-    fn occurrence_of(&self, chain: &[Key], holder: Key) -> Option<Key> {
-        let open = |key: &&Key| self.trees.get(key).is_some_and(|tree| tree.occurrence.is_some());
-        chain.iter().find(open).copied().or_else(|| {
-            let below = |(_, tree): &(&Key, &Tree)| tree.occurrence.is_some() && tree.chain.contains(&holder);
-            self.trees.iter().find(below).map(|(key, _)| *key)
+    /// The tree whose occurrence this is a part of: one of the chain, or one with somebody of the chain above it.
+    fn occurrence_of(&self, chain: &[Key]) -> Option<Key> {
+        let is_open = |key: &&Key| self.trees.get(key).is_some_and(|tree| tree.occurrence.is_some());
+        chain.iter().find(is_open).copied().or_else(|| {
+            let is_kin = |(_, tree): &(&Key, &Tree)| {
+                tree.occurrence.is_some() && tree.chain.iter().any(|key| chain.contains(key))
+            };
+            self.trees.iter().find(is_kin).map(|(key, _)| *key)
         })
     }
 
@@ -237,7 +252,7 @@ impl Tree {
             self.canaries.insert(clue.path.clone());
         }
         let name = clue.old_path.as_ref().unwrap_or(&clue.path);
-        if clue.is_lost && self.lost.len() < COUNTED_MAX {
+        if clue.is_lost && clue.code != Code::Canary && self.lost.len() < COUNTED_MAX {
             self.lost.insert(name.clone());
         }
         if let Some(occurrence) = &mut self.occurrence {
@@ -270,6 +285,13 @@ impl Tree {
         }
         let further = self.types.len().saturating_sub(1).min(FURTHER_TYPES_MAX);
         let mut points = clue.points;
+        if clue.code == Code::Canary && points < points::CANARY && !self.canaries.is_empty() {
+            points = if clue.is_lost {
+                points::CANARY_GONE_FURTHER
+            } else {
+                points::CANARY_TOUCHED_FURTHER
+            };
+        }
         if clue.code == Code::ArchivedAndDeleted && points <= points::ARCHIVED {
             points = points.min(ARCHIVED_MAX - self.archived).max(0.0);
             self.archived += points;

@@ -39,7 +39,7 @@ impl Hands {
     ) -> &mut Self {
         self.at_ms += 10;
         let (path, from) = (path.as_bytes(), from.map(str::as_bytes));
-        if self.clues.question(act, path, from, self.at_ms).is_some() {
+        if self.clues.question(act, path, from, false, self.at_ms).is_some() {
             let deed = Deed {
                 act,
                 path,
@@ -162,7 +162,7 @@ fn a_renamed_document_is_judged_as_what_it_was() {
     assert_eq!(hands.codes(), [Code::Extension]);
     let question = hands
         .clues
-        .question(WRITTEN, b"/h/a.docx.locked", None, hands.at_ms);
+        .question(WRITTEN, b"/h/a.docx.locked", None, false, hands.at_ms);
     assert_eq!(
         question,
         TYPES

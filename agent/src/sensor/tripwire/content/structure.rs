@@ -209,6 +209,19 @@ fn compound(head: &[u8], content: &Content<'_>) -> bool {
     if !matches!(shift, 9 | 12) {
         return false;
     }
+    // The first sector of the table of sectors: numbers of sectors, or one of six marks.
+    let table = u32_at(head, 76).unwrap_or(u32::MAX);
+    let sectors = u32::try_from(content.size >> shift).unwrap_or(u32::MAX);
+    let entries = if table < sectors {
+        content.at((u64::from(table) + 1) << shift, 64)
+    } else {
+        Vec::new()
+    };
+    let is_entry =
+        |entry: &[u8]| u32_at(entry, 0).is_some_and(|entry| entry <= sectors || entry >= 0xffff_fffa);
+    if !entries.chunks_exact(4).all(is_entry) {
+        return false;
+    }
     let root: Vec<u8> = "Root Entry".bytes().flat_map(|byte| [byte, 0]).collect();
     let short: Vec<u8> = vec![b'R', 0];
     let entry = content.at((u64::from(sector) + 1) << shift, root.len());
@@ -234,9 +247,10 @@ fn pdf(rest: &Rest<'_>) -> bool {
     else {
         return false;
     };
-    // Writers err by a few bytes; where the table should be there is at least something that can be read.
-    let table = rest.content.at(place.saturating_sub(8), 48);
-    place > 0 && table.len() > 24 && !is_readable(&table)
+    // Writers err by a few bytes; a table or an object is somewhere near.
+    let near = rest.content.at(place.saturating_sub(32), 128);
+    let is_there = |word: &[u8]| near.windows(word.len()).any(|found| found == word);
+    place > 0 && near.len() > 24 && !is_there(b"xref") && !is_there(b"obj")
 }
 
 /// In the picture itself a byte FF is followed by 00 or by a mark that starts a part anew. In random bytes it is

@@ -116,9 +116,13 @@ fn compound(sectors: usize) -> Vec<u8> {
     file.resize(512, 0);
     file[30] = 9;
     file[48] = 2;
+    file[76] = 60;
     file.extend(random(512 * sectors, 5));
     let root: Vec<u8> = "Root Entry".bytes().flat_map(|byte| [byte, 0]).collect();
     file[3 * 512..3 * 512 + root.len()].copy_from_slice(&root);
+    if let Some(table) = file.get_mut(61 * 512..62 * 512) {
+        table.fill(0xff);
+    }
     file
 }
 
@@ -224,7 +228,7 @@ fn what_is_known_by_another_beginning_is_not_lost() {
     check("docx", &compound(20), Verdict::Sound);
     check(
         "jpg",
-        b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0",
+        b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x02",
         Verdict::Sound,
     );
     check(
