@@ -83,3 +83,26 @@ pub(super) mod points {
     /// Half of a warning, once.
     pub(crate) const NOTE: f64 = 2.0;
 }
+
+/// Whether two chains have somebody in common.
+pub(super) fn meets(one: &[Key], other: &[Key]) -> bool {
+    one.iter().any(|key| other.contains(key))
+}
+
+/// Those of a chain who had a part in all of it; whoever did the last of it, if nobody had.
+pub(super) fn common(chain: &[Key], one: &[Key], other: &[Key]) -> Vec<Key> {
+    let all: Vec<Key> = chain
+        .iter()
+        .filter(|key| one.contains(key) && other.contains(key))
+        .copied()
+        .collect();
+    if !all.is_empty() {
+        return all;
+    }
+    let some: Vec<Key> = chain
+        .iter()
+        .filter(|key| one.contains(key) || other.contains(key))
+        .copied()
+        .collect();
+    if some.is_empty() { chain.to_vec() } else { some }
+}

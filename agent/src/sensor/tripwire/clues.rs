@@ -6,10 +6,15 @@
 
 use std::collections::VecDeque;
 
-use super::clue::{Clue, Code, Key, points};
+use super::clue::{Clue, Code, Key, common, meets, points};
 use super::content::Verdict;
 use super::kinds::{Family, Named, Type, file_name, folder, named, stem};
 use super::memory::Memory;
+
+mod note;
+
+use note::Notes;
+pub(super) use note::is_note;
 
 /// So many acts of each kind are remembered: an encryptor's of a second.
 const REMEMBERED_MAX: usize = 4_096;
@@ -24,8 +29,6 @@ const JUST_MADE_MAX: usize = 4;
 /// An archive is filled for hours before what is in it is removed.
 const ARCHIVE_MS: u64 = 3_600_000;
 const ARCHIVES_MAX: usize = 32;
-/// A note in so many folders is one to be found.
-const NOTE_FOLDERS: usize = 5;
 /// The endings of the last so many files tell whether there is one for all.
 const ENDINGS: usize = 20;
 const ENDINGS_MIN: usize = 5;
@@ -89,12 +92,6 @@ struct Original {
     chain: Vec<Key>,
 }
 
-#[derive(Debug)]
-struct Note {
-    digest: u64,
-    folders: Vec<Vec<u8>>,
-}
-
 /// What was seen lately.
 #[derive(Debug)]
 pub(super) struct Clues {
@@ -111,7 +108,7 @@ pub(super) struct Clues {
     gone: Memory<Original>,
     archives: VecDeque<Stranger>,
     endings: VecDeque<Vec<u8>>,
-    notes: Memory<Note>,
+    notes: Notes,
 }
 
 impl Default for Clues {
@@ -125,7 +122,7 @@ impl Default for Clues {
             gone: Memory::new(REMEMBERED_MAX, PAIR_MS),
             archives: VecDeque::new(),
             endings: VecDeque::new(),
-            notes: Memory::new(256, PAIR_MS),
+            notes: Notes::default(),
         }
     }
 }
@@ -181,7 +178,7 @@ impl Clues {
                 clues.extend(
                     digest
                         .filter(|_| is_fresh)
-                        .and_then(|digest| self.note(deed, digest)),
+                        .and_then(|digest| self.notes.take(deed, digest)),
                 );
                 clues
             }
@@ -442,36 +439,6 @@ impl Clues {
             false => 0.0,
         }
     }
-
-    fn note(&mut self, deed: &Deed<'_>, digest: u64) -> Option<Clue> {
-        let name = file_name(deed.path);
-        if !is_note(name) {
-            return None;
-        }
-        let here = folder(deed.path).to_vec();
-        let known = self
-            .notes
-            .get_mut(deed.at_ms, name)
-            .filter(|note| note.digest == digest);
-        let Some(note) = known else {
-            let folders = vec![here];
-            self.notes.insert(deed.at_ms, name, Note { digest, folders });
-            return None;
-        };
-        if note.folders.contains(&here) || note.folders.len() >= NOTE_FOLDERS {
-            return None;
-        }
-        note.folders.push(here);
-        (note.folders.len() == NOTE_FOLDERS).then(|| Clue {
-            code: Code::Note,
-            points: points::NOTE,
-            path: deed.path.to_vec(),
-            old_path: None,
-            kind: None,
-            is_lost: false,
-            chain: deed.chain.to_vec(),
-        })
-    }
 }
 
 /// What a document's content says against whoever wrote it.
@@ -507,64 +474,11 @@ fn spoilt(deed: &Deed<'_>, kind: &'static Type, verdict: Verdict, before: Option
     })
 }
 
-/// Whether two chains have somebody in common.
-fn meets(one: &[Key], other: &[Key]) -> bool {
-    one.iter().any(|key| other.contains(key))
-}
-
-/// Those of a chain who had a part in all of it; whoever did the last of it, if nobody had.
-fn common(chain: &[Key], one: &[Key], other: &[Key]) -> Vec<Key> {
-    let all: Vec<Key> = chain
-        .iter()
-        .filter(|key| one.contains(key) && other.contains(key))
-        .copied()
-        .collect();
-    if !all.is_empty() {
-        return all;
-    }
-    let some: Vec<Key> = chain
-        .iter()
-        .filter(|key| one.contains(key) || other.contains(key))
-        .copied()
-        .collect();
-    if some.is_empty() { chain.to_vec() } else { some }
-}
-
 /// Whether a file lies in a hidden folder below a root, as programs' own data does.
 pub(super) fn is_hidden(below_root: &[u8]) -> bool {
     folder(below_root)
         .windows(2)
         .any(|two| two == [super::SEPARATOR, b'.'])
-}
-
-/// Whether a name is that of a note to be found.
-pub(super) fn is_note(name: &[u8]) -> bool {
-    const WORDS: &[&str] = &[
-        "decrypt",
-        "restore",
-        "recover",
-        "ransom",
-        "how",
-        "help",
-        "read",
-        "instruction",
-        "unlock",
-        "encrypt",
-        "files",
-        "warning",
-        "attention",
-        "important",
-        "chuộc",
-        "giải mã",
-        "giai ma",
-        "khôi phục",
-        "khoi phuc",
-        "hướng dẫn",
-        "huong dan",
-    ];
-    const ENDINGS: &[&str] = &[".txt", ".html", ".htm", ".hta", ".rtf", ".md"];
-    let lower = String::from_utf8_lossy(name).to_lowercase();
-    ENDINGS.iter().any(|ending| lower.ends_with(ending)) && WORDS.iter().any(|word| lower.contains(word))
 }
 
 /// Drops the oldest.

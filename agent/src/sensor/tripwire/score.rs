@@ -27,7 +27,7 @@ const ALARM: f64 = 6.0;
 const SLOW_WARNING: f64 = 6.0;
 const SLOW_ALARM: f64 = 12.0;
 /// What packs documents away without a password is never more than strange.
-const ARCHIVED_MAX: f64 = 2.0;
+const ARCHIVED_MAX: f64 = 1.5;
 /// A weight for each type of document beyond the first.
 const FURTHER_TYPE: f64 = 0.25;
 const FURTHER_TYPES_MAX: usize = 2;

@@ -250,7 +250,34 @@ fn pdf(rest: &Rest<'_>) -> bool {
     // Writers err by a few bytes; a table or an object is somewhere near.
     let near = rest.content.at(place.saturating_sub(32), 128);
     let is_there = |word: &[u8]| near.windows(word.len()).any(|found| found == word);
-    place > 0 && near.len() > 24 && !is_there(b"xref") && !is_there(b"obj")
+    if place > 0 && near.len() > 24 && !is_there(b"xref") && !is_there(b"obj") {
+        return true;
+    }
+    has_strange_objects(&rest.content.at(place, 2_048), rest.content)
+}
+
+/// Whether the table names places where no object begins. Newer files pack their table; of these nothing is known.
+fn has_strange_objects(table: &[u8], content: &Content<'_>) -> bool {
+    if !table.trim_ascii_start().starts_with(b"xref") {
+        return false;
+    }
+    let place = |line: &[u8]| {
+        let line = std::str::from_utf8(line).ok()?;
+        let mut fields = line.split_ascii_whitespace();
+        let (place, _, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        (kind == "n" && place.len() == 10)
+            .then(|| place.parse::<u64>().ok())
+            .flatten()
+    };
+    let places = table
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .filter_map(place);
+    let spread: Vec<u64> = places.collect();
+    let step = spread.len().div_ceil(ENTRIES_MAX).max(1);
+    spread.iter().step_by(step).any(|place| {
+        let object = content.at(place.saturating_sub(4), 40);
+        object.len() >= 16 && !object.windows(3).any(|three| three == b"obj")
+    })
 }
 
 /// In the picture itself a byte FF is followed by 00 or by a mark that starts a part anew. In random bytes it is

@@ -103,11 +103,17 @@ fn jpeg(length: usize) -> Vec<u8> {
 }
 
 fn pdf(length: usize) -> Vec<u8> {
-    let mut file = b"%PDF-1.7\n1 0 obj\n<< /Length 9 >>\nstream\n".to_vec();
-    file.extend(random(length, 3));
+    let mut file = b"%PDF-1.7\n".to_vec();
+    let mut table = "xref\n0 9\n0000000000 65535 f \n".to_owned();
+    for number in 1..=8_usize {
+        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.extend(format!("{number} 0 obj\n<< /Length {} >>\nstream\n", length / 8).as_bytes());
+        file.extend(random(length / 8, number as u64));
+        file.extend(b"\nendstream\nendobj\n");
+    }
     let start = file.len();
-    file.extend(b"xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 1 >>\n");
-    file.extend(format!("startxref\n{start}\n%%EOF\n").as_bytes());
+    file.extend(table.as_bytes());
+    file.extend(format!("trailer\n<< /Size 9 >>\nstartxref\n{start}\n%%EOF\n").as_bytes());
     file
 }
 
