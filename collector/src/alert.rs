@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::clock::now_ms;
+use crate::finding::Category;
 use crate::health::Stage;
 use crate::live::{Live, Topic};
 use crate::metrics::Metrics;
@@ -252,6 +253,10 @@ impl Alerts {
 
     /// Whether people have ended the alert whose fault has only grown graver since.
     async fn was_dealt_with(&self, tx: &mut Transaction, row: &FindingRow) -> registry::Result<bool> {
+        // Whoever closed a warning has not seen the alarm.
+        if row.finding.category == Category::Ransomware {
+            return Ok(false);
+        }
         let Some(before) = row.finding.evidence["rises_from"].as_str() else {
             return Ok(false);
         };

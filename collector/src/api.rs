@@ -34,6 +34,7 @@ mod error;
 mod events;
 mod extract;
 mod guard;
+mod hashes;
 mod health;
 mod hosts;
 mod ledger;
@@ -43,6 +44,7 @@ mod page;
 pub mod password;
 mod policy;
 mod protection;
+mod reviews;
 mod rim;
 mod session;
 mod table;
@@ -150,6 +152,8 @@ fn routes() -> OpenApiRouter<Api> {
         .merge(protection::routes())
         .merge(coverage::routes())
         .merge(detections::routes())
+        .merge(reviews::routes())
+        .merge(hashes::routes())
         .merge(policy::routes())
         .merge(commands::routes())
         .merge(live::routes())

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use vong_proto::event::{AgentId, BootId, Event, StreamId};
 use vong_proto::session::Gap;
 
+pub mod file_state;
+pub mod tripwire;
+
 /// The registry's number of a host. The host outlives its agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

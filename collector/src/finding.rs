@@ -42,6 +42,8 @@ pub enum Category {
     Updates,
     /// Watched files changed.
     Files,
+    /// Something changes documents as ransomware does.
+    Ransomware,
     /// A service cannot be reached.
     Network,
     /// A host does not report.
@@ -63,17 +65,28 @@ impl Category {
 pub const MALWARE_DETECTED: &str = "malware.detected";
 /// Malware is still there.
 pub const MALWARE_NOT_REMEDIATED: &str = "malware.not_remediated";
+/// A watched file that matters changed.
+pub const FILE_CHANGED: &str = "file.critical_changed";
+/// A file is of those that the centre has listed as bad.
+pub const KNOWN_BAD: &str = "file.known_bad";
+/// Something changes documents as ransomware does: act at once.
+pub const RANSOMWARE: &str = "tripwire.ransomware";
+/// The same, not yet beyond doubt.
+pub const SUSPICIOUS: &str = "tripwire.suspicious";
 /// Antivirus was told to pass something over.
 pub const EXCLUSIONS_ADDED: &str = "antivirus.exclusions_added";
 
 /// The rules whose findings are a single moment: people close them with their alert. Malware that was made harmless is
 /// also closed by its rule, after a day.
 pub const MOMENTS: &[&str] = &[
-    "file.critical_changed",
+    FILE_CHANGED,
     "ledger.gap",
     EXCLUSIONS_ADDED,
     MALWARE_DETECTED,
     MALWARE_NOT_REMEDIATED,
+    KNOWN_BAD,
+    RANSOMWARE,
+    SUSPICIOUS,
 ];
 
 /// What rules decide.
@@ -87,6 +100,13 @@ pub enum FindingChange {
         id: String,
         /// When, milliseconds since 1970.
         closed_ms: i64,
+    },
+    /// More is known of a finding that is open: its facts are these from now on.
+    Evidence {
+        /// Which.
+        id: String,
+        /// The facts.
+        evidence: serde_json::Value,
     },
     /// Nobody watches for its cause any more: it is over without being mended.
     Unwatched {

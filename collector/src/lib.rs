@@ -15,6 +15,7 @@ pub mod engine;
 pub mod entry;
 pub mod finding;
 pub mod fleet;
+pub mod hash_list;
 pub mod health;
 pub mod intake;
 pub mod journal;

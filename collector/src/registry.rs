@@ -20,6 +20,8 @@ pub mod delivery;
 pub mod detection;
 pub mod detection_list;
 pub mod exception;
+pub mod file_hash;
+pub mod file_review;
 pub mod finding;
 pub mod fingerprint;
 pub mod fold;

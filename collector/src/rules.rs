@@ -1,5 +1,6 @@
 //! Stage 7, judge: from facts to findings. Pure: no clock, no I/O; time passes only as journaled ticks.
 //!
+//! What people have said that matters for a judgement is handed in as plain data ([`Lists`]).
 //! [`Rules`] reads entries in journal order and answers each with a [`Judgement`]: findings that open and
 //! close, what is now known of hosts, and what the rules have to remember. The caller commits all of that
 //! and its cursor in one transaction, and brings the memory back after a restart with [`Rules::restore`].
@@ -12,6 +13,8 @@
 //! * [`malware`] — malware was found, and is not made harmless: `malware.detected`, `malware.not_remediated`
 //! * [`outbreak`] — one threat on several PCs: `malware.outbreak`
 //! * [`files`] — a watched file that matters changed: `file.critical_changed`
+//! * [`known_bad`] — a file's content is on the centre's list of bad ones: `file.known_bad`
+//! * [`tripwire`] — something changes documents as ransomware does: `tripwire.ransomware`, `tripwire.suspicious`
 //! * [`probes`] — a service that matters cannot be reached: `probe.unreachable`
 //! * [`gaps`] — events of a PC are gone for good: `ledger.gap`
 //! * [`silence`] — a PC went away without a goodbye: `host.silent`
@@ -20,10 +23,11 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use vong_proto::event::{Body, Detection, Neighbour, Severity};
+use vong_proto::event::{Body, Detection, FileEvent, Neighbour, Severity};
 
 use crate::entry::{Entry, Events, Fact, HostId};
 use crate::finding::{Category, Finding, FindingChange};
+use crate::registry::file_hash::HashVerdict;
 use crate::registry::host_state::{HostState, Noun, ProtectionState};
 use crate::registry::rule_state::RuleState;
 
@@ -32,12 +36,16 @@ mod clones;
 mod files;
 mod gaps;
 mod known;
+mod known_bad;
+mod lists;
 mod malware;
 mod memory;
 mod outbreak;
 mod probes;
 mod silence;
+mod tripwire;
 
+pub use lists::{Lists, Wanted};
 pub use memory::MemoryError;
 
 /// Everything that follows from one entry.
@@ -130,6 +138,8 @@ pub struct Rules {
     neighbours: known::Neighbours,
     clones: clones::Clones,
     files: files::Files,
+    known_bad: known_bad::KnownBad,
+    tripwires: tripwire::Tripwires,
     gaps: gaps::Gaps,
     probes: probes::Probes,
     silence: silence::Silence,
@@ -156,6 +166,8 @@ impl Rules {
             outbreak::FAMILY => self.outbreaks.restore(state),
             clones::FAMILY => self.clones.restore(state),
             files::FAMILY => self.files.restore(state),
+            known_bad::FAMILY => self.known_bad.restore(state),
+            tripwire::FAMILY => self.tripwires.restore(state),
             gaps::FAMILY => self.gaps.restore(state),
             probes::FAMILY => self.probes.restore(state),
             silence::FAMILY => self.silence.restore(state),
@@ -163,8 +175,9 @@ impl Rules {
         }
     }
 
-    /// Judges one entry; entries come in the order of the journal.
-    pub fn judge(&mut self, entry: &Entry) -> Judgement {
+    /// Judges one entry, knowing what is said of the contents and states that occur in it; entries come in the order
+    /// of the journal.
+    pub fn judge(&mut self, entry: &Entry, lists: &Lists) -> Judgement {
         let mut judgement = Judgement::default();
         if entry.pos <= self.judged {
             return judgement;
@@ -172,7 +185,7 @@ impl Rules {
         self.judged = entry.pos;
         let moment = Moment::of(entry);
         match &entry.fact {
-            Fact::Events(events) => self.judge_events(entry, events, &mut judgement),
+            Fact::Events(events) => self.judge_events(entry, events, lists, &mut judgement),
             Fact::Connected(connected) => {
                 self.silence.connected(connected.host, moment, &mut judgement);
                 self.clones
@@ -198,6 +211,8 @@ impl Rules {
                 self.malware.tick(moment, &mut judgement);
                 self.outbreaks.tick(moment, &mut judgement);
                 self.files.tick(moment, &mut judgement);
+                self.known_bad.tick(moment, &mut judgement);
+                self.tripwires.tick(moment, &mut judgement);
                 self.probes.tick(moment, &mut judgement);
             }
             Fact::Started => {
@@ -212,13 +227,15 @@ impl Rules {
         self.outbreaks.remember(&mut judgement.memory);
         self.clones.remember(&mut judgement.memory);
         self.files.remember(&mut judgement.memory);
+        self.known_bad.remember(&mut judgement.memory);
+        self.tripwires.remember(&mut judgement.memory);
         self.gaps.remember(&mut judgement.memory);
         self.probes.remember(&mut judgement.memory);
         self.silence.remember(&mut judgement.memory);
         judgement
     }
 
-    fn judge_events(&mut self, entry: &Entry, events: &Events, judgement: &mut Judgement) {
+    fn judge_events(&mut self, entry: &Entry, events: &Events, lists: &Lists, judgement: &mut Judgement) {
         let host = events.host;
         self.gaps
             .declared(host, &events.gaps, Moment::of(entry), judgement);
@@ -235,9 +252,10 @@ impl Rules {
             };
             match &event.body {
                 Body::Antivirus(state) => self.antivirus.seen(host, state, moment, judgement),
-                Body::Detection(detection) => self.detected(host, detection, moment, judgement),
+                Body::Detection(detection) => self.detected(host, detection, lists, moment, judgement),
                 Body::Neighbours(all) => self.neighbours.note(host, all, moment, judgement),
-                Body::File(file) => self.files.changed(host, file, moment, judgement),
+                Body::File(file) => self.file(host, file, lists, moment, judgement),
+                Body::Tripwire(tripwire) => self.tripwires.told(host, tripwire, moment, judgement),
                 Body::ProbeState(probe) => self.probes.turned(host, probe, moment, judgement),
                 Body::ProbeSample(sample) => self.probes.sampled(host, sample, moment),
                 Body::Presence(presence) => {
@@ -255,7 +273,43 @@ impl Rules {
 }
 
 impl Rules {
-    fn detected(&mut self, host: HostId, detection: &Detection, moment: Moment, judgement: &mut Judgement) {
+    /// A file changed: what is listed as bad is told whatever explains it, and what is explained, listed as good or
+    /// accepted is told to nobody.
+    fn file(
+        &mut self,
+        host: HostId,
+        file: &FileEvent,
+        lists: &Lists,
+        moment: Moment,
+        judgement: &mut Judgement,
+    ) {
+        let sha256 = lists::sha256_of(file);
+        match (sha256, lists.listing(sha256)) {
+            (Some(sha256), Some(listing)) => {
+                if listing.verdict == HashVerdict::Bad {
+                    self.known_bad
+                        .changed(host, file, (sha256, listing), moment, judgement);
+                }
+            }
+            _ if file.severity.is_none() || file.cause.is_some() || lists.accepts(host, file) => {}
+            _ => self.files.changed(host, file, moment, judgement),
+        }
+    }
+
+    fn detected(
+        &mut self,
+        host: HostId,
+        detection: &Detection,
+        lists: &Lists,
+        moment: Moment,
+        judgement: &mut Judgement,
+    ) {
+        if let (Some(sha256), Some(listing)) = (detection.sha256, lists.listing(detection.sha256))
+            && listing.verdict == HashVerdict::Bad
+        {
+            self.known_bad
+                .detected(host, detection, (sha256, listing), moment, judgement);
+        }
         let news = self.malware.found(host, detection, moment, judgement);
         match news {
             malware::News::First => self.outbreaks.hit(host, detection, moment, judgement),

@@ -17,15 +17,19 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::watch;
 
 pub use crate::engine::secret::Secret;
+pub use explained::Run;
 pub use query::{Cursor, HourCount, Tail, Timeline};
 pub use row::{EventRow, RawBytes, SampleRow};
+pub use sighting::Sighting;
 
 mod batch;
+mod explained;
 mod migrate;
 mod part;
 mod patience;
 mod query;
 mod row;
+mod sighting;
 mod tempo;
 mod writer;
 

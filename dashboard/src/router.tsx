@@ -44,6 +44,7 @@ import {
   reportQuery,
   threatsQuery,
 } from './api/coverage-queries';
+import { fileTimelineQuery, hashesCountQuery, hashesQuery } from './api/file-queries';
 import { Shell } from './components/shell';
 import { AlertPage } from './pages/alert';
 import { AlertsPage } from './pages/alerts';
@@ -66,7 +67,8 @@ import {
   reportSearch,
 } from './pages/coverage.search';
 import { detectionsFilters, detectionsSearch } from './pages/detections.search';
-import { eventFilters, hostSearch } from './pages/host.search';
+import { hashesFilters, hashesSearch } from './pages/hashes.search';
+import { eventFilters, fileFilters, hostSearch } from './pages/host.search';
 import { hostsSearch } from './pages/hosts.search';
 import { protectionPcsFilters, protectionPcsSearch, protectionSearch } from './pages/protection.search';
 import { adoptLanguage } from './i18n';
@@ -140,12 +142,13 @@ const host = createRoute({
   component: HostPage,
   params: { parse: ({ id }) => ({ id: whole({ id }, 'id') ?? 0 }), stringify: ({ id }) => ({ id: String(id) }) },
   validateSearch: hostSearch,
-  loaderDeps: ({ search: { tab, ...search } }) => ({ tab, filters: eventFilters(search) }),
-  loader: ({ context, params, deps: { tab, filters } }) => {
+  loaderDeps: ({ search: { tab, ...search } }) => ({ tab, filters: eventFilters(search), files: fileFilters(search) }),
+  loader: ({ context, params, deps: { tab, filters, files } }) => {
     void context.queries.prefetchQuery(hostQuery(params.id));
     void context.queries.prefetchQuery(ledgerQuery(params.id));
     if (tab === undefined || tab === 'timeline')
       void context.queries.prefetchInfiniteQuery(eventsQuery(params.id, filters));
+    if (tab === 'files') void context.queries.prefetchInfiniteQuery(fileTimelineQuery(params.id, files));
   },
 });
 
@@ -212,6 +215,20 @@ const detections = createRoute({
     void context.queries.prefetchInfiniteQuery(detectionsQuery(deps));
     void context.queries.prefetchQuery(detectionsCountQuery(deps));
     void context.queries.prefetchQuery(threatsQuery(deps));
+  },
+});
+
+const hashes = createRoute({
+  getParentRoute: () => shell,
+  path: '/detections/hashes',
+  component: lazyRouteComponent(() => import('./pages/hashes'), 'HashesPage'),
+  validateSearch: hashesSearch,
+  // Which of them is open beside the list is no other question.
+  loaderDeps: ({ search }) => hashesFilters(search),
+  loader: ({ context, deps, preload }) => {
+    if (preload) return;
+    void context.queries.prefetchInfiniteQuery(hashesQuery(deps));
+    void context.queries.prefetchQuery(hashesCountQuery(deps));
   },
 });
 
@@ -306,6 +323,7 @@ const tree = root.addChildren([
       protection,
       protectionPcs,
       detections,
+      hashes,
       coverage,
       coveragePcs,
       coverageExceptions,

@@ -203,7 +203,11 @@ class Stack:
 
     def set_policy(self) -> None:
         document = {
-            "files": {"watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical"}]},
+            "files": {
+                "watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical"}],
+                # This is somebody's own PC: reading all of its programs is not what they asked for.
+                "standard": {"system_binaries": "off", "ssh_keys": "off", "web_roots": "off"},
+            },
             "network": {
                 "probes": [
                     {

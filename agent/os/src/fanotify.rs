@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, StatxFlags, statx};
 
 use crate::process::Handle;
 
@@ -221,8 +222,11 @@ impl Group {
 /// A mount through which folder handles become paths. It is not held open: nobody could unmount it then.
 #[derive(Debug)]
 pub struct Mount {
-    path: PathBuf,
+    /// Folders on it, the shortest path first: whichever is still there opens it.
+    paths: Vec<PathBuf>,
     filesystem: FilesystemId,
+    /// The kernel's number for it; `None` where it gives none.
+    id: Option<u64>,
 }
 
 impl Mount {
@@ -233,10 +237,26 @@ impl Mount {
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
         let filesystem = filesystem_of(&folder)?;
+        let id = statx(&folder, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
+            .ok()
+            .filter(|answer| answer.stx_mask & StatxFlags::MNT_ID.bits() != 0)
+            .map(|answer| answer.stx_mnt_id);
         Ok(Mount {
-            path: path.to_owned(),
+            paths: vec![path.to_owned()],
             filesystem,
+            id,
         })
+    }
+
+    /// Makes one of two that are the same mount, so that it is asked once; gives back another one.
+    pub fn absorb(&mut self, other: Mount) -> Option<Mount> {
+        if self.id.is_none() || self.id != other.id || self.filesystem != other.filesystem {
+            return Some(other);
+        }
+        self.paths.extend(other.paths);
+        self.paths.sort_by_key(|path| path.as_os_str().len());
+        self.paths.dedup();
+        None
     }
 
     /// The file system that is mounted.
@@ -249,7 +269,7 @@ impl Mount {
     /// # Errors
     /// `ESTALE` when the folder is gone.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
-        let folder = wire::open_handle(&File::open(&self.path)?, handle)?;
+        let folder = wire::open_handle(&self.open()?, handle)?;
         let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
         let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
@@ -258,6 +278,14 @@ impl Mount {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(path)
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let mut opened = self.paths.iter().map(File::open);
+        let first = opened
+            .next()
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
     }
 }
 

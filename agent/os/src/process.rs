@@ -1,6 +1,7 @@
 //! Processes: who touched a file, and which programs run.
 
 use std::io;
+use std::path::Path;
 use std::process::{Child, Command};
 
 #[cfg(target_os = "linux")]
@@ -27,6 +28,25 @@ pub struct Facts {
     pub parent_pid: u32,
     /// Path of its parent's executable, empty when unknown.
     pub parent_executable: Vec<u8>,
+    /// Which file its executable is, when that can be told: a path is what the process's own view of the file
+    /// system makes of it.
+    pub program: Option<Program>,
+}
+
+/// A file with a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Program {
+    /// The file system that it stands on.
+    pub device: u64,
+    /// Its number in that file system.
+    pub inode: u64,
+}
+
+impl Program {
+    /// The program at a path, if there is one.
+    pub fn at(path: &Path) -> Option<Program> {
+        imp::program_at(path)
+    }
 }
 
 /// Asks for processes; remembers the list of users between questions.
@@ -130,6 +150,8 @@ mod tests {
             .expect("it runs");
         let executable = std::env::current_exe().expect("a path");
         assert_eq!(facts.executable, executable.as_os_str().as_encoded_bytes());
+        assert!(facts.program.is_some());
+        assert_eq!(facts.program, Program::at(&executable));
         assert!(!facts.user.is_empty());
         assert_ne!(facts.parent_pid, 0);
         assert!(!facts.parent_executable.is_empty());

@@ -14,7 +14,7 @@
 //! What the system does not tell is found at the next comparison: writing through a memory map or by
 //! `truncate(2)` while a file stays open, and writing through another hard link outside the watches.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 use vong_os::file::{look, path_of};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
-use vong_proto::policy::{FilesPolicy, Watch};
+use vong_proto::policy::FilesPolicy;
 
 use super::unseen::Unseen;
 use super::{Context, event_now};
@@ -35,16 +35,20 @@ use crate::state::{StateError, StateReader};
 use crate::stop::Stop;
 
 mod away;
+mod complete;
 mod digest;
+mod explain;
 mod inbox;
 mod known;
 mod limit;
 mod listener;
 mod look;
 mod memory;
+mod planned;
 mod queue;
 mod recheck;
 mod root;
+mod standard;
 mod task;
 mod walk;
 pub(super) mod watch;
@@ -56,19 +60,18 @@ mod imp;
 #[cfg(test)]
 mod tests;
 
+use explain::Explainer;
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
 use limit::{Limit, by_watch};
 use look::Looker;
 use memory::{Memory, MemoryError};
-use root::{Identity, identity, spelt_by_system, stamp};
+use root::{Roots, spelt_by_system, stamp};
 use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
 use watch::{WatchSet, Watched, is_within};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
 const LOOK_UP: Duration = Duration::from_millis(500);
-/// Watched folders are looked at this often: a replaced or new one needs new marks.
-const ROOTS_INTERVAL: Duration = Duration::from_secs(1);
 /// After a loss every tree is compared, but not more often: a storm that fills the queue again and again
 /// shall not be answered with a storm of reading.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
@@ -78,6 +81,8 @@ const DEAF_INTERVAL: Duration = Duration::from_secs(120);
 const CHANGES_AT_ONCE: usize = 128;
 /// So many roots of earlier policies are looked up at once.
 const ROOTS_PAGE: usize = 1_024;
+
+pub use explain::{DpkgPlaces, Places};
 
 /// How the sensor hears of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,20 +124,33 @@ pub fn run(
     hearing: Hearing,
     unseen: &mut Unseen,
 ) -> Result<(), FilesError> {
+    run_with(context, commands, hearing, &Places::default(), unseen)
+}
+
+/// Watches as [`run`] does, with the records of package managers elsewhere.
+///
+/// # Errors
+/// As those of [`run`].
+pub fn run_with(
+    context: &Context,
+    commands: &Receiver<Rescan>,
+    hearing: Hearing,
+    places: &Places,
+    unseen: &mut Unseen,
+) -> Result<(), FilesError> {
     let inbox = Arc::new(Inbox::default());
     let memory = Memory::new(StateReader::open(&context.state)?, context.reports.clone());
     let mut files = Files {
         policy: context.policy.clone(),
         stop: context.stop.clone(),
         own_folders: context.own_folders.clone(),
-        looker: Looker::new(memory),
+        looker: Looker::new(memory, Explainer::new(places)),
         source: imp::Source::open(hearing, Arc::clone(&inbox)),
         inbox,
         generation: 0,
         in_force: None,
         tasks: VecDeque::new(),
-        roots: HashMap::new(),
-        roots_due: Instant::now(),
+        roots: Roots::new(),
         mounts_seen_ms: clock::wall_ms(),
         recovery_due: Instant::now(),
         deaf: Vec::new(),
@@ -155,9 +173,8 @@ struct Files<'a> {
     generation: u64,
     in_force: Option<FilesPolicy>,
     tasks: VecDeque<Task>,
-    /// What stood at each watch's path when it was last looked at.
-    roots: HashMap<String, Option<Identity>>,
-    roots_due: Instant,
+    /// What is to be watched, and what stood there when it was last looked at.
+    roots: Roots,
     /// When it was last certain what is mounted below the watches.
     mounts_seen_ms: i64,
     recovery_due: Instant,
@@ -173,6 +190,7 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn watch(&mut self, commands: &Receiver<Rescan>) -> Result<(), MemoryError> {
+        self.recall_completeness()?;
         while !self.stop.requested() {
             self.follow_policy()?;
             self.follow_roots()?;
@@ -187,6 +205,7 @@ impl Files<'_> {
             self.looker.memory.collect(usize::MAX)?;
             self.inbox.wait(pause);
         }
+        self.keep_completeness()?;
         self.looker.memory.settle()
     }
 
@@ -210,6 +229,7 @@ impl Files<'_> {
     /// Does a piece of the long work; how long to wait before the next.
     fn work(&mut self) -> Result<Duration, MemoryError> {
         let Some(task) = self.tasks.front_mut() else {
+            self.looker.explainer.complete_at(clock::wall_ms());
             return Ok(LOOK_UP);
         };
         match task {
@@ -243,8 +263,9 @@ impl Files<'_> {
         self.generation = generation;
         self.looker.bytes_max = u64::from(policy.files.hash_max_mib) << 20;
         if self.in_force.as_ref() != Some(&policy.files) {
+            self.looker.explainer.plan(&policy.files.planned);
             self.in_force = Some(policy.files.clone());
-            self.roots.clear();
+            self.roots.forget();
             self.arm()?;
         }
         Ok(())
@@ -254,7 +275,8 @@ impl Files<'_> {
     /// The latter is asked for each time: before a comparison takes what was unmounted for deleted.
     fn follow_roots(&mut self) -> Result<(), MemoryError> {
         let remounted = self.source.remounted(&self.looker.watches);
-        if self.roots_have_changed() || !remounted.is_empty() {
+        let policy = self.in_force.as_ref();
+        if policy.is_some_and(|policy| self.roots.have_changed(policy)) || !remounted.is_empty() {
             self.arm()?;
         }
         let until_ms = clock::wall_ms();
@@ -265,21 +287,12 @@ impl Files<'_> {
         Ok(())
     }
 
-    fn roots_have_changed(&mut self) -> bool {
-        if Instant::now() < self.roots_due {
-            return false;
-        }
-        self.roots_due = Instant::now() + ROOTS_INTERVAL;
-        let watches = self.in_force.iter().flat_map(|policy| &policy.watches);
-        let mut changed = watches.filter(|watch| self.roots.get(&watch.path) != Some(&identity(&watch.path)));
-        changed.next().is_some()
-    }
-
     /// Compares what lies at a mount point now, and says for how long nothing was heard from there.
     fn compare_remounted(&mut self, point: Vec<u8>, until_ms: i64) {
         if self.looker.watches.find(&point).is_none() {
             return;
         }
+        self.looker.explainer.incomplete_since(self.mounts_seen_ms);
         self.looker.memory.report(event_now(
             Lane::Events,
             Body::Blind(Blind {
@@ -299,10 +312,10 @@ impl Files<'_> {
     /// Listens to what the policy says, and compares what has not been listened to.
     fn arm(&mut self) -> Result<(), MemoryError> {
         let policy = self.in_force.clone().unwrap_or_default();
-        let watched = policy
-            .watches
+        let wanted = self.roots.want(&policy);
+        let watched = wanted
             .iter()
-            .map(|watch| Watched::new(watch, spelt_by_system(&watch.path)))
+            .map(|(watch, root)| Watched::new(watch, root.clone()))
             .collect();
         let own_folders = self
             .own_folders
@@ -312,45 +325,36 @@ impl Files<'_> {
         let watches = Arc::new(WatchSet::new(watched, own_folders));
         let before = std::mem::replace(&mut self.looker.watches, Arc::clone(&watches));
         let mut limits = self.source.arm(&watches);
+        limits.extend(self.roots.limit());
         let heard_since_ns = clock::wall_ms().saturating_mul(1_000_000);
         self.forget_others(&watches)?;
         let mounted = self.source.mount_points();
         self.looker.away = away::follow(&mut self.looker.memory, &watches, &mounted)?;
-        let mut seen = HashMap::new();
-        for watch in &policy.watches {
-            let now = identity(&watch.path);
-            let is_same = self.roots.get(&watch.path) == Some(&now);
-            let root = spelt_by_system(&watch.path);
-            let watched = watches.iter().find(|watched| watched.name == watch.name);
-            let was_same = before.iter().any(|earlier| Some(earlier) == watched);
-            seen.insert(watch.path.clone(), now);
-            if now.is_none() {
-                limits.push(Limit::missing(&watch.name));
-                self.remember_missing(&root, watch)?;
-                continue;
+        let keys_are_known = self.keys_are_known()?;
+        for (watch, root) in &wanted {
+            let (is_there, is_same) = self.roots.look_again(watch);
+            let is_this = |watched: &&Watched| watched.root == *root;
+            let was_same = before.iter().find(is_this) == watches.iter().find(is_this);
+            let is_in_a_home = standard::first_home_of(&watch.name).is_some();
+            if !is_there || (is_in_a_home && keys_are_known) {
+                self.remember_missing(root, watch)?;
             }
-            if !(is_same && was_same) {
-                self.compare_root(root, stamp(watch), heard_since_ns)?;
+            if !is_there && !standard::is_standard(&watch.name) {
+                limits.push(Limit::missing(&watch.name));
+            }
+            if is_there && !(is_same && was_same) {
+                self.compare_root(root.clone(), stamp(watch), heard_since_ns)?;
             }
         }
-        self.roots = seen;
         self.deaf = limits.iter().filter_map(|limit| limit.deaf.clone()).collect();
-        info!(watches = policy.watches.len(), "watching files");
+        let own = policy.watches.len();
+        info!(watches = own, standard = wanted.len() - own, "watching files");
         // One code for each kind and watch, whatever more there is of it.
         limits.sort_by(|one, other| one.what.cmp(&other.what));
         limits.dedup_by(|later, first| later.what == first.what);
         self.limits = limits;
         self.unreadable.retain(|folder| watches.find(folder).is_some());
         self.say_limits();
-        Ok(())
-    }
-
-    /// What appears where nothing was is new, not a first look.
-    fn remember_missing(&mut self, root: &[u8], watch: &Watch) -> Result<(), MemoryError> {
-        let key = root_key(root);
-        if self.looker.memory.value(&key)?.is_none() {
-            self.looker.memory.set(key, Some(stamp(watch)))?;
-        }
         Ok(())
     }
 
@@ -401,6 +405,8 @@ impl Files<'_> {
             return;
         }
         self.deaf_due = Instant::now() + DEAF_INTERVAL;
+        let last_ms = clock::wall_ms().saturating_sub(DEAF_INTERVAL.as_millis() as i64);
+        self.looker.explainer.incomplete_since(last_ms);
         for root in self.deaf.clone() {
             self.compare_below(root, i64::MAX);
         }
@@ -413,6 +419,7 @@ impl Files<'_> {
             "the system has lost file events, comparing"
         );
         let heard_since_ns = lost.until_ms.saturating_mul(1_000_000);
+        self.looker.explainer.incomplete_since(lost.since_ms);
         for (name, root) in self.present_roots() {
             self.looker.memory.report(event_now(
                 Lane::Events,

@@ -12,6 +12,7 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::{Asked, Key, Sent};
 use super::guard::{Right, Viewer};
 use super::page::{Count, Page, PageQuery};
+use super::reviews::{ReviewScope, reason};
 use super::units::{UnitRef, subtree};
 use super::word::{AlertState, Category, Phrase, Severity, Verdict, count, searched};
 use super::{Api, trail};
@@ -19,14 +20,17 @@ use crate::clock::now_ms;
 use crate::entry::HostId;
 use crate::live::Topic;
 use crate::registry::alert_list::{self, ListedAlert};
-use crate::registry::{Transaction, alert, audit, delivery, detection, finding};
+use crate::registry::{Transaction, alert, audit, delivery, detection, file_review, finding};
 
+mod baseline;
 mod report;
 
 use report::{DeliveryReport, FindingReport, HistoryEntry};
 
 /// Findings that one alert's page shows.
 const FINDINGS_MAX: i64 = 200;
+/// Findings whose files are accepted in one go.
+const ACCEPTED_MAX: i64 = 2_000;
 /// A comment is a remark, not a file.
 const COMMENT_CHARACTERS_MAX: usize = 4_000;
 
@@ -39,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(acknowledge_alert))
         .routes(routes!(resolve_alert))
         .routes(routes!(comment_alert))
+        .routes(routes!(accept_baseline))
 }
 
 /// Which states of alerts are wanted.
@@ -81,6 +86,16 @@ pub(super) struct HostRef {
     id: i64,
     /// The PC's name.
     name: String,
+}
+
+impl HostRef {
+    /// A host by number and name.
+    pub(super) fn new(id: HostId, name: &str) -> Self {
+        Self {
+            id: id.0,
+            name: name.to_owned(),
+        }
+    }
 }
 
 /// An alert, as it stands in a queue.
@@ -157,6 +172,16 @@ pub(super) struct CommentRequest {
     /// What.
     #[schema(min_length = 1, max_length = 4000)]
     comment: String,
+}
+
+/// Accepting what an alert's files have become.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct AcceptBaselineRequest {
+    /// Why: 3 to 500 characters.
+    reason: String,
+    /// For which hosts: the alert's own when absent.
+    #[serde(default)]
+    scope: ReviewScope,
 }
 
 /// The alerts that the asker may see: the gravest first, and among equals the newest.
@@ -259,6 +284,49 @@ async fn comment_alert(
     let mut change = Change::begin(&api, &viewer, id).await?;
     let done = alert::comment(&mut change.tx, id, &viewer.user.name, &comment, change.now_ms).await?;
     change.finish(done, "alert.commented", json!({})).await
+}
+
+/// Accepts the states that the files of an alert were left in as they should be, and closes it as harmless: the same
+/// states open no finding again. Findings that only count changes name no file, so nothing of them is accepted; neither
+/// is a content that is listed as bad. Audited; for analysts and administrators.
+#[utoipa::path(
+    post, path = "/api/v1/alerts/{id}/accept-baseline", tag = "alerts", params(("id" = i64, Path)), request_body = AcceptBaselineRequest,
+    responses((status = OK, body = AlertDetail), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+)]
+async fn accept_baseline(
+    State(api): State<Api>,
+    viewer: Viewer,
+    Key(id): Key<i64>,
+    Sent(request): Sent<AcceptBaselineRequest>,
+) -> Result<Json<AlertDetail>, ApiError> {
+    let listed = visible_alert(&api, &viewer, id).await?;
+    viewer.require(Right::ReviewFiles)?;
+    let reason = reason(&request.reason)?;
+    if listed.alert.category != crate::finding::Category::Files {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "not_about_files"));
+    }
+    let place = match request.scope {
+        ReviewScope::Host => file_review::Place::Host(listed.alert.host),
+        ReviewScope::Unit => file_review::Place::Unit(listed.unit_id),
+    };
+    let findings = finding::of_alert(&api.registry, id, ACCEPTED_MAX).await?;
+    let total = findings.len();
+    let states = findings
+        .iter()
+        .filter_map(|row| baseline::state(row, place, &reason, &viewer.user.name));
+    let states: Vec<_> = states.collect();
+    let mut change = Change::begin(&api, &viewer, id).await?;
+    let (name, now_ms) = (&viewer.user.name, change.now_ms);
+    let done = alert::resolve(&mut change.tx, id, name, alert::Verdict::Benign, &reason, now_ms).await?;
+    if done {
+        for state in &states {
+            file_review::say(&mut change.tx, state, now_ms).await?;
+        }
+    }
+    let detail = json!({
+        "reason": reason, "scope": request.scope, "accepted": states.len(), "not_accepted": total - states.len(),
+    });
+    change.finish(done, "alert.baseline_accepted", detail).await
 }
 
 /// What somebody says, as it may be kept.

@@ -25,6 +25,7 @@ use super::word::Params;
         super::coverage::ExceptionState,
         super::coverage::MachineList,
         super::coverage::PcList,
+        super::events::Explained,
         super::hosts::Connection,
         super::hosts::HostSort,
         super::table::Language

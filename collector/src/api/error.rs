@@ -49,6 +49,9 @@ pub(super) enum ErrorCode {
     /// A file is no asset register that could be read: `problem` (`empty`, `undecodable`, `open_quote`, `too_many_lines`, `no_header`,
     /// `unknown_field`, `unknown_column`, `field_twice`), and where: `line`, `place`.
     RegisterFault,
+    /// A file is no list of hashes that could be read: `problem` (`empty`, `no_hash`, `several_hashes`, `no_column`,
+    /// `too_long`, `undecodable`), and where: `line`.
+    HashListFault,
     /// The thing is not in a state that allows it; `state`.
     Conflict,
     /// Everybody together, or this user, has too many open live streams.
@@ -72,7 +75,7 @@ impl ErrorCode {
                 StatusCode::BAD_REQUEST
             }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::PolicyFault | Self::RegisterFault => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PolicyFault | Self::RegisterFault | Self::HashListFault => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict => StatusCode::CONFLICT,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -13,11 +13,20 @@ use super::extract::{Asked, Key};
 use super::guard::Viewer;
 use super::hosts::{ProbeKind, Reachability, visible_host};
 use super::page::{Page, PageQuery};
-use super::word::{Params, Phrase, Severity, Text, searched};
+use super::word::{Params, Phrase, Severity, said, searched};
 use super::{Api, trail};
 use crate::store::{Cursor, Timeline};
 
+mod file;
+mod known;
 mod row;
+mod timeline;
+
+use file::FileReport;
+pub(super) use file::{HashVerdict, ReviewReport, ReviewVerdict};
+pub(super) use known::units_above;
+pub(super) use row::state as state_of;
+pub(super) use timeline::Explained;
 
 /// Of a searched text, this much is written into the audit trail.
 const AUDITED_CHARACTERS_MAX: usize = 200;
@@ -27,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(host_events))
         .routes(routes!(event))
+        .merge(timeline::routes())
 }
 
 /// What kind of thing was seen.
@@ -39,6 +49,10 @@ pub(super) enum EventKind {
     Antivirus,
     /// Malware that was found, or what became of it.
     Detection,
+    /// Something changes documents as ransomware does.
+    Tripwire,
+    /// The agent uses more of the PC than it may, or does so no longer.
+    Strain,
     /// Machines that a PC sees on its network.
     Neighbours,
     /// Adapters, gateways and resolvers.
@@ -71,6 +85,12 @@ pub(super) struct EventFilter {
     from_ms: Option<i64>,
     /// Before.
     to_ms: Option<i64>,
+    /// Of files: under this watch of the policy.
+    watch: Option<String>,
+    /// Of files: explained by a package or a planned change of this name.
+    cause_name: Option<String>,
+    /// Of files: explained by a package of this version.
+    cause_version: Option<String>,
 }
 
 /// An event, as it stands in a timeline.
@@ -102,96 +122,8 @@ pub(super) struct EventRow {
     probe: Option<ProbeEventReport>,
     /// Every other kind's own part, as reported.
     detail: Option<Params>,
-}
-
-/// What happened to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FileAction {
-    /// It is new.
-    Created,
-    /// Its content changed.
-    Modified,
-    /// It is gone.
-    Deleted,
-    /// It has another name.
-    Renamed,
-    /// Only its rights, owner or times changed.
-    Attributes,
-}
-
-/// How the agent came to know of a file event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Origin {
-    /// The operating system told while it happened.
-    RealTime,
-    /// A comparison with the baseline found it afterwards.
-    CatchUp,
-}
-
-/// Something happened to a file.
-#[derive(Serialize, ToSchema)]
-pub(super) struct FileReport {
-    /// What happened.
-    action: FileAction,
-    /// Its path.
-    path: Text,
-    /// The path's bytes as hexadecimal digits, always.
-    path_hex: String,
-    /// The path before a rename.
-    old_path: Option<Text>,
-    /// How the agent came to know.
-    origin: Origin,
-    /// Size in bytes afterwards; `null` when it is gone.
-    size: Option<u64>,
-    /// Time of the last change of content, nanoseconds since 1970, as digits: more than a JSON number holds.
-    mtime_ns: Option<String>,
-    /// Its owner.
-    owner: Option<String>,
-    /// SHA-256 of its content.
-    sha256: Option<String>,
-    /// Why there is none: a code such as `too_large`.
-    digest_absent: Option<String>,
-    /// The watch in the policy that it falls under.
-    watch: String,
-    /// What a change under that watch means; `null` is routine.
-    severity: Option<Severity>,
-    /// Who did it.
-    who: WhoReport,
-}
-
-/// How well it is known who changed a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum WhoKind {
-    /// The process is known.
-    Exact,
-    /// Only its number is: it had exited.
-    Exited,
-    /// Nobody can tell.
-    Unavailable,
-}
-
-/// Who changed a file.
-#[derive(Serialize, ToSchema)]
-pub(super) struct WhoReport {
-    /// How well it is known.
-    kind: WhoKind,
-    /// Process id.
-    pid: Option<u32>,
-    /// Path of its executable.
-    executable: Option<Text>,
-    /// Its command line.
-    command_line: Option<Text>,
-    /// The user it ran as.
-    user: Option<String>,
-    /// Process id of its parent.
-    parent_pid: Option<u32>,
-    /// Path of its parent's executable.
-    parent_executable: Option<Text>,
-    /// Why nobody can tell: a code such as `unprivileged`.
-    reason: Option<String>,
+    /// What somebody of the centre said of the state that a file event left its file in.
+    review: Option<ReviewReport>,
 }
 
 /// What a probe saw: a change of state, or an interval's figures.
@@ -259,11 +191,17 @@ async fn host_events(
         from_ms: filter.from_ms,
         to_ms: filter.to_ms,
         after: page.after()?,
+        watch: said_of(filter.watch),
+        cause_name: said_of(filter.cause_name),
+        cause_version: said_of(filter.cause_version),
+        ..Timeline::default()
     };
     let one_more = u32::try_from(limit + 1).expect("a page is short");
     let rows = api.store.timeline(&viewer.scope, &timeline, one_more).await?;
     let page = Page::cut(rows, limit, Cursor::of);
-    Ok(Json(page.filter_map(EventRow::of)))
+    let Page { items, next_cursor } = page;
+    let items = known::shown(&api, items).await?;
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// One event.
@@ -292,7 +230,9 @@ async fn event(
         json!({ "event": key }),
     )
     .await?;
-    EventDetail::of(row).map(Json).ok_or_else(ApiError::not_found)
+    let mut detail = EventDetail::of(row.clone()).ok_or_else(ApiError::not_found)?;
+    known::add(&api, &[row], std::slice::from_mut(&mut detail.row)).await?;
+    Ok(Json(detail))
 }
 
 /// A stored event as the API shows it, for others who print JSON.
@@ -301,7 +241,12 @@ pub(crate) fn shown_event(row: crate::store::EventRow) -> Option<serde_json::Val
 }
 
 /// What stands in an event's name: its journal position and its place in the batch.
-fn place(key: &str) -> Option<(u64, u32)> {
+pub(super) fn place(key: &str) -> Option<(u64, u32)> {
     let (pos, i) = key.split_once('-')?;
     Some((pos.parse().ok()?, i.parse().ok()?))
+}
+
+/// A filter's text, as the store compares it; empty restricts nothing.
+fn said_of(text: Option<String>) -> Option<String> {
+    text.and_then(said)
 }

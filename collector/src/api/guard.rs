@@ -61,6 +61,10 @@ pub(super) enum Right {
     KeepRegister,
     /// Saying of machines on the network that they are no PCs.
     MarkMachines,
+    /// Accepting or flagging what became of files.
+    ReviewFiles,
+    /// Listing hashes as bad or good; for those who see all units, because a list is one for all.
+    KeepHashes,
 }
 
 impl Viewer {

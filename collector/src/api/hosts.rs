@@ -26,7 +26,10 @@ use crate::registry::{approval, host_state, unit};
 
 mod report;
 
-use report::{AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, TroubleReport, UnsupportedReport};
+use report::{
+    AntivirusReport, NetworkReport, ProbeReport, ProtectionGap, StrainReport, TroubleReport,
+    UnsupportedReport,
+};
 pub(super) use report::{ProbeKind, Reachability};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -194,6 +197,8 @@ pub(super) struct HostDetail {
     probes: Vec<ProbeReport>,
     /// What its agent cannot see.
     unsupported: Vec<UnsupportedReport>,
+    /// The budgets that its agent exceeds, and slows itself down for.
+    strain: Vec<StrainReport>,
     /// What the intake had to hold against its agent.
     troubles: Vec<TroubleReport>,
     /// That two machines use its agent's key; `null` when that is not known.

@@ -95,14 +95,6 @@ impl<T> Page<T> {
         }
     }
 
-    /// The same page in other words, without the rows that have none.
-    pub(super) fn filter_map<U>(self, convert: impl FnMut(T) -> Option<U>) -> Page<U> {
-        Page {
-            items: self.items.into_iter().filter_map(convert).collect(),
-            next_cursor: self.next_cursor,
-        }
-    }
-
     /// A page of the registry's, in the API's words.
     pub(super) fn of_registry<R>(page: query::Paged<R>, convert: impl FnMut(R) -> T) -> Self {
         Self {

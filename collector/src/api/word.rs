@@ -193,6 +193,8 @@ pub(super) enum Category {
     Updates,
     /// Watched files changed.
     Files,
+    /// Something changes documents as ransomware does.
+    Ransomware,
     /// A service cannot be reached.
     Network,
     /// A host does not report.
@@ -381,6 +383,7 @@ impl From<finding::Category> for Category {
             finding::Category::Outbreak => Self::Outbreak,
             finding::Category::Updates => Self::Updates,
             finding::Category::Files => Self::Files,
+            finding::Category::Ransomware => Self::Ransomware,
             finding::Category::Network => Self::Network,
             finding::Category::Presence => Self::Presence,
             finding::Category::Ledger => Self::Ledger,
@@ -397,6 +400,7 @@ impl From<Category> for finding::Category {
             Category::Outbreak => Self::Outbreak,
             Category::Updates => Self::Updates,
             Category::Files => Self::Files,
+            Category::Ransomware => Self::Ransomware,
             Category::Network => Self::Network,
             Category::Presence => Self::Presence,
             Category::Ledger => Self::Ledger,

@@ -26,11 +26,13 @@ use crate::metrics::Metrics;
 use crate::registry::detection::{self, Sighting};
 use crate::registry::rule_state::RuleState;
 use crate::registry::{self, Registry, Transaction, finding, host_state, neighbour, rule_state};
-use crate::rules::{HostChange, HostNews, Judgement, MemoryError, Remembered, Rules};
+use crate::rules::{HostChange, HostNews, Judgement, Lists, MemoryError, Remembered, Rules};
 use crate::stop;
 
+mod lists;
 mod news;
 
+use lists::Known;
 use news::News;
 
 /// The name of the registry's cursor.
@@ -104,11 +106,13 @@ impl Judge {
         let (mut rules, unreadable) = Rules::restore(&rule_state::all(&self.registry).await?, committed);
         self.forget(&unreadable).await?;
         let mut durable = self.journal.durable_position();
+        let mut known = Known::default();
         loop {
             durable.mark_unchanged();
             let entries = self.journal.read(read, ENTRIES_MAX, BYTES_MAX).await?;
+            let lists = known.look_up(&self.registry, &entries).await?;
             let mut waiting = &entries[..];
-            while let Some((results, judged_pos, rest)) = judged(&mut rules, waiting) {
+            while let Some((results, judged_pos, rest)) = judged(&mut rules, &lists, waiting) {
                 (read, waiting) = (judged_pos, rest);
                 if !results.is_empty() {
                     self.keep(&results, read).await?;
@@ -182,6 +186,9 @@ impl Judge {
             match change {
                 FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
                 FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
+                FindingChange::Evidence { id, evidence } => {
+                    finding::set_evidence(&mut tx, id, evidence).await?
+                }
                 FindingChange::Unwatched { id, closed_ms } => {
                     self.close_unwatched(&mut tx, id, *closed_ms).await?;
                 }
@@ -218,6 +225,7 @@ impl Judge {
         for (change, _) in &results.findings {
             match change {
                 FindingChange::Opened(_) => self.metrics.findings_opened.inc(),
+                FindingChange::Evidence { .. } => {}
                 FindingChange::Closed { .. } | FindingChange::Unwatched { .. } => {
                     self.metrics.findings_closed.inc();
                 }
@@ -246,11 +254,26 @@ impl Results {
         self.findings.len() + self.memory.len() + self.hosts.len()
     }
 
+    /// Adds one change; facts that follow each other on a finding are the last ones.
+    fn add_finding(&mut self, change: FindingChange, judged_ms: i64) {
+        if let FindingChange::Evidence { id, .. } = &change {
+            let is_about = |(known, _): &&mut (FindingChange, i64)| match known {
+                FindingChange::Evidence { id: known, .. } => known == id,
+                _ => false,
+            };
+            if let Some(known) = self.findings.iter_mut().find(is_about) {
+                *known = (change, judged_ms);
+                return;
+            }
+        }
+        self.findings.push((change, judged_ms));
+    }
+
     /// Adds what follows from one more entry.
     fn add(&mut self, entry: &Entry, judgement: Judgement) {
-        let findings = judgement.findings.into_iter();
-        self.findings
-            .extend(findings.map(|change| (change, entry.received_ms)));
+        for change in judgement.findings {
+            self.add_finding(change, entry.received_ms);
+        }
         for Remembered { rule, entity, state } in judgement.memory {
             self.memory.insert((rule, entity), state);
         }
@@ -268,12 +291,12 @@ impl Results {
 
 /// Judges entries until enough follows for one transaction, or none is left: what follows, the position of the last
 /// that was judged, and the rest.
-fn judged<'a>(rules: &mut Rules, entries: &'a [Entry]) -> Option<(Results, u64, &'a [Entry])> {
+fn judged<'a>(rules: &mut Rules, lists: &Lists, entries: &'a [Entry]) -> Option<(Results, u64, &'a [Entry])> {
     let (mut results, mut pos, mut rest) = (Results::default(), None, entries);
     while results.writes() < WRITES_MAX
         && let Some((entry, others)) = rest.split_first()
     {
-        results.add(entry, rules.judge(entry));
+        results.add(entry, rules.judge(entry, lists));
         (pos, rest) = (Some(entry.pos), others);
     }
     Some((results, pos?, rest))
@@ -356,13 +379,13 @@ mod tests {
     #[test]
     fn no_flood_makes_one_long_transaction() {
         let of_one: Vec<Entry> = (1..=20).map(|pos| a_batch(pos, 1, 2_000)).collect();
-        let (results, pos, rest) = judged(&mut Rules::default(), &of_one).expect("judged");
+        let (results, pos, rest) = judged(&mut Rules::default(), &Lists::default(), &of_one).expect("judged");
         assert!(results.writes() <= STATES_MAX, "{}", results.writes());
         assert_eq!((pos, rest.len()), (20, 0));
 
         let of_many: Vec<Entry> = (1..=20).map(|pos| a_batch(pos, pos as i64, 2_000)).collect();
         let (mut rules, mut waiting, mut positions) = (Rules::default(), &of_many[..], Vec::new());
-        while let Some((results, pos, rest)) = judged(&mut rules, waiting) {
+        while let Some((results, pos, rest)) = judged(&mut rules, &Lists::default(), waiting) {
             assert!(results.writes() < WRITES_MAX + STATES_MAX, "{}", results.writes());
             (waiting, positions) = (rest, [&positions[..], &[pos]].concat());
         }

@@ -95,6 +95,19 @@ pub async fn close(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()>
     Ok(())
 }
 
+/// The facts of an open finding are these from now on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_evidence(tx: &mut Transaction, id: &str, evidence: &Value) -> Result<()> {
+    sqlx::query("UPDATE findings SET evidence = $2 WHERE id = $1 AND closed_ms IS NULL")
+        .bind(id.to_owned())
+        .bind(evidence.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Nobody watches for a finding's cause any more; its evidence says so from now on, as `ended`. Evidence that
 /// cannot be read stays as it is, and is returned.
 ///

@@ -23,6 +23,8 @@ pub enum Noun {
     Unsupported,
     /// Something a sensor has missed; the key is sensor and scope.
     Blind,
+    /// A budget that its agent exceeds; the key is the budget's code.
+    Strain,
     /// What the intake had to hold against its agent; the key is a [`Trouble`].
     Intake,
 }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("migrations/0003_findings_by_host.sql")),
     (4, include_str!("migrations/0004_antivirus.sql")),
     (5, include_str!("migrations/0005_coverage.sql")),
+    (6, include_str!("migrations/0006_files.sql")),
 ];
 
 /// Applies what is missing, all in one transaction, so that two programs that start at once do not

@@ -1,5 +1,9 @@
 //! A watched file that matters changed: the policy says which, this rule makes each change a finding.
 //!
+//! A change that a package or a planned window explains is no finding; neither is one that leaves a file in a state that
+//! somebody accepted, or with a content that the centre has listed as good. What is listed as bad is
+//! [another rule's](super::known_bad).
+//!
 //! Such a finding is a single moment, and only people can close it. To keep one saving of a document
 //! from becoming five findings, changes of the same kind to the same path within a minute are one. To keep
 //! one PC from filling the registry, at most [`PER_MINUTE_MAX`] findings of a PC open in a minute; the
@@ -16,11 +20,11 @@ use vong_proto::event::{Digest, FileEvent, Severity, Who};
 use super::memory::{Memory, MemoryError};
 use super::{Judgement, Moment, Remembered, Verdict, lossy};
 use crate::entry::HostId;
-use crate::finding::{Category, FindingChange};
+use crate::entry::file_state::FileState;
+use crate::finding::{Category, FILE_CHANGED, FindingChange};
 use crate::registry::rule_state::RuleState;
 
 pub(super) const FAMILY: &str = "files";
-const RULE: &str = "file.critical_changed";
 
 /// A minute begins with a host's first change and ends by ticks or by the first change after it.
 const MINUTE_MS: i64 = 60_000;
@@ -81,7 +85,7 @@ impl Files {
         }
         state.opened.insert(change);
         let verdict = Verdict {
-            rule: RULE,
+            rule: FILE_CHANGED,
             category: Category::Files,
             host,
             key: &lossy(&file.path),
@@ -108,7 +112,7 @@ impl State {
         let ended = std::mem::take(self);
         if let Some(severity) = ended.held_severity {
             let verdict = Verdict {
-                rule: RULE,
+                rule: FILE_CHANGED,
                 category: Category::Files,
                 host,
                 key: "",
@@ -127,7 +131,8 @@ fn short_hash(file: &FileEvent) -> String {
     hex::encode(&hash.finalize()[..8])
 }
 
-fn evidence(file: &FileEvent, moment: Moment) -> Value {
+pub(super) fn evidence(file: &FileEvent, moment: Moment) -> Value {
+    let meta = file.meta.as_ref();
     let sha256 = file.meta.as_ref().and_then(|meta| match &meta.digest {
         Digest::Sha256(digest) => Some(hex::encode(digest)),
         Digest::Absent(_) => None,
@@ -142,6 +147,14 @@ fn evidence(file: &FileEvent, moment: Moment) -> Value {
         "sha256": sha256,
         "size": file.meta.as_ref().map(|meta| meta.size),
         "watch": file.watch,
+        "changed": file.changed,
+        "count": file.count,
+        "first_ms": file.first_ms,
+        "mode": meta.map(|meta| meta.mode),
+        "owner": meta.map(|meta| &meta.owner),
+        "group": meta.map(|meta| &meta.group),
+        "link_text": meta.and_then(|meta| meta.link.as_ref()).map(|link| lossy(&link.text)),
+        "state_key": FileState::of(file).key(),
         "process": process,
         "who_reason": who_reason,
         "event_key": moment.event_key(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use vong_proto::event::{self, Blind, Body, NetworkState, Presence, Unsupported};
+use vong_proto::event::{self, Blind, Body, NetworkState, Presence, Strain, Unsupported};
 
 use super::{HostChange, HostNews, Judgement, Moment, lossy};
 use crate::entry::HostId;
@@ -57,11 +57,23 @@ pub(super) fn note(host: HostId, body: &Body, moment: Moment, judgement: &mut Ju
         },
         Body::Unsupported(unsupported) => HostNews::State(cannot_see(unsupported, at_ms)),
         Body::Blind(blind) => HostNews::State(missed(blind, at_ms)),
-        // What an agent cannot see, it says once per run: after the next start, old answers are void.
-        Body::Presence(Presence::Started(_)) => HostNews::Outdated {
-            noun: Noun::Unsupported,
-            before_ms: at_ms,
+        Body::Strain(strain) if strain.over => HostNews::Gone {
+            noun: Noun::Strain,
+            key: strain.budget.clone(),
         },
+        Body::Strain(strain) => HostNews::State(strained(strain, at_ms)),
+        // What an agent cannot see, and what it exceeds, it says once per run: after the next start, old answers are
+        // void.
+        Body::Presence(Presence::Started(_)) => {
+            for noun in [Noun::Unsupported, Noun::Strain] {
+                let news = HostNews::Outdated {
+                    noun,
+                    before_ms: at_ms,
+                };
+                judgement.hosts.push(HostChange { host, news });
+            }
+            return;
+        }
         _ => return,
     };
     judgement.hosts.push(HostChange { host, news });
@@ -111,6 +123,20 @@ fn missed(blind: &Blind, at_ms: i64) -> HostState {
             "since_ms": blind.since_ms,
             "until_ms": blind.until_ms,
             "reason": blind.reason,
+        }),
+    }
+}
+
+fn strained(strain: &Strain, at_ms: i64) -> HostState {
+    HostState {
+        noun: Noun::Strain,
+        key: strain.budget.clone(),
+        at_ms,
+        detail: json!({
+            "budget": strain.budget,
+            "limit": strain.limit,
+            "measured": strain.measured,
+            "since_ms": strain.since_ms,
         }),
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Remembered, antivirus, files, gaps, malware, outbreak, probes, silence};
+use super::{Remembered, antivirus, files, gaps, known_bad, malware, outbreak, probes, silence, tripwire};
 use crate::entry::HostId;
 use crate::registry::rule_state::RuleState;
 
@@ -41,6 +41,8 @@ impl MemoryError {
             antivirus::FAMILY,
             files::FAMILY,
             gaps::FAMILY,
+            known_bad::FAMILY,
+            tripwire::FAMILY,
             malware::FAMILY,
             outbreak::FAMILY,
             probes::FAMILY,

@@ -30,6 +30,8 @@ const NOW_MS: i64 = 1_000 * DAY_MS;
 #[derive(Default)]
 struct Reader {
     rules: Rules,
+    /// What people have said.
+    lists: Lists,
     pos: u64,
     now_ms: i64,
     /// What a registry would hold: the first opening and the first end of each finding.
@@ -55,7 +57,7 @@ impl Reader {
     }
 
     fn judge(&mut self, entry: &Entry) -> Judgement {
-        let judgement = self.rules.judge(entry);
+        let judgement = self.rules.judge(entry, &self.lists);
         keep(&mut self.findings, &judgement);
         judgement
     }
@@ -107,6 +109,12 @@ fn keep(findings: &mut BTreeMap<String, (Finding, Option<i64>)>, judgement: &Jud
             FindingChange::Closed { id, closed_ms } | FindingChange::Unwatched { id, closed_ms } => {
                 let (_, closed) = findings.get_mut(id).expect("only what was opened is closed");
                 closed.get_or_insert(*closed_ms);
+            }
+            FindingChange::Evidence { id, evidence } => {
+                let (finding, _) = findings
+                    .get_mut(id)
+                    .expect("only of what was opened more is known");
+                finding.evidence = evidence.clone();
             }
         }
     }
@@ -671,7 +679,7 @@ proptest! {
             twice.judge(entry);
             // Each entry by rules that know only what was remembered before it.
             let mut fresh = restarted(&memory, entry.pos - 1);
-            let replayed = fresh.judge(entry);
+            let replayed = fresh.judge(entry, &Lists::default());
             prop_assert_eq!(&replayed.findings, &judgement.findings);
             keep(&mut kept, &replayed);
             for Remembered { rule, entity, state } in replayed.memory {

@@ -7,11 +7,12 @@ use clickhouse::error::Error;
 
 use super::{Store, StoreError};
 
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_samples.sql"),
     include_str!("schema/0003_host_units.sql"),
     include_str!("schema/0004_events_cloned.sql"),
+    include_str!("schema/0005_files.sql"),
 ];
 
 const STEPS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_steps (step UInt32, taken_at DateTime DEFAULT now()) \

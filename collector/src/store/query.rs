@@ -11,7 +11,7 @@ use crate::entry::HostId;
 use crate::scope::Scope;
 
 /// No answer is longer, whatever was asked for.
-const MAX_ROWS: u32 = 1_000;
+pub(super) const MAX_ROWS: u32 = 1_000;
 const NEWEST_FIRST: &str = "ORDER BY time DESC, pos DESC, i DESC";
 
 /// Which events a list shows; `Default` shows all.
@@ -23,6 +23,14 @@ pub struct Timeline {
     pub kind: Option<String>,
     /// Only with this text in their path, without regard to case and accents.
     pub text: Option<String>,
+    /// Only under this watch.
+    pub watch: Option<String>,
+    /// Only explained by what has this name.
+    pub cause_name: Option<String>,
+    /// Only explained by a package of this version.
+    pub cause_version: Option<String>,
+    /// Only what nothing explains.
+    pub unexplained: bool,
     /// Only from this moment on, milliseconds since 1970.
     pub from_ms: Option<i64>,
     /// Only before this moment.
@@ -60,6 +68,11 @@ impl Cursor {
             i: row.i,
         }
     }
+
+    /// What its list is sorted by, the newest last.
+    pub fn order(self) -> (i64, u64, u32) {
+        (self.time_ms, self.pos, self.i)
+    }
 }
 
 /// How many events an hour had.
@@ -79,29 +92,7 @@ impl Store {
         timeline: &Timeline,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let mut conditions = Conditions::within(scope);
-        if let Some(host) = timeline.host {
-            conditions.and("host = {host: Int64}", [("host", Value::Signed(host.0))]);
-        }
-        if let Some(kind) = &timeline.kind {
-            conditions.and("kind = {kind: String}", [("kind", Value::Text(kind.clone()))]);
-        }
-        if let Some(text) = &timeline.text {
-            let pattern = Value::Text(like_pattern(text));
-            conditions.and("file_path_folded LIKE {pattern: String}", [("pattern", pattern)]);
-        }
-        if let Some(from_ms) = timeline.from_ms {
-            conditions.and(
-                "time >= fromUnixTimestamp64Milli({from: Int64})",
-                [("from", Value::Signed(from_ms))],
-            );
-        }
-        if let Some(to_ms) = timeline.to_ms {
-            conditions.and(
-                "time < fromUnixTimestamp64Milli({to: Int64})",
-                [("to", Value::Signed(to_ms))],
-            );
-        }
+        let mut conditions = Conditions::of_timeline(scope, timeline);
         if let Some(Cursor { time_ms, pos, i }) = timeline.after {
             let text =
                 "(time, pos, i) < (fromUnixTimestamp64Milli({time: Int64}), {pos: UInt64}, {i: UInt32})";
@@ -290,7 +281,7 @@ struct HostUnit {
 }
 
 /// The conditions of a statement, and the values that they name.
-struct Conditions {
+pub(super) struct Conditions {
     texts: Vec<&'static str>,
     values: Vec<(&'static str, Value)>,
 }
@@ -298,7 +289,7 @@ struct Conditions {
 /// A value, as the client writes it for the server.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Value {
+pub(super) enum Value {
     Signed(i64),
     Unsigned(u64),
     Text(String),
@@ -306,7 +297,7 @@ enum Value {
 }
 
 impl Conditions {
-    fn within(scope: &Scope) -> Self {
+    pub(super) fn within(scope: &Scope) -> Self {
         let mut conditions = Self {
             texts: vec!["true"],
             values: Vec::new(),
@@ -314,6 +305,51 @@ impl Conditions {
         if let Some(units) = &scope.units {
             let text = "host IN (SELECT host FROM host_units FINAL WHERE unit IN {units: Array(Int64)})";
             conditions.and(text, [("units", Value::List(units.clone()))]);
+        }
+        conditions
+    }
+
+    /// Everything that a list asks for but its place in it.
+    pub(super) fn of_timeline(scope: &Scope, timeline: &Timeline) -> Self {
+        let mut conditions = Conditions::within(scope);
+        if let Some(host) = timeline.host {
+            conditions.and("host = {host: Int64}", [("host", Value::Signed(host.0))]);
+        }
+        if let Some(kind) = &timeline.kind {
+            conditions.and("kind = {kind: String}", [("kind", Value::Text(kind.clone()))]);
+        }
+        if let Some(text) = &timeline.text {
+            let pattern = Value::Text(like_pattern(text));
+            conditions.and("file_path_folded LIKE {pattern: String}", [("pattern", pattern)]);
+        }
+        let words = [
+            ("file_watch = {watch: String}", "watch", &timeline.watch),
+            ("cause_name = {cause: String}", "cause", &timeline.cause_name),
+            (
+                "cause_version = {version: String}",
+                "version",
+                &timeline.cause_version,
+            ),
+        ];
+        for (condition, name, word) in words {
+            if let Some(word) = word {
+                conditions.and(condition, [(name, Value::Text(word.clone()))]);
+            }
+        }
+        if timeline.unexplained {
+            conditions.and("cause_kind = ''", []);
+        }
+        if let Some(from_ms) = timeline.from_ms {
+            conditions.and(
+                "time >= fromUnixTimestamp64Milli({from: Int64})",
+                [("from", Value::Signed(from_ms))],
+            );
+        }
+        if let Some(to_ms) = timeline.to_ms {
+            conditions.and(
+                "time < fromUnixTimestamp64Milli({to: Int64})",
+                [("to", Value::Signed(to_ms))],
+            );
         }
         conditions
     }
@@ -341,16 +377,23 @@ impl Conditions {
         conditions
     }
 
-    fn and<const VALUES: usize>(&mut self, text: &'static str, values: [(&'static str, Value); VALUES]) {
-        self.texts.push(text);
+    /// Adds a condition, or only values for what stands elsewhere in the statement.
+    pub(super) fn and<const VALUES: usize>(
+        &mut self,
+        text: &'static str,
+        values: [(&'static str, Value); VALUES],
+    ) {
+        if !text.is_empty() {
+            self.texts.push(text);
+        }
         self.values.extend(values);
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.texts.join(" AND ")
     }
 
-    fn bind(&self, query: Query) -> Query {
+    pub(super) fn bind(&self, query: Query) -> Query {
         self.values
             .iter()
             .fold(query, |query, (name, value)| query.param(name, value))

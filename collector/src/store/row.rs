@@ -6,8 +6,8 @@
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use vong_proto::event::{
-    Body, Detection, Digest, Event, FileAction, FileEvent, Origin, ProbeKind, ProbeSample, ProbeState,
-    Process, Reachability, Severity, Who,
+    Aspect, Body, Cause, Detection, Digest, Event, FileAction, FileEvent, LinkTarget, Origin, ProbeKind,
+    ProbeSample, ProbeState, Process, Reachability, Severity, Tripwire, Who,
 };
 
 use crate::entry::{Entry, Events, Fact};
@@ -107,6 +107,28 @@ pub struct EventRow {
     pub detail: String,
     /// Whether it was known on arrival that two machines use the key of the event's agent.
     pub cloned: bool,
+    /// What differs from before: words of [`Aspect`] in their order, with commas between them.
+    pub file_changed: String,
+    /// So many reports of the system became this event; 0 when it is not about a file.
+    pub file_count: u32,
+    /// When the first of them was; 0 when there was one.
+    pub file_first: i64,
+    /// Owning group.
+    pub file_group: String,
+    /// 32 bytes, or none.
+    pub file_acl_sha256: RawBytes,
+    /// A symbolic link's own text.
+    pub file_link_text: RawBytes,
+    /// What it leads to; empty when the file is no link.
+    pub file_link_target: String,
+    /// `package`, `planned`; empty when nothing explains the change.
+    pub cause_kind: String,
+    /// The package, or the window's name.
+    pub cause_name: String,
+    /// The package's version.
+    pub cause_version: String,
+    /// The package manager, or who announced the window.
+    pub cause_by: String,
 }
 
 /// A row of `samples`.
@@ -206,6 +228,7 @@ fn event_row(entry: &Entry, batch: &Events, i: u32, event: &Event) -> EventRow {
         Body::File(file) => set_file(&mut row, file),
         Body::ProbeState(probe) => set_probe(&mut row, probe),
         Body::Detection(detection) => set_detection(&mut row, detection),
+        Body::Tripwire(tripwire) => set_tripwire(&mut row, tripwire),
         other => row.detail = detail::json(other).to_string(),
     }
     row
@@ -219,6 +242,10 @@ fn set_file(row: &mut EventRow, file: &FileEvent) {
     row.file_origin = origin(file.origin).to_owned();
     row.file_watch.clone_from(&file.watch);
     row.file_severity = file.severity.map(severity).unwrap_or_default().to_owned();
+    row.file_changed = changed(&file.changed);
+    row.file_count = file.count;
+    row.file_first = file.first_ms.map(within_range).unwrap_or_default();
+    set_cause(row, file.cause.as_ref());
     match &file.meta {
         None => row.file_digest_absent = "gone".to_owned(),
         Some(meta) => {
@@ -226,6 +253,12 @@ fn set_file(row: &mut EventRow, file: &FileEvent) {
             row.file_mtime_ns = meta.mtime_ns;
             row.file_mode = meta.mode;
             row.file_owner.clone_from(&meta.owner);
+            row.file_group.clone_from(&meta.group);
+            row.file_acl_sha256 = RawBytes(meta.acl_sha256.map(Vec::from).unwrap_or_default());
+            if let Some(link) = &meta.link {
+                row.file_link_text = RawBytes(link.text.clone());
+                row.file_link_target = link_target(link.target).to_owned();
+            }
             match &meta.digest {
                 Digest::Sha256(hash) => row.file_sha256 = RawBytes(hash.to_vec()),
                 Digest::Absent(reason) => row.file_digest_absent.clone_from(reason),
@@ -239,6 +272,28 @@ fn set_file(row: &mut EventRow, file: &FileEvent) {
             (row.process_known, row.process_unknown_reason) = ("unavailable".to_owned(), reason.clone());
         }
     }
+}
+
+/// In one order, each once: the same differences are the same value.
+fn changed(aspects: &[Aspect]) -> String {
+    let named = Aspect::ALL.into_iter().filter(|aspect| aspects.contains(aspect));
+    named.map(Aspect::name).collect::<Vec<_>>().join(",")
+}
+
+fn set_cause(row: &mut EventRow, cause: Option<&Cause>) {
+    let (kind, name, version, by) = match cause {
+        None => return,
+        Some(Cause::Package {
+            manager,
+            name,
+            version,
+        }) => ("package", name.as_str(), version.as_str(), manager),
+        Some(Cause::Planned { name, author }) => ("planned", name.as_str(), "", author),
+    };
+    row.cause_kind = kind.to_owned();
+    row.cause_name = name.to_owned();
+    row.cause_version = version.to_owned();
+    row.cause_by.clone_from(by);
 }
 
 fn set_process(row: &mut EventRow, process: &Process) {
@@ -268,6 +323,20 @@ fn set_detection(row: &mut EventRow, detection: &Detection) {
     row.process_executable = RawBytes(detection.process.clone());
     row.process_user.clone_from(&detection.user);
     row.detail = detail::json(&Body::Detection(detection.clone())).to_string();
+}
+
+/// It is found by who did it first and by the first of its files; the rest stands in `detail`.
+fn set_tripwire(row: &mut EventRow, tripwire: &Tripwire) {
+    if let Some(file) = tripwire.files.first() {
+        row.file_path = RawBytes(file.path.clone());
+        row.file_path_folded = fold(&String::from_utf8_lossy(&file.path));
+        row.file_old_path = RawBytes(file.old_path.clone().unwrap_or_default());
+    }
+    match tripwire.processes.first() {
+        Some(process) => set_process(row, process),
+        None => row.process_user.clone_from(&tripwire.user),
+    }
+    row.detail = crate::entry::tripwire::json(tripwire).to_string();
 }
 
 fn sample_row(entry: &Entry, batch: &Events, i: u32, event: &Event, sample: &ProbeSample) -> SampleRow {
@@ -304,6 +373,17 @@ fn action(action: FileAction) -> &'static str {
         FileAction::Deleted => "deleted",
         FileAction::Renamed => "renamed",
         FileAction::Attributes => "attributes",
+    }
+}
+
+fn link_target(target: LinkTarget) -> &'static str {
+    match target {
+        LinkTarget::Unknown => "unknown",
+        LinkTarget::File => "file",
+        LinkTarget::Folder => "folder",
+        LinkTarget::Other => "other",
+        LinkTarget::Missing => "missing",
+        LinkTarget::Loop => "loop",
     }
 }
 

@@ -6,17 +6,21 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { acknowledge } from '~/api/actions';
 import { alertQuery } from '~/api/queries';
 import type { AlertDetail } from '~/api/types';
+import { AcceptBaselineForm } from '~/forms/accept-baseline';
 import { CommentForm } from '~/forms/comment';
 import { ResolveForm } from '~/forms/resolve';
 import { useWords } from '~/i18n';
 import { Dialog } from '~/ui/dialog';
 import { IconCheck } from '~/ui/icons';
 import { useErrorText } from '~/ui/states';
+import { useMay } from './rights';
 
 export function AlertActions({ alert }: { alert: AlertDetail }) {
   const { t } = useWords();
   const [resolving, resolution] = useDisclosure(false);
   const [commenting, comment] = useDisclosure(false);
+  const [accepting, acceptance] = useDisclosure(false);
+  const mayAccept = useMay('reviewFiles') && alert.category === 'files' && alert.state !== 'resolved';
   const store = useStoreAlert();
   const taking = useMutation({
     mutationFn: acknowledge,
@@ -42,12 +46,20 @@ export function AlertActions({ alert }: { alert: AlertDetail }) {
           {t('alert.acknowledge')}
         </Button>
       )}
+      {mayAccept && (
+        <Button variant="default" onClick={acceptance.open}>
+          {t('baseline.accept')}
+        </Button>
+      )}
       {alert.state !== 'resolved' && <Button onClick={resolution.open}>{t('alert.resolve')}</Button>}
       <Dialog title={t('alert.resolveTitle')} opened={resolving} onClose={resolution.close}>
         <ResolveForm alert={alert.id} onDone={resolution.close} onStored={store} />
       </Dialog>
       <Dialog title={t('alert.addComment')} opened={commenting} onClose={comment.close}>
         <CommentForm alert={alert.id} onDone={comment.close} onStored={store} />
+      </Dialog>
+      <Dialog title={t('baseline.title')} opened={accepting} onClose={acceptance.close}>
+        <AcceptBaselineForm alert={alert} onDone={acceptance.close} onStored={store} />
       </Dialog>
     </>
   );

@@ -11,8 +11,12 @@ import { FilePath, Hostile } from '~/ui/hostile';
 import { Failed, Loading } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { formatBytes, type Language } from '~/util/format';
+import { modeText } from '~/util/mode';
 import { SeverityBadge } from './badges';
 import { EventSentence } from './event-sentence';
+import { FileReview } from './file-review';
+import { CauseText, Marks, useAspects, useCountText, WatchText } from './file-words';
+import { RansomwareEvidence, RansomwareStory } from './ransomware';
 import { RawData } from './raw-data';
 import { WhoText } from './who';
 import classes from './event-panel.module.css';
@@ -69,8 +73,14 @@ function Details({ event }: { event: EventDetail }) {
           [t('timeline.kind'), word('kind', event.kind)],
         ]}
       />
-      {event.file != null && <FileFacts file={event.file} />}
-      {event.file == null && event.detail != null && <RawData value={event.detail} />}
+      {event.file != null && (
+        <>
+          <Marks event={event} />
+          <FileReview event={event} />
+          <FileFacts file={event.file} timeMs={event.time_ms} />
+        </>
+      )}
+      {event.file == null && event.detail != null && <Detail kind={event.kind} detail={event.detail} />}
       <Facts
         facts={[
           [t('timeline.place'), t('timeline.placeValue', { lane: event.lane, seq: event.seq })],
@@ -81,21 +91,48 @@ function Details({ event }: { event: EventDetail }) {
   );
 }
 
-function FileFacts({ file }: { file: FileReport }) {
+/** Every other kind's own part; of ransomware as its alert shows it. */
+function Detail({ kind, detail }: { kind: string; detail: NonNullable<EventDetail['detail']> }) {
+  if (kind !== 'tripwire') return <RawData value={detail} />;
+  return (
+    <>
+      <RansomwareStory evidence={detail} steps={[]} />
+      <RansomwareEvidence evidence={detail} />
+    </>
+  );
+}
+
+function FileFacts({ file, timeMs }: { file: FileReport; timeMs: number }) {
   const { t, language } = useWords();
   const { word } = useCodes();
+  const aspects = useAspects();
+  const times = useCountText()(file, timeMs);
   const facts: Fact[] = [[t('file.path'), <FilePath key="path" path={file.path.text} hex={file.path.hex} />]];
   if (file.old_path != null) {
     facts.push([t('file.oldPath'), <FilePath key="old" path={file.old_path.text} hex={file.old_path.hex} />]);
   }
-  facts.push([t('timeline.who'), <WhoText key="who" who={file.who} />], ...processFacts(t, file));
+  if (file.changed.length > 0) facts.push([t('aspects.label'), aspects(file)]);
+  if (times !== undefined) facts.push([t('fileMore.count'), times]);
+  facts.push(
+    [t('fileMore.cause'), file.cause == null ? t('fileMore.causeNone') : <CauseText key="cause" cause={file.cause} />],
+    [t('timeline.who'), <WhoText key="who" who={file.who} />],
+    ...processFacts(t, file),
+  );
   if (file.severity != null)
     facts.push([t('severity.label'), <SeverityBadge key="severity" severity={file.severity} />]);
-  facts.push([t('file.watch'), <Hostile key="watch" text={file.watch} />]);
+  facts.push([t('file.watch'), <WatchText key="watch" watch={file.watch} />]);
   facts.push([t('file.origin'), word('origin', file.origin)], ...contentFacts(t, language, file));
   const digest = file.digest_absent;
   if (digest != null && digest !== '') facts.push([t('file.sha256'), word('digestAbsent', digest)]);
-  return <Facts facts={facts} />;
+  return <Facts facts={[...facts, ...linkFacts(t, file)]} />;
+}
+
+function linkFacts(t: ReturnType<typeof useWords>['t'], { link }: FileReport): Fact[] {
+  if (link == null) return [];
+  return [
+    [t('fileMore.linkText'), <FilePath key="link" path={link.text.text} hex={link.text.hex} />],
+    [t('fileMore.linkTarget'), t(`linkTarget.${link.target}` as 'linkTarget.unknown')],
+  ];
 }
 
 function processFacts(t: ReturnType<typeof useWords>['t'], { who }: FileReport): Fact[] {
@@ -115,6 +152,10 @@ function contentFacts(t: ReturnType<typeof useWords>['t'], language: Language, f
   const modified = Number(file.mtime_ns ?? 0) / 1_000_000;
   if (modified > 0) facts.push([t('file.modified'), <Time key="modified" ms={modified} />]);
   if (file.owner != null && file.owner !== '') facts.push([t('file.owner'), <Hostile key="owner" text={file.owner} />]);
+  if (file.group != null && file.group !== '')
+    facts.push([t('fileMore.group'), <Hostile key="group" text={file.group} />]);
+  if (file.mode != null) facts.push([t('fileMore.mode'), <Hostile key="mode" text={modeText(file.mode)} mono />]);
+  if (file.acl_sha256 != null) facts.push([t('fileMore.acl'), <Hostile key="acl" text={file.acl_sha256} mono />]);
   if (file.sha256 != null) facts.push([t('file.sha256'), <Hostile key="sha256" text={file.sha256} mono />]);
   return facts;
 }

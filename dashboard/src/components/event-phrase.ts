@@ -57,6 +57,10 @@ const PHRASES: Readonly<Record<string, (detail: Detail) => Phrase | undefined>> 
       ? { code: 'event.neighbours_none', params: {} }
       : { code: 'event.neighbours', params: { machines: seen } };
   },
+  tripwire: ({ level, files_touched: files }) => ({
+    code: level === 'warning' ? 'event.tripwire_warning' : 'event.tripwire_alarm',
+    params: { files },
+  }),
   opaque: ({ reason }) => ({ code: 'event.opaque', params: { reason } }),
 };
 

@@ -14,6 +14,8 @@ import { TextLink } from '~/ui/link';
 import { Time } from '~/ui/time';
 import { formatBytes, formatNumber, type Language } from '~/util/format';
 import { outcomeCode } from '~/util/outcome';
+import { modeText } from '~/util/mode';
+import { CauseText, WatchText } from './file-words';
 
 type Evidence = Readonly<Record<string, unknown>>;
 
@@ -51,6 +53,29 @@ function reasonValue(value: unknown, { t, evidence }: Context): ReactNode {
   return word(t, 'protectionReason', String(value));
 }
 
+function changedValue(value: unknown, { t }: Context): ReactNode {
+  return [value]
+    .flat()
+    .map((aspect) => word(t, 'aspect', String(aspect)))
+    .join(', ');
+}
+
+const said = (part: unknown) => (typeof part === 'string' ? part : '');
+
+function causeValue(value: unknown): ReactNode {
+  const { kind, name, version, by } = value as Evidence;
+  return (
+    <CauseText
+      cause={{
+        kind: kind === 'planned' ? 'planned' : 'package',
+        name: said(name),
+        version: said(version),
+        by: said(by),
+      }}
+    />
+  );
+}
+
 /** How known names are shown, in the order in which a reader wants them. */
 const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   threat: ['detections.threat', (value) => <Hostile text={String(value)} />],
@@ -59,6 +84,11 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   outcome: ['remedyOutcome.label', outcomeValue],
   path: ['file.path', path('path_hex')],
   old_path: ['file.oldPath', path('old_path_hex')],
+  changed: ['aspects.label', changedValue],
+  cause: ['fileMore.cause', causeValue],
+  list: ['evidence.list', (value) => <Hostile text={String(value)} />],
+  list_note: ['evidence.list_note', (value) => <Hostile text={String(value)} />],
+  list_author: ['evidence.list_author', (value) => <Hostile text={String(value)} />],
   time_ms: ['evidence.time_ms', (value) => <Time ms={Number(value)} />],
   product: ['evidence.product', (value) => <Hostile text={String(value)} />],
   user: ['process.user', (value) => <Hostile text={String(value)} />],
@@ -79,6 +109,10 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   who_reason: ['evidence.who_reason', coded('process.reason')],
   size: ['file.size', (value, { language }) => formatBytes(Number(value), language)],
   sha256: ['file.sha256', mono],
+  owner: ['file.owner', (value) => <Hostile text={String(value)} />],
+  group: ['fileMore.group', (value) => <Hostile text={String(value)} />],
+  mode: ['fileMore.mode', (value) => <Hostile text={modeText(Number(value))} mono />],
+  link_text: ['fileMore.linkText', (value) => <Hostile text={String(value)} />],
   origin: ['file.origin', coded('origin')],
   more: ['evidence.more', (value, { language }) => formatNumber(Number(value), language)],
   last_scan_ms: ['evidence.last_scan_ms', (value) => <Time ms={Number(value)} />],
@@ -86,24 +120,63 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   pcs: ['evidence.pcs', (value, { language }) => formatNumber(Number(value), language)],
   of: ['evidence.of', (value, { language }) => formatNumber(Number(value), language)],
   count: ['evidence.count', (value, { language }) => formatNumber(Number(value), language)],
+  first_ms: ['fileMore.first', (value) => <Time ms={Number(value)} />],
   total: ['evidence.total', (value, { language }) => formatNumber(Number(value), language)],
   hosts: ['evidence.hosts', (value) => <HostLinks hosts={[value].flat()} />],
   harmless: ['evidence.harmless', (value, { t }) => t(value === true ? 'common.yes' : 'common.no')],
   days: ['evidence.days', (value, { language }) => formatNumber(Number(value), language)],
-  watch: ['file.watch', (value) => <Hostile text={String(value)} />],
+  watch: ['file.watch', (value) => <WatchText watch={String(value)} />],
 };
 
 /** Shown elsewhere: the bytes with their path, the process below, the event as a link. */
-const ELSEWHERE = new Set(['path_hex', 'old_path_hex', 'process', 'event_key', 'detection_key']);
+const ELSEWHERE = new Set([
+  'path_hex',
+  'old_path_hex',
+  'process',
+  'event_key',
+  'detection_key',
+  // Names of things inside the collector.
+  'state_key',
+  'rises_from',
+]);
+
+/** Of ransomware, shown in panels of their own. */
+const IN_PANELS = new Set([
+  'key',
+  'level',
+  'score_milli',
+  'slow_score_milli',
+  'reasons',
+  'files',
+  'curve',
+  'processes',
+  'volume',
+  'files_touched',
+  'files_lost',
+  'canaries_touched',
+  'first_ms',
+  'last_ms',
+  'over',
+]);
 
 export function EvidenceFacts({ evidence }: { evidence: Evidence }) {
   const { t, language } = useWords();
   const context: Context = { t, language, evidence };
+  const isFile = 'changed' in evidence;
+  const isTripwire = 'curve' in evidence;
   const known = Object.entries(KNOWN)
     .filter(([name]) => isPresent(evidence[name]))
-    .map(([name, [label, show]]): Fact => [t(label as 'app.name'), show(evidence[name], context)]);
+    .filter(([name]) => !(isTripwire && IN_PANELS.has(name)))
+    // What was reported once needs no number.
+    .filter(([name]) => !(isFile && name === 'count' && evidence['count'] === 1))
+    .map(([name, [label, show]]): Fact => {
+      const shown = isFile && name === 'count' ? 'fileMore.count' : label;
+      return [t(shown as 'app.name'), show(evidence[name], context)];
+    });
   const others = Object.entries(evidence)
     .filter(([name, value]) => !(name in KNOWN) && !ELSEWHERE.has(name) && isPresent(value))
+    .filter(([name]) => !(isTripwire && IN_PANELS.has(name)))
+
     .map(([name, value]): Fact => [name, anything(value, language)]);
   return <Facts facts={[...known, ...processFacts(t, evidence['process']), ...others]} />;
 }
@@ -160,6 +233,7 @@ function PathValue({ value, hex }: { value: unknown; hex: unknown }) {
 }
 
 function isPresent(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
   return value !== null && value !== undefined && value !== '';
 }
 

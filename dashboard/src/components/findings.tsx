@@ -114,8 +114,12 @@ function Line({ host, finding, open }: { host: number; finding: Finding; open: b
   );
 }
 
+/** Of these it counts more that they are known than what was done to them. */
+const KNOWN_BAD = 'file.known_bad';
+
 /** A file is told from its evidence, so that the path stays marked as hostile. */
 function What({ finding: { rule, evidence } }: { finding: Finding }) {
+  const { t } = useWords();
   const { sentence, word } = useCodes();
   const { action, path, path_hex: hex } = evidence;
   if (!rule.startsWith('file.') || typeof action !== 'string' || typeof path !== 'string') {
@@ -123,7 +127,7 @@ function What({ finding: { rule, evidence } }: { finding: Finding }) {
   }
   return (
     <>
-      <span className={classes.action}>{word('fileAction', action)}:</span>{' '}
+      <span className={classes.action}>{rule === KNOWN_BAD ? t('known.bad') : word('fileAction', action)}:</span>{' '}
       <FilePath path={path} hex={path.includes('\uFFFD') && typeof hex === 'string' ? hex : null} />
     </>
   );

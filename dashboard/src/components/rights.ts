@@ -13,9 +13,16 @@ const HOLDERS = {
   keepRegister: ['administrator'],
   /** Saying of machines on the network that they are no PCs. */
   markMachines: ['administrator', 'analyst'],
+  /** Accepting a change of a file as the new state, or flagging it. */
+  reviewFiles: ['administrator', 'analyst'],
+  /** Keeping the lists of known contents, which hold for everybody. */
+  keepHashes: ['administrator', 'analyst'],
 } as const satisfies Record<string, readonly Role[]>;
 
+/** What holds for everybody is not for those who see a part. */
+const WHOLE: ReadonlySet<string> = new Set<keyof typeof HOLDERS>(['keepHashes']);
+
 export function useMay(right: keyof typeof HOLDERS): boolean {
-  const { role } = useSuspenseQuery(meQuery()).data;
-  return (HOLDERS[right] as readonly Role[]).includes(role);
+  const { role, unit } = useSuspenseQuery(meQuery()).data;
+  return (HOLDERS[right] as readonly Role[]).includes(role) && (unit == null || !WHOLE.has(right));
 }

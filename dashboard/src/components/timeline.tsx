@@ -16,6 +16,7 @@ import { Empty } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { ZONE_LABEL } from '~/util/format';
 import { SeverityBadge } from './badges';
+import { Marks } from './file-words';
 import { WhoText } from './who';
 import { EventSentence } from './event-sentence';
 import classes from './timeline.module.css';
@@ -115,12 +116,24 @@ function EventTable({ rows, stale, selected, onSelect }: EventTableProps) {
             <button type="button" {...rowTarget} onClick={() => onSelect(event.key)}>
               <EventSentence event={event} />
             </button>{' '}
-            {typeof event.file?.severity === 'string' && <SeverityBadge severity={event.file.severity} />}
+            <Gravity event={event} />
           </Table.Td>
           <Table.Td>{event.file != null && <WhoText who={event.file.who} />}</Table.Td>
         </Row>
       ))}
     </DataTable>
+  );
+}
+
+/** How grave it is, and what is known and said of it. */
+function Gravity({ event }: { event: EventRow }) {
+  if (event.kind === 'tripwire') {
+    return <SeverityBadge severity={event.detail?.['level'] === 'warning' ? 'medium' : 'critical'} />;
+  }
+  return (
+    <>
+      {event.file?.severity != null && <SeverityBadge severity={event.file.severity} />} <Marks event={event} />
+    </>
   );
 }
 

@@ -5,9 +5,17 @@ import type { Who } from '~/api/types';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { Hostile } from '~/ui/hostile';
+import { escapeHostile } from '~/util/hostile';
+import { lastPart } from '~/util/paths';
+
+interface WhoTextProps {
+  readonly who: Who;
+  /** With what started the program. */
+  readonly full?: boolean;
+}
 
 /** In one line, for tables. */
-export function WhoText({ who }: { who: Who }) {
+export function WhoText({ who, full = false }: WhoTextProps) {
   const { t } = useWords();
   const { word } = useCodes();
   if (who.kind === 'exited') return <Quiet>{t('process.exited', { pid: who.pid ?? t('common.unknown') })}</Quiet>;
@@ -20,10 +28,16 @@ export function WhoText({ who }: { who: Who }) {
       </Quiet>
     );
   }
+  const parent = lastPart(who.parent_executable?.text ?? '');
   return (
     <>
       <Hostile text={who.user ?? t('common.unknown')} /> · <Hostile text={lastPart(who.executable?.text ?? '')} />{' '}
       {typeof who.pid === 'number' && <Quiet>PID {who.pid}</Quiet>}
+      {full && parent !== '' && (
+        <Text span display="block" fz="xs" c="dimmed">
+          {t('process.parentOf', { name: escapeHostile(parent) })}
+        </Text>
+      )}
     </>
   );
 }
@@ -34,9 +48,4 @@ function Quiet({ children }: { children: ReactNode }) {
       {children}
     </Text>
   );
-}
-
-/** The program's own name; either slash, as both systems are watched. */
-function lastPart(path: string): string {
-  return path.split(/[/\\]/).at(-1) ?? path;
 }

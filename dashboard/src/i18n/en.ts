@@ -1,10 +1,12 @@
 /** Every word of the interface in English; `i18n.test.ts` holds it to the Vietnamese keys. */
 import { antivirus } from './en/antivirus';
 import { coverage } from './en/coverage';
+import { files } from './en/files';
 
 export const en = {
   ...antivirus,
   ...coverage,
+  ...files,
   app: { name: 'Vọng', tagline: 'Security monitoring', skip: 'Skip to the content' },
   nav: {
     main: 'Main',
@@ -109,6 +111,7 @@ export const en = {
     label: 'Category',
     protection: 'Antivirus',
     files: 'Files',
+    ransomware: 'Ransomware',
     network: 'Network and services',
     presence: 'Presence',
     ledger: 'Missing events',
@@ -243,7 +246,7 @@ export const en = {
     openAlerts_one: '{{shown}} open alert',
     openAlerts_other: '{{shown}} open alerts',
     noOpenAlerts: 'No open alerts',
-    tabs: { timeline: 'Timeline', state: 'State', ledger: 'Completeness of data' },
+    tabs: { timeline: 'Timeline', files: 'Files', state: 'State', ledger: 'Completeness of data' },
   },
   ledger: {
     complete: '0 events missing',
@@ -311,6 +314,8 @@ export const en = {
     opaque: 'Unreadable',
     detection: 'Malware',
     neighbours: 'Neighbours',
+    tripwire: 'Ransomware signs',
+    strain: 'Slowing down',
   },
   file: {
     title: 'File',
@@ -356,14 +361,15 @@ export const en = {
     commandLine: 'Command line',
     user: 'User',
     parent: 'Parent process',
-    exited: 'PID {{pid}} (exited)',
+    exited: 'PID {{pid}}, exited before it could be asked',
     unavailable: 'Unknown who',
+    parentOf: 'parent: {{name}}',
     reason: {
       unprivileged: 'the agent runs unprivileged',
       catch_up: 'it happened while nobody watched',
       network_mount: 'the file is on a network drive',
       not_reported: 'the operating system does not tell',
-      exited: 'the process had exited',
+      exited: 'the process had exited before it could be asked',
     },
   },
   stopReason: {
@@ -392,7 +398,13 @@ export const en = {
     unprivileged: 'the agent runs unprivileged',
     status_n: 'the server answers with status {{n}}',
   },
-  sensor: { files: 'Files', antivirus: 'Antivirus', network: 'Network', presence: 'Presence' },
+  sensor: {
+    files: 'Files',
+    antivirus: 'Antivirus',
+    network: 'Network',
+    presence: 'Presence',
+    tripwire: 'Ransomware tripwire',
+  },
   unsupportedWhat: {
     who: 'who changes files (process, user)',
     icmp: 'services probed by ICMP',
@@ -522,6 +534,9 @@ export const en = {
   },
   channel: { mail: 'E-mail' },
   evidence: {
+    list: 'List',
+    list_note: 'Note of the list',
+    list_author: 'Put on the list by',
     product: 'Product',
     days: 'Days',
     definitions_version: 'Definitions version',
@@ -583,7 +598,16 @@ export const en = {
       outbreak: 'Malware {{threat}} is on {{pcs}} PCs',
     },
     updates: { source_stale: 'Definitions of {{product}} are not updated on {{pcs}} PCs' },
+    tripwire: {
+      ransomware: 'Ransomware seems to be encrypting files',
+      ransomware_more: 'Suspected ransomware {{more}} more times within an hour',
+      suspicious: 'Many documents are changed in an unusual way',
+      suspicious_more: '{{more}} more times within an hour, many documents were changed in an unusual way',
+    },
     file: {
+      known_bad: 'A file of the list of bad hashes: {{path}}',
+      known_bad_total: '{{total}} files of the list of bad hashes',
+      known_bad_more: '{{more}} more files of the list of bad hashes',
       critical_changed: 'Critical file {{action}}: {{path}}',
       critical_changed_total: '{{total}} changes of critical files',
       critical_changed_more: '{{more}} more changes of critical files within the same minute',
@@ -607,6 +631,8 @@ export const en = {
       detection: '{{product}} found malware {{threat}}: {{remedy}} ({{remedy_outcome}})',
       neighbours: 'Sees {{machines}} other machines on its network',
       neighbours_none: 'Sees no other machine on its network',
+      tripwire_warning: 'Behaves like ransomware: {{files}} files touched',
+      tripwire_alarm: 'Suspected ransomware: {{files}} files touched',
       opaque: 'Unreadable event, kept as received: {{reason}}',
     },
     probe: { unreachable: 'Service {{probe}} ({{target}}) is unreachable: {{error}}' },

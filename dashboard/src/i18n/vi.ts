@@ -7,10 +7,12 @@
  */
 import { antivirus } from './vi/antivirus';
 import { coverage } from './vi/coverage';
+import { files } from './vi/files';
 
 export const vi = {
   ...antivirus,
   ...coverage,
+  ...files,
   app: { name: 'Vọng', tagline: 'Giám sát an toàn thông tin', skip: 'Đến nội dung chính' },
   nav: {
     main: 'Chính',
@@ -115,6 +117,7 @@ export const vi = {
     label: 'Nhóm',
     protection: 'Phòng, chống mã độc',
     files: 'Tệp',
+    ransomware: 'Mã độc tống tiền',
     network: 'Mạng và dịch vụ',
     presence: 'Hoạt động của máy',
     ledger: 'Thiếu sự kiện',
@@ -247,7 +250,7 @@ export const vi = {
     troubleTimes_other: '{{shown}} lần, gần nhất {{last}}',
     openAlerts_other: '{{shown}} cảnh báo đang mở',
     noOpenAlerts: 'Không có cảnh báo đang mở',
-    tabs: { timeline: 'Diễn biến', state: 'Tình trạng', ledger: 'Tính đầy đủ của dữ liệu' },
+    tabs: { timeline: 'Diễn biến', files: 'Tệp', state: 'Tình trạng', ledger: 'Tính đầy đủ của dữ liệu' },
   },
   ledger: {
     complete: 'Không thiếu sự kiện nào',
@@ -312,6 +315,8 @@ export const vi = {
     opaque: 'Không đọc được',
     detection: 'Mã độc',
     neighbours: 'Máy cùng mạng',
+    tripwire: 'Dấu hiệu tống tiền',
+    strain: 'Tự giảm tải',
   },
   file: {
     title: 'Tệp',
@@ -357,14 +362,15 @@ export const vi = {
     commandLine: 'Dòng lệnh',
     user: 'Người dùng',
     parent: 'Tiến trình cha',
-    exited: 'PID {{pid}} (đã kết thúc)',
+    exited: 'PID {{pid}}, đã thoát trước khi kịp hỏi',
     unavailable: 'Không rõ ai',
+    parentOf: 'cha: {{name}}',
     reason: {
       unprivileged: 'phần mềm giám sát chạy không đủ quyền',
       catch_up: 'thay đổi xảy ra khi không quan sát',
       network_mount: 'tệp nằm trên ổ mạng',
       not_reported: 'hệ điều hành không cho biết',
-      exited: 'tiến trình đã kết thúc',
+      exited: 'tiến trình đã thoát trước khi kịp hỏi',
     },
   },
   stopReason: {
@@ -393,7 +399,13 @@ export const vi = {
     unprivileged: 'phần mềm giám sát chạy không đủ quyền',
     status_n: 'máy chủ trả lời mã {{n}}',
   },
-  sensor: { files: 'Tệp', antivirus: 'Phòng, chống mã độc', network: 'Mạng', presence: 'Hoạt động của máy' },
+  sensor: {
+    files: 'Tệp',
+    antivirus: 'Phòng, chống mã độc',
+    network: 'Mạng',
+    presence: 'Hoạt động của máy',
+    tripwire: 'Bẫy mã độc tống tiền',
+  },
   unsupportedWhat: {
     who: 'ai thay đổi tệp (tiến trình, người dùng)',
     icmp: 'dịch vụ kiểm tra bằng ICMP',
@@ -519,6 +531,9 @@ export const vi = {
   },
   channel: { mail: 'Thư điện tử' },
   evidence: {
+    list: 'Danh sách',
+    list_note: 'Ghi chú của danh sách',
+    list_author: 'Người đưa vào danh sách',
     product: 'Sản phẩm',
     days: 'Số ngày',
     definitions_version: 'Bản mẫu nhận diện',
@@ -580,7 +595,16 @@ export const vi = {
       outbreak: 'Mã độc {{threat}} xuất hiện trên {{pcs}} máy',
     },
     updates: { source_stale: 'Mẫu nhận diện mã độc của {{product}} không được cập nhật trên {{pcs}} máy' },
+    tripwire: {
+      ransomware: 'Nghi mã độc tống tiền đang mã hóa tệp',
+      ransomware_more: 'Thêm {{more}} lần nghi mã độc tống tiền trong một giờ',
+      suspicious: 'Nhiều tài liệu bị thay đổi bất thường',
+      suspicious_more: 'Thêm {{more}} lần nhiều tài liệu bị thay đổi bất thường trong một giờ',
+    },
     file: {
+      known_bad: 'Tệp có trong danh sách tệp độc hại: {{path}}',
+      known_bad_total: '{{total}} tệp có trong danh sách tệp độc hại',
+      known_bad_more: 'Thêm {{more}} tệp có trong danh sách tệp độc hại',
       critical_changed: 'Tệp quan trọng {{action}}: {{path}}',
       critical_changed_total: '{{total}} thay đổi tệp quan trọng',
       critical_changed_more: 'Thêm {{more}} thay đổi tệp quan trọng trong cùng một phút',
@@ -604,6 +628,8 @@ export const vi = {
       detection: '{{product}} phát hiện mã độc {{threat}}: {{remedy}} ({{remedy_outcome}})',
       neighbours: 'Thấy {{machines}} máy khác trên cùng mạng',
       neighbours_none: 'Không thấy máy nào khác trên cùng mạng',
+      tripwire_warning: 'Dấu hiệu giống mã độc tống tiền: {{files}} tệp bị tác động',
+      tripwire_alarm: 'Nghi mã độc tống tiền: {{files}} tệp bị tác động',
       opaque: 'Sự kiện không đọc được, đã giữ nguyên bản: {{reason}}',
     },
     probe: { unreachable: 'Không truy cập được dịch vụ {{probe}} ({{target}}): {{error}}' },

@@ -3,12 +3,13 @@ import { Breadcrumbs, Group, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { alertQuery } from '~/api/queries';
-import type { AlertDetail } from '~/api/types';
+import type { AlertDetail, Finding } from '~/api/types';
 import { AlertActions } from '~/components/alert-actions';
 import { AlertHistory } from '~/components/alert-history';
 import { SeverityBadge, StateText } from '~/components/badges';
 import { Deliveries } from '~/components/deliveries';
 import { Findings } from '~/components/findings';
+import { isRansomware, RansomwareEvidence, RansomwareStory } from '~/components/ransomware';
 import { useWords } from '~/i18n';
 import { useCodes } from '~/i18n/codes';
 import { type Fact, Facts } from '~/ui/facts';
@@ -46,7 +47,9 @@ function Trail() {
 
 function Alert({ alert }: { alert: AlertDetail }) {
   const { t } = useWords();
-  const { sentence, word } = useCodes();
+  const { sentence, steps: stepsOf, word } = useCodes();
+  const ransomware = graverOf(alert.findings_list.filter(isRansomware));
+  const steps = stepsOf(alert.steps_code, alert.by_phone);
   return (
     <Page
       title={sentence(alert.title)}
@@ -65,8 +68,10 @@ function Alert({ alert }: { alert: AlertDetail }) {
       }
       actions={<AlertActions alert={alert} />}
     >
+      {ransomware !== undefined && <RansomwareStory evidence={ransomware.evidence} steps={steps} />}
       <div className={classes.columns}>
         <div className={classes.column}>
+          {ransomware !== undefined && <RansomwareEvidence key={ransomware.id} evidence={ransomware.evidence} />}
           <Findings host={alert.host.id} findings={alert.findings_list} total={alert.findings} />
           <AlertHistory history={alert.history} />
         </div>
@@ -78,6 +83,11 @@ function Alert({ alert }: { alert: AlertDetail }) {
       </div>
     </Page>
   );
+}
+
+/** The alarm before a warning; of several, the newest. */
+function graverOf(findings: readonly Finding[]): Finding | undefined {
+  return findings.find(({ severity }) => severity === 'critical') ?? findings[0];
 }
 
 function Where({ alert }: { alert: AlertDetail }) {
@@ -149,6 +159,9 @@ const CONTAINED: ReadonlySet<string> = new Set([
   'antivirus.real_time_off',
   'antivirus.exclusions_added',
   'file.critical_changed',
+  'file.known_bad',
+  'tripwire.ransomware',
+  'tripwire.suspicious',
 ]);
 
 /** What spreads: every PC concerned is taken off the network. */

@@ -9,6 +9,7 @@ export const CATEGORIES = [
   'outbreak',
   'updates',
   'files',
+  'ransomware',
   'network',
   'presence',
   'ledger',

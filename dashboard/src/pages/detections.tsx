@@ -6,6 +6,7 @@ import { detectionsCountQuery, detectionsQuery, threatsQuery } from '~/api/cover
 import { csvAddress } from '~/api/csv';
 import type { DetectionFilters, DetectionRow } from '~/api/types';
 import { DetectionPanel, FileText, OutcomeBadge } from '~/components/detection-panel';
+import { DetectionSections } from '~/components/detection-sections';
 import { UnitChoice } from '~/components/unit-choice';
 import { useList } from '~/hooks/use-list';
 import { useWords } from '~/i18n';
@@ -56,6 +57,7 @@ export function DetectionsPage() {
         </>
       }
     >
+      <DetectionSections />
       <FilterBar search={search} filtered={filtered} rows={list.rows} onChange={change} />
       <TopThreats filters={filters} search={search} />
       <Panel flush>

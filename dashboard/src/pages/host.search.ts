@@ -1,10 +1,11 @@
-/** What the URL of one PC's page may say: the tab, the timeline's filters, the open event. */
-import type { EventFilters } from '~/api/types';
+/** What the URL of one PC's page may say: the tab, the timelines' filters, the open event. */
+import type { EventFilters, FileTimelineFilters } from '~/api/types';
 import { choice, text, whole } from '~/util/search';
 
-export const TABS = ['timeline', 'state', 'ledger'] as const;
+export const TABS = ['timeline', 'files', 'state', 'ledger'] as const;
 export const KINDS = [
   'file',
+  'tripwire',
   'antivirus',
   'detection',
   'network',
@@ -13,9 +14,12 @@ export const KINDS = [
   'presence',
   'blind',
   'unsupported',
+  'strain',
   'command_result',
   'opaque',
 ] as const;
+/** Whether something explains a change of a file. */
+export const EXPLAINED = ['only', 'none'] as const;
 export const RANGES = ['hour', 'day', 'week', 'month'] as const;
 
 export type Range = (typeof RANGES)[number];
@@ -35,6 +39,9 @@ export interface HostSearch {
   range?: Range | undefined;
   /** Where the range began when it was chosen: the question must not change while its answer is read. */
   from?: number | undefined;
+  /** Of the files: under this watch. */
+  watch?: string | undefined;
+  explained?: (typeof EXPLAINED)[number] | undefined;
   event?: string | undefined;
 }
 
@@ -46,6 +53,8 @@ export function hostSearch(search: Record<string, unknown>): HostSearch {
     text: text(search, 'text'),
     range: from === undefined ? undefined : choice(search, 'range', RANGES),
     from,
+    watch: text(search, 'watch'),
+    explained: choice(search, 'explained', EXPLAINED),
     event: text(search, 'event'),
   };
 }
@@ -53,6 +62,11 @@ export function hostSearch(search: Record<string, unknown>): HostSearch {
 /** The question behind the timeline. */
 export function eventFilters({ kind, text: words, from }: HostSearch): EventFilters {
   return { kind, text: words, from_ms: from };
+}
+
+/** The question behind the timeline of files. */
+export function fileFilters({ text: words, watch, explained }: HostSearch): FileTimelineFilters {
+  return { q: words, watch, explained };
 }
 
 /** The start of a range, seen from `now`. */

@@ -6,6 +6,8 @@ import { hostQuery, ledgerQuery } from '~/api/queries';
 import type { HostDetail } from '~/api/types';
 import { ConnectionText, ProtectionText, SeverityBadge } from '~/components/badges';
 import { EventPanel } from '~/components/event-panel';
+import { FileTimeline } from '~/components/file-timeline';
+import { HostStrain } from '~/components/host-strain';
 import { HostState } from '~/components/host-state';
 import { LedgerLine, LedgerView } from '~/components/ledger';
 import { Timeline } from '~/components/timeline';
@@ -63,6 +65,7 @@ function Host({ host }: { host: HostDetail }) {
       below={<Summary host={host} />}
     >
       {host.clone !== null && host.clone !== undefined && <CloneNotice clone={host.clone} />}
+      <HostStrain strain={host.strain} />
       <Tabs value={tab} onChange={(value) => change({ tab: TABS.find((each) => each === value) })} keepMounted={false}>
         <Tabs.List mb="md">
           {TABS.map((each) => (
@@ -73,6 +76,9 @@ function Host({ host }: { host: HostDetail }) {
         </Tabs.List>
         <Tabs.Panel value="timeline">
           <Timeline host={host.id} search={search} onChange={change} />
+        </Tabs.Panel>
+        <Tabs.Panel value="files">
+          <FileTimeline host={host.id} search={search} onChange={change} />
         </Tabs.Panel>
         <Tabs.Panel value="state">
           <HostState host={host} />

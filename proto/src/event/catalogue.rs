@@ -39,7 +39,10 @@ const fn field(name: &'static str, field_type: FieldType, kinds: &'static [&'sta
 }
 
 const FILE: &[&str] = &["file"];
-const PATHS: &[&str] = &["file", "detection"];
+/// What an occurrence of the tripwire is found by: the first of its files, and who did it first.
+const DOERS: &[&str] = &["file", "tripwire"];
+const PATHS: &[&str] = &["file", "detection", "tripwire"];
+const CONTENTS: &[&str] = &["file", "detection"];
 const PROBES: &[&str] = &["probe_state", "probe_sample"];
 const SAMPLE: &[&str] = &["probe_sample"];
 
@@ -55,19 +58,30 @@ pub const FIELDS: &[Field] = &[
     field("cloned", FieldType::Word, &[]),
     field("file.action", FieldType::Word, FILE),
     field("file.path", FieldType::Path, PATHS),
-    field("file.old_path", FieldType::Path, FILE),
+    field("file.old_path", FieldType::Path, DOERS),
     field("file.origin", FieldType::Word, FILE),
     field("file.size", FieldType::Integer, FILE),
     field("file.owner", FieldType::Text, FILE),
-    field("file.sha256", FieldType::Hash, PATHS),
+    field("file.sha256", FieldType::Hash, CONTENTS),
+    field("file.group", FieldType::Text, FILE),
+    field("file.acl_sha256", FieldType::Hash, FILE),
+    field("file.link.text", FieldType::Path, FILE),
+    field("file.link.target", FieldType::Word, FILE),
+    field("file.changed", FieldType::Text, FILE),
+    field("file.count", FieldType::Integer, FILE),
+    field("file.first", FieldType::Time, FILE),
     field("file.watch", FieldType::Text, FILE),
     field("file.severity", FieldType::Word, FILE),
-    field("process.pid", FieldType::Integer, FILE),
+    field("cause.kind", FieldType::Word, FILE),
+    field("cause.name", FieldType::Text, FILE),
+    field("cause.version", FieldType::Text, FILE),
+    field("cause.by", FieldType::Text, FILE),
+    field("process.pid", FieldType::Integer, DOERS),
     field("process.executable", FieldType::Path, PATHS),
-    field("process.command_line", FieldType::Path, FILE),
+    field("process.command_line", FieldType::Path, DOERS),
     field("process.user", FieldType::Text, PATHS),
-    field("process.parent.pid", FieldType::Integer, FILE),
-    field("process.parent.executable", FieldType::Path, FILE),
+    field("process.parent.pid", FieldType::Integer, DOERS),
+    field("process.parent.executable", FieldType::Path, DOERS),
     field("probe.name", FieldType::Text, PROBES),
     field("probe.kind", FieldType::Word, PROBES),
     field("probe.target", FieldType::Text, PROBES),
@@ -87,6 +101,8 @@ pub const FIELDS: &[Field] = &[
             "presence",
             "blind",
             "unsupported",
+            "tripwire",
+            "strain",
             "command_result",
         ],
     ),

@@ -10,16 +10,17 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::SystemTime;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{COMMAND_LINE_MAX, Facts, Origin, Running};
+use super::{COMMAND_LINE_MAX, Facts, Origin, Program, Running};
 use crate::rights;
 
 /// `/proc/…/status` is about 1.5 KiB.
@@ -73,6 +74,7 @@ impl Processes {
             user: self.users.name(user_id),
             parent_pid,
             parent_executable: executable_of(parent_pid),
+            program: program_of(&folder),
         })
     }
 }
@@ -181,6 +183,23 @@ fn executable_of(pid: u32) -> Vec<u8> {
     rustix::fs::readlink(format!("/proc/{pid}/exe"), Vec::new())
         .map(|path| path.into_bytes())
         .unwrap_or_default()
+}
+
+/// Through the link of an open folder of /proc: the very file that runs, also when it has been replaced since.
+fn program_of(folder: impl AsFd) -> Option<Program> {
+    let file = statat(folder, "exe", AtFlags::empty()).ok()?;
+    Some(Program {
+        device: file.st_dev,
+        inode: file.st_ino,
+    })
+}
+
+pub(super) fn program_at(path: &Path) -> Option<Program> {
+    let file = fs::metadata(path).ok()?;
+    Some(Program {
+        device: file.dev(),
+        inode: file.ino(),
+    })
 }
 
 fn base_name(path: &[u8]) -> Option<Vec<u8>> {

@@ -254,6 +254,9 @@ pub(super) fn mount_of(key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(MOUNT_PREFIX)
 }
 
+/// The key under which stands until when everything was known.
+pub(super) const COMPLETE_KEY: &[u8] = b"\xffcomplete";
+
 /// What the keys of mount points begin with.
 pub(super) const MOUNT_PREFIX: &[u8] = b"\xffmount:";
 

@@ -46,6 +46,15 @@ impl Limit {
         }
     }
 
+    /// There are more folders to watch than the agent does.
+    pub(super) fn too_many(watch: &str) -> Self {
+        Self {
+            what: format!("watch:{watch}"),
+            why: "too_many".to_owned(),
+            deaf: None,
+        }
+    }
+
     /// Folders below a watch may not be read.
     pub(super) fn unreadable(watch: &str, folders: &[&[u8]]) -> Self {
         Self {

@@ -149,6 +149,7 @@ fn take(event: notify::Result<Event>, inbox: &Inbox, why_nobody: &str, complete_
                     what,
                     folder,
                     who: Who::Unavailable(why_nobody.to_owned()),
+                    under: None,
                     wall_ms: clock::wall_ms(),
                     mono_ms: clock::mono_ms(),
                 });

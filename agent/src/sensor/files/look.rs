@@ -9,6 +9,7 @@ use vong_os::file::{Facts, Kind, look, path_of};
 use vong_proto::event::{Body, FileAction, FileEvent, Lane, Origin, Severity, Who};
 
 use super::digest::Hasher;
+use super::explain::{Explainer, Manager};
 use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
@@ -39,6 +40,8 @@ pub(super) struct Looker {
     /// Names that came and went before anybody looked: reported as made, and not yet as removed.
     fleeting: HashSet<Vec<u8>>,
     hasher: Hasher,
+    /// Knows what explains a change.
+    pub(super) explainer: Explainer,
 }
 
 /// When something happened.
@@ -73,6 +76,7 @@ struct Seen<'a> {
     known: Option<&'a Known>,
     origin: Origin,
     who: &'a Who,
+    under: Option<Manager>,
     moment: Moment,
 }
 
@@ -84,7 +88,7 @@ enum Look {
 }
 
 impl Looker {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory, explainer: Explainer) -> Self {
         Self {
             memory,
             watches: Arc::default(),
@@ -93,6 +97,7 @@ impl Looker {
             unfinished: Vec::new(),
             fleeting: HashSet::new(),
             hasher: Hasher::default(),
+            explainer,
         }
     }
 
@@ -145,6 +150,7 @@ impl Looker {
             known: now.as_ref(),
             origin: Origin::RealTime,
             who: &change.who,
+            under: change.under,
             moment: Moment::of(change),
         })?;
         Ok(look_inside.then(|| path.clone()))
@@ -190,6 +196,7 @@ impl Looker {
             known: None,
             origin: Origin::RealTime,
             who: &change.who,
+            under: change.under,
             moment: Moment::of(change),
         })?;
         Ok(folder.then(|| path.to_vec()))
@@ -225,6 +232,7 @@ impl Looker {
             known: now.as_ref(),
             origin: Origin::RealTime,
             who: &change.who,
+            under: change.under,
             moment: Moment::of(change),
         })?;
         if change.folder && from_watched {
@@ -299,6 +307,7 @@ impl Looker {
             known,
             origin: Origin::CatchUp,
             who: &Who::Unavailable("catch_up".to_owned()),
+            under: None,
             moment: Moment::now(),
         })
     }
@@ -339,7 +348,11 @@ impl Looker {
         let Some(watched) = self.watches.find(seen.path) else {
             return Ok(());
         };
-        let event = event(&seen, watched);
+        let mut event = event(&seen, watched);
+        if let Body::File(file) = &mut event.body {
+            let now = seen.known.map(|known| &known.facts);
+            file.cause = self.explainer.cause(file, seen.moment.wall_ms, seen.under, now);
+        }
         self.memory.remember(seen.path, seen.known)?;
         self.memory.report(event);
         Ok(())

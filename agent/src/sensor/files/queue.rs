@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use vong_proto::event::Who;
 
+use super::explain::Manager;
+
 /// What has been created is expected to be closed soon; looked at before, it would be reported empty, and
 /// again when it is complete. Also the two halves of a rename find each other in this time.
 pub(super) const GRACE: Duration = Duration::from_millis(30);
@@ -24,6 +26,8 @@ pub(super) struct Change {
     pub(super) folder: bool,
     /// Who did it.
     pub(super) who: Who,
+    /// The package manager that whoever did it is, or was started by.
+    pub(super) under: Option<Manager>,
     /// When, by the wall clock.
     pub(super) wall_ms: i64,
     /// When, since boot.
@@ -178,6 +182,7 @@ impl Queue {
         // A change of rights after the writing does not make its author the writer.
         if later.written || !touch.written {
             before.who = change.who.clone();
+            before.under = change.under;
         }
         touch.merge(later);
         before.wall_ms = change.wall_ms;
@@ -250,6 +255,7 @@ mod tests {
             what,
             folder: false,
             who: Who::Unavailable("test".to_owned()),
+            under: None,
             wall_ms: 0,
             mono_ms: 0,
         }

@@ -17,7 +17,7 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use tempfile::TempDir;
 use vong_proto::event::{Digest, FileAction, FileEvent, Origin, Process, Severity, Who};
-use vong_proto::policy::Policy;
+use vong_proto::policy::{Policy, Watch};
 use vong_proto::session::PolicyDocument;
 
 use vong_os::file::bytes_of;
@@ -26,6 +26,8 @@ use super::*;
 use crate::command::rescans;
 use crate::policy::Policies;
 use crate::report::{NewEvent, Report, Reports};
+
+mod explained;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -131,6 +133,7 @@ struct Stage {
     folder: TempDir,
     memory: TempDir,
     policy: Policy,
+    places: Places,
     given: Arc<Given>,
     gate: Arc<Mutex<()>>,
     running: Option<Running>,
@@ -152,6 +155,7 @@ impl Stage {
         let mut stage = Self {
             hearing,
             policy: Policy::before_any(),
+            places: Places::default(),
             memory: tempfile::tempdir().expect("a folder"),
             given: Arc::default(),
             gate: Arc::default(),
@@ -188,10 +192,10 @@ impl Stage {
             own_folders: vec![self.folder.path().join("own")],
         };
         let (orders, commands) = rescans();
-        let hearing = self.hearing;
+        let (hearing, places) = (self.hearing, self.places.clone());
         let sensor = thread::spawn(move || {
             let mut unseen = Unseen::new(Sensor::Files);
-            run(&context, &commands, hearing, &mut unseen).expect("it runs");
+            run_with(&context, &commands, hearing, &places, &mut unseen).expect("it runs");
         });
         self.running = Some(Running {
             stop,
@@ -951,7 +955,10 @@ proptest! {
         let (reports, received) = Reports::channel();
         let given = Arc::new(Given::default());
         let spool = spool(&file, received, Arc::clone(&given), Arc::default());
-        let mut looker = Looker::new(Memory::new(StateReader::open(&file).expect("memory"), reports));
+        let mut looker = Looker::new(
+            Memory::new(StateReader::open(&file).expect("memory"), reports),
+            Explainer::new(&Places::default()),
+        );
         let watch = Watch { name: "watch".to_owned(), path: String::new(), severity: None, exclude: Vec::new() };
         looker.watches = Arc::new(WatchSet::new(vec![Watched::new(&watch, root.clone())], Vec::new()));
         looker.bytes_max = 1 << 20;

@@ -6,8 +6,10 @@ use serde::de::value::{Error, StrDeserializer};
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::{EventDetail, EventKind, EventRow, FileReport, ProbeEventReport, WhoKind, WhoReport};
+use super::file::{CauseReport, FileAspect, FileReport, LinkReport, WhoKind, WhoReport};
+use super::{EventDetail, EventKind, EventRow, ProbeEventReport};
 use crate::api::word::{Params, Phrase, Text, said};
+use crate::entry::file_state::{FileState, GONE};
 use crate::store;
 
 impl EventKind {
@@ -17,6 +19,8 @@ impl EventKind {
             Self::File => "file",
             Self::Antivirus => "antivirus",
             Self::Detection => "detection",
+            Self::Tripwire => "tripwire",
+            Self::Strain => "strain",
             Self::Neighbours => "neighbours",
             Self::Network => "network",
             Self::ProbeState => "probe_state",
@@ -80,11 +84,12 @@ fn shown(row: &store::EventRow) -> Option<EventRow> {
             None
         },
         detail: (!detail.is_null()).then(|| Params::of(detail)),
+        review: None,
     })
 }
 
 /// A word of a closed set, as stored.
-fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
     T::deserialize(StrDeserializer::<Error>::new(text)).ok()
 }
 
@@ -113,17 +118,67 @@ fn file(row: &store::EventRow) -> Option<FileReport> {
         origin: word(&row.file_origin)?,
         size: there.then_some(row.file_size),
         mtime_ns: there.then(|| row.file_mtime_ns.to_string()),
+        mode: there.then_some(row.file_mode),
         owner: said(row.file_owner.clone()),
+        group: said(row.file_group.clone()),
+        acl_sha256: said(hex::encode(&row.file_acl_sha256.0)),
+        link: link(row)?,
+        changed: aspects(&row.file_changed),
+        // Rows of before hold what the column had by default.
+        count: row.file_count.max(1),
+        first_ms: (row.file_first != 0).then_some(row.file_first),
+        cause: cause(row)?,
         sha256: said(hex::encode(&row.file_sha256.0)),
         digest_absent: said(row.file_digest_absent.clone()),
         watch: row.file_watch.clone(),
         severity: word_or_none(&row.file_severity)?,
         who: who(row)?,
+        known: None,
     })
 }
 
-/// How the store says that a file was deleted.
-const GONE: &str = "gone";
+/// What differs; a word of a newer build is left out.
+fn aspects(list: &str) -> Vec<FileAspect> {
+    list.split(',').filter_map(word).collect()
+}
+
+fn link(row: &store::EventRow) -> Option<Option<LinkReport>> {
+    if row.file_link_target.is_empty() {
+        return Some(None);
+    }
+    Some(Some(LinkReport {
+        text: Text::of(&row.file_link_text.0),
+        target: word(&row.file_link_target)?,
+    }))
+}
+
+fn cause(row: &store::EventRow) -> Option<Option<CauseReport>> {
+    let Some(kind) = word_or_none(&row.cause_kind)? else {
+        return Some(None);
+    };
+    Some(Some(CauseReport {
+        kind,
+        name: row.cause_name.clone(),
+        version: said(row.cause_version.clone()),
+        by: row.cause_by.clone(),
+    }))
+}
+
+/// The state that a file event left its file in.
+pub(in crate::api) fn state(row: &store::EventRow) -> FileState<'_> {
+    FileState {
+        path: &row.file_path.0,
+        sha256: &row.file_sha256.0,
+        digest_absent: &row.file_digest_absent,
+        size: row.file_size,
+        mtime_ns: row.file_mtime_ns,
+        mode: row.file_mode,
+        owner: &row.file_owner,
+        group: &row.file_group,
+        acl_sha256: &row.file_acl_sha256.0,
+        link_text: &row.file_link_text.0,
+    }
+}
 
 fn who(row: &store::EventRow) -> Option<WhoReport> {
     let kind: WhoKind = word(&row.process_known)?;
@@ -183,6 +238,25 @@ fn summary(row: &store::EventRow, kind: EventKind, detail: &Value) -> Phrase {
             "event.detection",
             only(detail, &["product", "threat", "action", "outcome"]),
         ),
+        EventKind::Tripwire => phrase(
+            "event.tripwire",
+            only(
+                detail,
+                &[
+                    "level",
+                    "files_touched",
+                    "files_lost",
+                    "canaries_touched",
+                    "user",
+                    "over",
+                ],
+            ),
+        ),
+        EventKind::Strain if detail["over"] == true => phrase(
+            "event.strain_over",
+            only(detail, &["budget", "limit", "measured"]),
+        ),
+        EventKind::Strain => phrase("event.strain", only(detail, &["budget", "limit", "measured"])),
         EventKind::Neighbours => phrase(
             "event.neighbours",
             json!({ "count": detail["neighbours"].as_array().map_or(0, Vec::len) }),
@@ -251,8 +325,19 @@ fn raw(row: &store::EventRow) -> Params {
         ("file.mode", json!(row.file_mode)),
         ("file.owner", json!(row.file_owner)),
         ("file.sha256", json!(hex::encode(&row.file_sha256.0))),
+        ("file.group", json!(row.file_group)),
+        ("file.acl_sha256", json!(hex::encode(&row.file_acl_sha256.0))),
+        ("file.link.text", text(&row.file_link_text.0)),
+        ("file.link.target", json!(row.file_link_target)),
+        ("file.changed", json!(row.file_changed)),
+        ("file.count", json!(row.file_count)),
+        ("file.first", json!(row.file_first)),
         ("file.watch", json!(row.file_watch)),
         ("file.severity", json!(row.file_severity)),
+        ("cause.kind", json!(row.cause_kind)),
+        ("cause.name", json!(row.cause_name)),
+        ("cause.version", json!(row.cause_version)),
+        ("cause.by", json!(row.cause_by)),
         ("process.pid", json!(row.process_pid)),
         ("process.executable", text(&row.process_executable.0)),
         ("process.command_line", text(&row.process_command_line.0)),

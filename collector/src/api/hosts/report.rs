@@ -223,6 +223,20 @@ pub(in crate::api) struct UnsupportedReport {
     why: String,
 }
 
+/// A budget that a host's agent exceeds: it slows its sensors down for it.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(in crate::api) struct StrainReport {
+    /// Which, with its unit: `cpu` in thousandths of a core, `memory` in bytes, `disk` in bytes a second, `spool` in
+    /// bytes.
+    budget: String,
+    /// What is allowed.
+    limit: u64,
+    /// What was measured.
+    measured: u64,
+    /// Since when.
+    since_ms: i64,
+}
+
 /// What the intake had to hold against a host's agent.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct TroubleReport {
@@ -288,6 +302,7 @@ impl HostDetail {
             network: network(host),
             probes: known(host.id, &states, Noun::Probe, probe),
             unsupported: known(host.id, &states, Noun::Unsupported, |state| read(&state.detail)),
+            strain: known(host.id, &states, Noun::Strain, |state| read(&state.detail)),
             troubles: known(host.id, &states, Noun::Intake, trouble),
             clone: clone(host),
             row: HostRow::of(listed, missing),

@@ -1,10 +1,9 @@
 //! The `detail` column: what has no column of its own, as a JSON object.
 
 use serde_json::{Value, json};
-use vong_proto::event::{
-    AntivirusProduct, Body, Detection, Neighbours, NetworkState, Presence, Process, Start, Tripwire,
-    TripwireFile, TripwireReason,
-};
+use vong_proto::event::{AntivirusProduct, Body, Detection, Neighbours, NetworkState, Presence, Start};
+
+use crate::entry::tripwire;
 
 /// The object for one event. Files and probes have columns instead.
 pub(super) fn json(body: &Body) -> Value {
@@ -35,7 +34,7 @@ pub(super) fn json(body: &Body) -> Value {
         Body::CommandResult(it) => {
             json!({ "command_id": it.command_id, "done": it.done, "detail": it.detail, "counts": it.counts })
         }
-        Body::Tripwire(it) => tripwire(it),
+        Body::Tripwire(it) => tripwire::json(it),
         Body::Strain(it) => json!({
             "budget": it.budget, "limit": it.limit, "measured": it.measured, "since_ms": it.since_ms, "over": it.over,
         }),
@@ -43,50 +42,6 @@ pub(super) fn json(body: &Body) -> Value {
             json!({ "kind": it.kind, "bytes_hex": hex::encode(&it.bytes), "reason": it.reason })
         }
     }
-}
-
-/// Paths as text and as bytes, in the shape that evidence has as well.
-pub(crate) fn tripwire(tripwire: &Tripwire) -> Value {
-    let process = |it: &Process| {
-        json!({
-            "pid": it.pid,
-            "executable": String::from_utf8_lossy(&it.executable),
-            "command_line": String::from_utf8_lossy(&it.command_line),
-            "user": it.user,
-            "parent_pid": it.parent_pid,
-            "parent_executable": String::from_utf8_lossy(&it.parent_executable),
-        })
-    };
-    let file = |it: &TripwireFile| {
-        json!({
-            "path": String::from_utf8_lossy(&it.path),
-            "path_hex": hex::encode(&it.path),
-            "old_path": it.old_path.as_deref().map(String::from_utf8_lossy),
-            "reason": it.reason,
-            "score_milli": it.score_milli,
-            "at_ms": it.at_ms,
-        })
-    };
-    let reason =
-        |it: &TripwireReason| json!({ "code": it.code, "count": it.count, "score_milli": it.score_milli });
-    json!({
-        "key": tripwire.key,
-        "level": tripwire.level,
-        "score_milli": tripwire.score_milli,
-        "slow_score_milli": tripwire.slow_score_milli,
-        "reasons": tripwire.reasons.iter().map(reason).collect::<Vec<_>>(),
-        "files": tripwire.files.iter().map(file).collect::<Vec<_>>(),
-        "curve": tripwire.curve.iter().map(|it| json!([it.at_ms, it.score_milli])).collect::<Vec<_>>(),
-        "processes": tripwire.processes.iter().map(process).collect::<Vec<_>>(),
-        "user": tripwire.user,
-        "volume": String::from_utf8_lossy(&tripwire.volume),
-        "files_touched": tripwire.files_touched,
-        "files_lost": tripwire.files_lost,
-        "canaries_touched": tripwire.canaries_touched,
-        "first_ms": tripwire.first_ms,
-        "last_ms": tripwire.last_ms,
-        "over": tripwire.over,
-    })
 }
 
 fn product(product: &AntivirusProduct) -> Value {

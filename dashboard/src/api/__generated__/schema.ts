@@ -55,6 +55,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{id}/accept-baseline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts the states that the files of an alert were left in as they should be, and closes it as harmless: the same
+         *     states open no finding again. Findings that only count changes name no file, so nothing of them is accepted; neither
+         *     is a content that is listed as bad. Audited; for analysts and administrators.
+         */
+        post: operations["accept_baseline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{id}/acknowledge": {
         parameters: {
             query?: never;
@@ -484,6 +505,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hashes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The contents that are known to be bad or good, what came last first. */
+        get: operations["list_hashes"];
+        put?: never;
+        /** Lists contents as bad or good. Audited; for analysts and administrators who see all units. */
+        post: operations["add_hashes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hashes/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many hashes a filter matches. */
+        get: operations["count_hashes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hashes/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings in a list: one hash a line, what `sha256sum` prints, or a table with a column `sha256`; UTF-8. A line that
+         *     cannot be understood is named, and nothing is brought in. Audited; for analysts and administrators who see all units.
+         */
+        post: operations["import_hashes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hashes/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a content off the lists. Audited; for analysts and administrators who see all units. */
+        delete: operations["remove_hash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hashes/{sha256}/sightings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a content has been seen, as far as the asker may see it. Audited. */
+        get: operations["sightings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts": {
         parameters: {
             query?: never;
@@ -579,6 +689,62 @@ export interface paths {
         };
         /** One host's events, the newest first. Searching them is audited. */
         get: operations["host_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/file-reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said that concerns a host's files, the latest first. */
+        get: operations["list_file_reviews"];
+        put?: never;
+        /**
+         * Says of the state that a file event left its file in that it is accepted, or flagged. What is accepted opens no
+         *     finding again as long as it stays exactly so. A later word replaces an earlier one. Audited; for analysts and
+         *     administrators.
+         */
+        post: operations["review_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/file-reviews/{review}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back what was said. Audited; for analysts and administrators. */
+        delete: operations["take_back_file_review"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{id}/file-timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of one host's files, the newest first. Searching it is audited. */
+        get: operations["file_timeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -899,6 +1065,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Accepting what an alert's files have become. */
+        AcceptBaselineRequest: {
+            /** @description Why: 3 to 500 characters. */
+            reason: string;
+            /** @description For which hosts: the alert's own when absent. */
+            scope?: components["schemas"]["ReviewScope"];
+        };
         /** @description Taking an alert. */
         AcknowledgeRequest: Record<string, never>;
         /** @description One network adapter. */
@@ -1135,7 +1308,23 @@ export interface components {
          * @description What an alert is about, in the large.
          * @enum {string}
          */
-        Category: "protection" | "malware" | "outbreak" | "updates" | "files" | "network" | "presence" | "ledger" | "identity";
+        Category: "protection" | "malware" | "outbreak" | "updates" | "files" | "ransomware" | "network" | "presence" | "ledger" | "identity";
+        /**
+         * @description What kind of thing explains a change.
+         * @enum {string}
+         */
+        CauseKind: "package" | "planned";
+        /** @description What explains a change. */
+        CauseReport: {
+            /** @description The package manager, such as `dpkg`, or who announced the window. */
+            by: string;
+            /** @description What kind of thing. */
+            kind: components["schemas"]["CauseKind"];
+            /** @description The package, or the window's name. */
+            name: string;
+            /** @description The package's version. */
+            version: string | null;
+        };
         /** @description A list that a page cannot hold without bound. */
         CertificatePcs: {
             /**
@@ -1586,7 +1775,7 @@ export interface components {
          * @description The reasons for a refusal.
          * @enum {string}
          */
-        ErrorCode: "bad_credentials" | "too_many_attempts" | "unauthenticated" | "forbidden" | "password_change_required" | "csrf" | "not_found" | "bad_request" | "body_too_large" | "wrong_password" | "password_too_short" | "password_too_long" | "policy_fault" | "register_fault" | "conflict" | "too_many_streams" | "timeout" | "unavailable" | "internal";
+        ErrorCode: "bad_credentials" | "too_many_attempts" | "unauthenticated" | "forbidden" | "password_change_required" | "csrf" | "not_found" | "bad_request" | "body_too_large" | "wrong_password" | "password_too_short" | "password_too_long" | "policy_fault" | "register_fault" | "hash_list_fault" | "conflict" | "too_many_streams" | "timeout" | "unavailable" | "internal";
         /** @description One event with everything that was reported. */
         EventDetail: components["schemas"]["EventRow"] & {
             /** @description Its row in the store, by the names of the catalogue of fields. */
@@ -1596,7 +1785,7 @@ export interface components {
          * @description What kind of thing was seen.
          * @enum {string}
          */
-        EventKind: "file" | "antivirus" | "detection" | "neighbours" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
+        EventKind: "file" | "antivirus" | "detection" | "tripwire" | "strain" | "neighbours" | "network" | "probe_state" | "probe_sample" | "presence" | "blind" | "unsupported" | "command_result" | "opaque";
         /** @description An event, as it stands in a timeline. */
         EventRow: {
             /** @description Whether two machines used the key of its agent: it may be of another one than it seems. */
@@ -1623,6 +1812,7 @@ export interface components {
              * @description When the collector received it.
              */
             received_ms: number;
+            review: components["schemas"]["ReviewReport"] | null;
             /**
              * Format: int64
              * @description Its number in that lane of its stream.
@@ -1729,6 +1919,11 @@ export interface components {
          * @enum {string}
          */
         ExceptionState: "current" | "over" | "all";
+        /**
+         * @description Which changes are wanted.
+         * @enum {string}
+         */
+        Explained: "all" | "only" | "none";
         /** @description One field that changes. */
         FieldChange: {
             /** @description What will. */
@@ -1743,12 +1938,41 @@ export interface components {
          * @enum {string}
          */
         FileAction: "created" | "modified" | "deleted" | "renamed" | "attributes";
+        /**
+         * @description One way in which a file can differ from before.
+         * @enum {string}
+         */
+        FileAspect: "content" | "mode" | "owner" | "acl" | "times" | "kind" | "link";
         /** @description Something happened to a file. */
         FileReport: {
+            /** @description SHA-256 of its access control list, where it has one. */
+            acl_sha256: string | null;
             /** @description What happened. */
             action: components["schemas"]["FileAction"];
+            cause: components["schemas"]["CauseReport"] | null;
+            /** @description What differs from before; empty when nothing is known of before. */
+            changed: components["schemas"]["FileAspect"][];
+            /**
+             * Format: int32
+             * @description So many reports of the system became this event.
+             */
+            count: number;
             /** @description Why there is none: a code such as `too_large`. */
             digest_absent: string | null;
+            /**
+             * Format: int64
+             * @description When the first of them was, where there were several.
+             */
+            first_ms: number | null;
+            /** @description Its owning group. */
+            group: string | null;
+            known: components["schemas"]["HashVerdict"] | null;
+            link: components["schemas"]["LinkReport"] | null;
+            /**
+             * Format: int32
+             * @description Its mode bits; `null` when it is gone.
+             */
+            mode: number | null;
             /** @description Time of the last change of content, nanoseconds since 1970, as digits: more than a JSON number holds. */
             mtime_ns: string | null;
             old_path: components["schemas"]["Text"] | null;
@@ -1772,6 +1996,63 @@ export interface components {
             watch: string;
             /** @description Who did it. */
             who: components["schemas"]["WhoReport"];
+        };
+        /** @description Saying what a change left behind is. */
+        FileReviewRequest: {
+            /** @description Of what is flagged: its content goes onto the list of bad ones, too, for all units. */
+            add_hash?: boolean;
+            /** @description The file event. */
+            event_key: string;
+            /** @description Why: 3 to 500 characters. */
+            reason: string;
+            /** @description For which hosts: the event's own when absent. */
+            scope?: components["schemas"]["ReviewScope"];
+            /** @description What is said. */
+            verdict: components["schemas"]["ReviewVerdict"];
+        };
+        /** @description What somebody said, and of which file. */
+        FileReviewRow: {
+            /** @description What had happened to it: a word such as `modified`; `null` when it came from an alert of before. */
+            action: string | null;
+            /** @description The file. */
+            path: components["schemas"]["Text"];
+            /** @description What was said. */
+            review: components["schemas"]["ReviewReport"];
+            /** @description SHA-256 of the content that it is about. */
+            sha256: string | null;
+        };
+        /** @description One entry of what became of a host's files. */
+        FileTimelineEntry: {
+            /** @description The change. */
+            event: components["schemas"]["EventRow"];
+            /** @enum {string} */
+            type: "event";
+        } | {
+            /** @description What explains them. */
+            cause: components["schemas"]["CauseReport"];
+            /**
+             * Format: int64
+             * @description So many changes.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description When the first of them was.
+             */
+            first_ms: number;
+            /** @description Its name: that of its newest change, unique and lasting. */
+            key: string;
+            /**
+             * Format: int64
+             * @description When the last of them was.
+             */
+            last_ms: number;
+            /** @description Some of their paths, at most 3. */
+            paths: components["schemas"]["Text"][];
+            /** @enum {string} */
+            type: "explained";
+            /** @description The watches that they fall under, at most 10. */
+            watches: string[];
         };
         /** @description One rule's verdict. */
         FindingReport: {
@@ -1824,6 +2105,63 @@ export interface components {
             last: number;
             /** @description A code: `spool_full`, `corrupt`, `collector_restored`. */
             reason: string;
+        };
+        /** @description A content that is known to be bad or good. */
+        HashRow: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Who brought it in. */
+            author: string;
+            /** @description Anything else that is said of it. */
+            note: string;
+            /** @description Its SHA-256. */
+            sha256: string;
+            /** @description The list that it comes from. */
+            source: string;
+            /** @description What is known of it. */
+            verdict: components["schemas"]["HashVerdict"];
+        };
+        /**
+         * @description What a list says of a content.
+         * @enum {string}
+         */
+        HashVerdict: "bad" | "good";
+        /** @description What became of hashes that were brought in. */
+        HashesReport: {
+            /**
+             * Format: int64
+             * @description They are new.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description So many lines named a hash.
+             */
+            hashes: number;
+            /**
+             * Format: int64
+             * @description They were to be good, and stay bad: whoever wants that takes them off the list first.
+             */
+            kept_bad: number;
+            /**
+             * Format: int64
+             * @description They were listed before, and now say this.
+             */
+            replaced: number;
+        };
+        /** @description Listing contents. */
+        HashesRequest: {
+            /** @description Anything else: at most 500 characters. */
+            note?: string;
+            /** @description Their SHA-256, at most 1,000. */
+            sha256: string[];
+            /** @description The list that they come from: 1 to 100 characters. */
+            source: string;
+            /** @description What is known of them. */
+            verdict: components["schemas"]["HashVerdict"];
         };
         /**
          * @description Whether more than the presence of a product is known.
@@ -1942,6 +2280,8 @@ export interface components {
             probes: components["schemas"]["ProbeReport"][];
             /** @description Where it stands in its life. */
             status: components["schemas"]["HostStatus"];
+            /** @description The budgets that its agent exceeds, and slows itself down for. */
+            strain: components["schemas"]["StrainReport"][];
             /** @description What the intake had to hold against its agent. */
             troubles: components["schemas"]["TroubleReport"][];
             /** @description What its agent cannot see. */
@@ -2237,6 +2577,18 @@ export interface components {
          * @enum {string}
          */
         LineFaultCode: "unnamed" | "too_many_fields" | "too_long" | "unprintable" | "no_unit" | "unknown_unit" | "ambiguous_unit" | "bad_mac" | "duplicate_asset_number" | "duplicate_mac" | "duplicate_pc";
+        /** @description A symbolic link. */
+        LinkReport: {
+            /** @description What stands where it leads. */
+            target: components["schemas"]["LinkTarget"];
+            /** @description Its own text. */
+            text: components["schemas"]["Text"];
+        };
+        /**
+         * @description What stands where a link leads.
+         * @enum {string}
+         */
+        LinkTarget: "unknown" | "file" | "folder" | "other" | "missing" | "loop";
         /**
          * @description What something is about.
          * @enum {string}
@@ -2550,6 +2902,7 @@ export interface components {
                  * @description When the collector received it.
                  */
                 received_ms: number;
+                review?: components["schemas"]["ReviewReport"] | null;
                 /**
                  * Format: int64
                  * @description Its number in that lane of its stream.
@@ -2620,6 +2973,83 @@ export interface components {
                 reason: string;
                 /** @description The office it counts at. */
                 unit: components["schemas"]["UnitRef"];
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_FileReviewRow: {
+            /** @description The rows. */
+            items: {
+                /** @description What had happened to it: a word such as `modified`; `null` when it came from an alert of before. */
+                action?: string | null;
+                /** @description The file. */
+                path: components["schemas"]["Text"];
+                /** @description What was said. */
+                review: components["schemas"]["ReviewReport"];
+                /** @description SHA-256 of the content that it is about. */
+                sha256?: string | null;
+            }[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_FileTimelineEntry: {
+            /** @description The rows. */
+            items: ({
+                /** @description The change. */
+                event: components["schemas"]["EventRow"];
+                /** @enum {string} */
+                type: "event";
+            } | {
+                /** @description What explains them. */
+                cause: components["schemas"]["CauseReport"];
+                /**
+                 * Format: int64
+                 * @description So many changes.
+                 */
+                count: number;
+                /**
+                 * Format: int64
+                 * @description When the first of them was.
+                 */
+                first_ms: number;
+                /** @description Its name: that of its newest change, unique and lasting. */
+                key: string;
+                /**
+                 * Format: int64
+                 * @description When the last of them was.
+                 */
+                last_ms: number;
+                /** @description Some of their paths, at most 3. */
+                paths: components["schemas"]["Text"][];
+                /** @enum {string} */
+                type: "explained";
+                /** @description The watches that they fall under, at most 10. */
+                watches: string[];
+            })[];
+            /** @description Where the next page begins; `null` at the end. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_HashRow: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: int64
+                 * @description When.
+                 */
+                at_ms: number;
+                /** @description Who brought it in. */
+                author: string;
+                /** @description Anything else that is said of it. */
+                note: string;
+                /** @description Its SHA-256. */
+                sha256: string;
+                /** @description The list that it comes from. */
+                source: string;
+                /** @description What is known of it. */
+                verdict: components["schemas"]["HashVerdict"];
             }[];
             /** @description Where the next page begins; `null` at the end. */
             next_cursor: string | null;
@@ -3216,6 +3646,37 @@ export interface components {
             /** @description What it turned out to be. */
             verdict: components["schemas"]["Verdict"];
         };
+        /** @description What somebody said of the state that a file was left in. */
+        ReviewReport: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Who. */
+            author: string;
+            /** @description Whether it holds for all hosts of the unit and of those below it. */
+            for_unit: boolean;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description Why, in their own words. */
+            reason: string;
+            /** @description What. */
+            verdict: components["schemas"]["ReviewVerdict"];
+        };
+        /**
+         * @description For which hosts a word holds.
+         * @enum {string}
+         */
+        ReviewScope: "host" | "unit";
+        /**
+         * @description What somebody says of the state that a file was left in.
+         * @enum {string}
+         */
+        ReviewVerdict: "accepted" | "flagged";
         /**
          * @description What a user may do.
          * @enum {string}
@@ -3236,6 +3697,38 @@ export interface components {
          * @enum {string}
          */
         Severity: "low" | "medium" | "high" | "critical";
+        /** @description A path of a host at which a content has been seen. */
+        SightingRow: {
+            /**
+             * Format: int64
+             * @description In so many events.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description When it was seen there first.
+             */
+            first_ms: number;
+            /** @description The host. */
+            host: components["schemas"]["HostRef"];
+            /**
+             * Format: int64
+             * @description When last.
+             */
+            last_ms: number;
+            /** @description The path. */
+            path: components["schemas"]["Text"];
+            /** @description Its office. */
+            unit: components["schemas"]["UnitRef"];
+        };
+        /** @description Where a content has been seen. */
+        Sightings: {
+            listed: components["schemas"]["HashRow"] | null;
+            /** @description Whether there are more. */
+            more: boolean;
+            /** @description Where it has been seen, the latest first; at most 200. */
+            sightings: components["schemas"]["SightingRow"][];
+        };
         /** @description Who wants in. */
         SignInRequest: {
             /** @description The user's name. */
@@ -3245,6 +3738,29 @@ export interface components {
              * @description The user's password.
              */
             password: string;
+        };
+        /** @description A budget that a host's agent exceeds: it slows its sensors down for it. */
+        StrainReport: {
+            /**
+             * @description Which, with its unit: `cpu` in thousandths of a core, `memory` in bytes, `disk` in bytes a second, `spool` in
+             *     bytes.
+             */
+            budget: string;
+            /**
+             * Format: int64
+             * @description What is allowed.
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description What was measured.
+             */
+            measured: number;
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            since_ms: number;
         };
         /** @description One stream of events: what one spool numbered. */
         StreamReport: {
@@ -3616,6 +4132,71 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    accept_baseline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBaselineRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4968,6 +5549,287 @@ export interface operations {
             };
         };
     };
+    list_hashes: {
+        parameters: {
+            query?: {
+                /** @description With this verdict. */
+                verdict?: components["schemas"]["HashVerdict"];
+                /** @description That begin with this, or whose source or note contains it. */
+                search?: string;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HashRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    add_hashes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HashesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HashesReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    count_hashes: {
+        parameters: {
+            query?: {
+                /** @description With this verdict. */
+                verdict?: components["schemas"]["HashVerdict"];
+                /** @description That begin with this, or whose source or note contains it. */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Count"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    import_hashes: {
+        parameters: {
+            query: {
+                /** @description What is known of them. */
+                verdict: components["schemas"]["HashVerdict"];
+                /** @description What the list is called: 1 to 100 characters. */
+                source: string;
+                /** @description Anything else: at most 500 characters. */
+                note?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HashesReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    remove_hash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    sightings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sightings"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
     list_hosts: {
         parameters: {
             query?: {
@@ -5277,6 +6139,12 @@ export interface operations {
                 from_ms?: number;
                 /** @description Before. */
                 to_ms?: number;
+                /** @description Of files: under this watch of the policy. */
+                watch?: string;
+                /** @description Of files: explained by a package or a planned change of this name. */
+                cause_name?: string;
+                /** @description Of files: explained by a package of this version. */
+                cause_version?: string;
                 /** @description `next_cursor` of the page before; absent for the first. */
                 cursor?: string;
                 /** @description Rows wanted: 50 when absent, at most 200. */
@@ -5296,6 +6164,225 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EventRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    list_file_reviews: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FileReviewRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    review_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileReviewRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileReviewRow"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    take_back_file_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                review: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+        };
+    };
+    file_timeline: {
+        parameters: {
+            query?: {
+                /** @description Containing this text in their path, without regard to case and accents. */
+                q?: string;
+                /** @description Under this watch of the policy. */
+                watch?: string;
+                /** @description Explained or not; all when absent. */
+                explained?: components["schemas"]["Explained"];
+                /** @description Not before. */
+                from_ms?: number;
+                /** @description Before. */
+                to_ms?: number;
+                /** @description `next_cursor` of the page before; absent for the first. */
+                cursor?: string;
+                /** @description Rows wanted: 50 when absent, at most 200. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FileTimelineEntry"];
                 };
             };
             400: {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 use vong_os::fanotify::{Event, FilesystemId, FolderHandle, Group, Mount, Place};
@@ -18,6 +18,7 @@ use vong_os::file::path_of;
 use vong_os::process::Processes;
 use vong_proto::event::{Process, Who};
 
+use super::super::explain::{Lineage, Manager};
 use super::super::inbox::{Inbox, Lost};
 use super::super::limit::Limit;
 use super::super::queue::{Change, Touch, What};
@@ -54,6 +55,15 @@ struct Shared {
 struct Armed {
     watches: Arc<WatchSet>,
     mounts: Vec<Mount>,
+}
+
+impl Armed {
+    /// Many roots lie on one mount, and each is asked for the path of every new folder.
+    fn add(&mut self, mount: Mount) {
+        let mut mounts = self.mounts.iter_mut();
+        let other = mounts.try_fold(mount, |mount, known| known.absorb(mount));
+        self.mounts.extend(other);
+    }
 }
 
 impl Marks {
@@ -93,7 +103,7 @@ impl Marks {
         for root in roots {
             for point in places_within(&root.root, mounted) {
                 match self.mark(&point) {
-                    Ok(mount) => armed.mounts.push(mount),
+                    Ok(mount) => armed.add(mount),
                     Err(error) => {
                         warn!(watch = %root.name, %error, "a file system does not tell who changes files");
                         limits.push(Limit::who_of(&root.name, &error.to_string()));
@@ -185,6 +195,7 @@ struct Desk {
     armed: Arc<Armed>,
     generation: u64,
     processes: Processes,
+    lineage: Lineage,
     recent: Recent,
     own_pid: u32,
     /// The last moment when the queue was seen empty.
@@ -200,6 +211,7 @@ impl Reader {
                 armed: Arc::default(),
                 generation: 0,
                 processes: Processes::default(),
+                lineage: Lineage::learnt(),
                 recent: Recent::open(),
                 own_pid: std::process::id(),
                 complete_ms: clock::wall_ms(),
@@ -309,37 +321,43 @@ impl Desk {
         }
     }
 
-    fn leave(&self, folder: bool, path: Vec<u8>, what: What, who: Who) {
+    fn leave(&self, folder: bool, path: Vec<u8>, what: What, (who, under): (Who, Option<Manager>)) {
         self.inbox.push(Change {
             path,
             what,
             folder,
             who,
+            under,
             wall_ms: clock::wall_ms(),
             mono_ms: clock::mono_ms(),
         });
     }
 
-    fn who(&mut self, event: &Event<'_>) -> Who {
+    /// Who did it, and the package manager that they are or were started by.
+    fn who(&mut self, event: &Event<'_>) -> (Who, Option<Manager>) {
         if event.pid == 0 {
-            return Who::Unavailable("not_reported".to_owned());
+            return (Who::Unavailable("not_reported".to_owned()), None);
         }
         let described = event
             .process
             .as_ref()
             .and_then(|handle| self.processes.describe(event.pid, Some(handle)))
             .or_else(|| self.recent.facts(event.pid));
-        match described {
-            Some(facts) => Who::Exact(Process {
-                pid: facts.pid,
-                executable: facts.executable,
-                command_line: facts.command_line,
-                user: facts.user,
-                parent_pid: facts.parent_pid,
-                parent_executable: facts.parent_executable,
-            }),
-            None => Who::Exited { pid: event.pid },
-        }
+        let Some(facts) = described else {
+            return (Who::Exited { pid: event.pid }, None);
+        };
+        let (processes, recent) = (&mut self.processes, &self.recent);
+        let describe = |pid| processes.describe(pid, None).or_else(|| recent.facts(pid));
+        let under = self.lineage.manager_of(&facts, describe, Instant::now());
+        let process = Process {
+            pid: facts.pid,
+            executable: facts.executable,
+            command_line: facts.command_line,
+            user: facts.user,
+            parent_pid: facts.parent_pid,
+            parent_executable: facts.parent_executable,
+        };
+        (Who::Exact(process), under)
     }
 
     /// Forgets the paths that a folder's new name has changed.
