@@ -13,6 +13,7 @@ use vong_proto::policy::Policy;
 
 use super::*;
 use crate::policy::PolicyWatch;
+use crate::report::Reports;
 use crate::spool::Spool;
 use crate::stop::Stop;
 

@@ -221,7 +221,7 @@ fn every_other_block_is_enough() {
 #[test]
 fn what_is_known_by_another_beginning_is_not_lost() {
     let check = |extension: &str, bytes: &[u8], expected: Verdict| {
-        assert_eq!(judged(extension, bytes), expected, "{extension}")
+        assert_eq!(judged(extension, bytes), expected, "{extension}");
     };
     // Programs are loose with endings.
     check("doc", &prose(5_000), Verdict::Sound);
