@@ -94,8 +94,12 @@ impl Sensing {
         assert!(done.expect("a shell").success(), "{script}");
     }
 
-    /// The first report of the tripwire; `None` when it says that there can be none.
+    /// The first alarm; `None` when the sensor says that there can be no tripwire.
     fn tripped(&self) -> Option<Occurrence> {
+        self.told(TripwireLevel::Alarm)
+    }
+
+    fn told(&self, level: TripwireLevel) -> Option<Occurrence> {
         let until = Instant::now() + PATIENCE;
         while let Ok(report) = self
             .said
@@ -103,7 +107,7 @@ impl Sensing {
         {
             for event in report.events {
                 match event.body {
-                    Body::Tripwire(occurrence) if occurrence.level == TripwireLevel::Alarm => {
+                    Body::Tripwire(occurrence) if occurrence.level == level => {
                         return Some(occurrence);
                     }
                     Body::Unsupported(Unsupported { .. }) if !vong_os::host::is_privileged() => return None,
@@ -153,12 +157,14 @@ fn reading_a_canary_means_nothing_and_writing_to_one_trips() {
     let sensing = Sensing::start(true);
     sensing.sh("cat */* > /dev/null; cp -r . ../copy-$$ && rm -r ../copy-$$");
     assert!(sensing.is_quiet());
-    sensing.sh("for f in ~*/*.docx; do :; done; printf x >> \"$(ls -d !*)/Báo cáo.docx\"");
-    let Some(tripped) = sensing.tripped() else { return };
-    assert_eq!(
-        (tripped.canaries_touched, tripped.reasons[0].code.as_str()),
-        (1, "canary")
-    );
+    sensing.sh("printf x >> \"$(ls -d '~'*)/Báo cáo.docx\"");
+    let Some(warned) = sensing.told(TripwireLevel::Warning) else {
+        return;
+    };
+    assert_eq!(warned.canaries_touched, 1, "{warned:?}");
+    sensing.sh("head -c 6000 /dev/urandom > \"$(ls -d !*)/Danh sách.xlsx\"");
+    let tripped = sensing.told(TripwireLevel::Alarm).expect("there is a tripwire");
+    assert_eq!(tripped.reasons[0].code, "canary", "{tripped:?}");
 }
 
 #[test]
