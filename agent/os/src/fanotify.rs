@@ -11,13 +11,13 @@ mod wire;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 
 use crate::process::Handle;
 
@@ -37,6 +37,9 @@ pub const BUFFER_BYTES: usize = 64 * 1024;
 /// No event is longer: two names of 255 bytes, their handles, a pidfd. The kernel fills a buffer until the next
 /// event does not fit.
 const EVENT_BYTES_MAX: usize = 1_024;
+
+/// Nobody climbs further to find a folder that has a path.
+const LEVELS_MAX: usize = 65_536;
 
 /// One event; several things that one process did to one name may have become one event.
 #[derive(Debug)]
@@ -219,7 +222,8 @@ impl Group {
     }
 }
 
-/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then.
+/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then. When
+/// something else is mounted over its path meanwhile, that is not touched: it may belong to a server that does not answer.
 #[derive(Debug)]
 pub struct Mount {
     /// Folders on it, the shortest path first: whichever is still there opens it.
@@ -236,15 +240,10 @@ impl Mount {
     /// The system's.
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
-        let filesystem = filesystem_of(&folder)?;
-        let id = statx(&folder, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-            .ok()
-            .filter(|answer| answer.stx_mask & StatxFlags::MNT_ID.bits() != 0)
-            .map(|answer| answer.stx_mnt_id);
         Ok(Mount {
             paths: vec![path.to_owned()],
-            filesystem,
-            id,
+            filesystem: filesystem_of(&folder)?,
+            id: mount_of(&folder),
         })
     }
 
@@ -264,14 +263,43 @@ impl Mount {
         self.filesystem
     }
 
+    /// A path that still leads to it, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        let mut paths = self.paths.iter();
+        paths.find(|path| self.place(path).is_ok()).map(PathBuf::as_path)
+    }
+
+    /// What stands at a path, without opening it.
+    fn place(&self, path: &Path) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let place = rustix::fs::open(path, flags, Mode::empty())?;
+        if mount_of(&place) == self.id {
+            Ok(place)
+        } else {
+            Err(io::ErrorKind::StaleNetworkFileHandle.into())
+        }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |path: &PathBuf| -> io::Result<File> {
+            let place = self.place(path)?;
+            Ok(rustix::fs::openat(place, ".", flags, Mode::empty())?.into())
+        };
+        let mut opened = self.paths.iter().map(open);
+        let first = opened
+            .next()
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
+    }
+
     /// The present path of a folder.
     ///
     /// # Errors
-    /// `ESTALE` when the folder is gone.
+    /// `ESTALE` when the folder is gone; `InvalidFilename` when its path is longer than paths may be.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
         let folder = wire::open_handle(&self.open()?, handle)?;
-        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
+        let path = path_of_open(&folder)?;
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
         // nothing: anybody may give a folder such a name.
         if path.ends_with(b" (deleted)") && rustix::fs::fstat(&folder)?.st_nlink == 0 {
@@ -280,13 +308,36 @@ impl Mount {
         Ok(path)
     }
 
-    fn open(&self) -> io::Result<File> {
-        let mut opened = self.paths.iter().map(File::open);
-        let first = opened
-            .next()
-            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
-        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
+    /// The path of the nearest folder above that has one, for a folder whose own is too long.
+    ///
+    /// # Errors
+    /// `ESTALE` when the folder is gone.
+    pub fn nearest_path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
+        let mut folder = wire::open_handle(&self.open()?, handle)?;
+        for _ in 0..LEVELS_MAX {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            folder = rustix::fs::openat(&folder, "..", flags, Mode::empty())?.into();
+            match path_of_open(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {}
+                found => return found,
+            }
+        }
+        Err(io::ErrorKind::InvalidFilename.into())
     }
+}
+
+/// The path of an open folder, in at most the 4,095 bytes that a path may have.
+fn path_of_open(folder: &impl AsRawFd) -> io::Result<Vec<u8>> {
+    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Ok(rustix::fs::readlink(link, Vec::new())?.into_bytes())
+}
+
+/// The number of the mount that something stands on, without asking what is mounted; `None` where the kernel gives
+/// none.
+fn mount_of(place: impl AsFd) -> Option<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let answer = rustix::fs::statx(place, "", flags, StatxFlags::MNT_ID).ok()?;
+    (answer.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(answer.stx_mnt_id)
 }
 
 fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use vong_os::file::Kind;
+use vong_os::file::{Kind, born_ns, look, path_of};
 
 use super::imp::Source;
 use super::inbox::Inbox;
@@ -11,6 +11,7 @@ use super::known::root_key;
 use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
+use super::watch::folder_of;
 
 /// A piece takes about so long; a change waits no longer for its look.
 const PIECE: Duration = Duration::from_millis(10);
@@ -83,9 +84,30 @@ pub(super) struct Comparison {
     /// The system reports what changed since then, with who did it.
     heard_since_ns: i64,
     recheck: Recheck,
-    doubts: VecDeque<(Instant, Vec<u8>)>,
+    doubts: VecDeque<Doubt>,
     walked: bool,
-    unreadable: Vec<Vec<u8>>,
+    unseen: Blanks,
+}
+
+/// Folders of which nothing can be said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Blanks {
+    /// They may not be read.
+    pub(super) unreadable: Vec<Vec<u8>>,
+    /// They lie deeper than a path can say.
+    pub(super) too_deep: Vec<Vec<u8>>,
+}
+
+/// So many are kept of each kind; a watch with more says the number of these.
+const BLANKS_MAX: usize = 1_024;
+
+/// Something that is looked at once more when its event, if there is one, must have come.
+#[derive(Debug)]
+struct Doubt {
+    due: Instant,
+    path: Vec<u8>,
+    /// Whether the walk met it.
+    met: bool,
 }
 
 /// How a piece of work ended.
@@ -95,8 +117,20 @@ pub(super) enum Progress {
     More,
     /// There is more to do after a while.
     Later(Duration),
-    /// It is done; these folders could not be read.
-    Done(Vec<Vec<u8>>),
+    /// It is done; nothing can be said of these folders.
+    Done(Blanks),
+}
+
+impl Blanks {
+    fn add(&mut self, folder: Vec<u8>, too_deep: bool) {
+        let (list, folder) = match too_deep {
+            true => (&mut self.too_deep, folder_of(&folder).to_vec()),
+            false => (&mut self.unreadable, folder),
+        };
+        if list.len() < BLANKS_MAX && list.last() != Some(&folder) {
+            list.push(folder);
+        }
+    }
 }
 
 impl Comparison {
@@ -111,7 +145,7 @@ impl Comparison {
             heard_since_ns,
             doubts: VecDeque::new(),
             walked: false,
-            unreadable: Vec::new(),
+            unseen: Blanks::default(),
         }
     }
 
@@ -142,9 +176,9 @@ impl Comparison {
         }
         self.settle_doubts(looker, inbox)?;
         match self.doubts.front() {
-            Some((due, _)) if self.walked || self.doubts.len() >= DOUBTS_MAX => {
-                Ok(Progress::Later(due.saturating_duration_since(Instant::now())))
-            }
+            Some(doubt) if self.walked || self.doubts.len() >= DOUBTS_MAX => Ok(Progress::Later(
+                doubt.due.saturating_duration_since(Instant::now()),
+            )),
             // A first look reads every file: it leaves half of the time to others.
             _ if !self.walked && self.absorb => Ok(Progress::Later(PIECE)),
             _ if !self.walked => Ok(Progress::More),
@@ -153,7 +187,7 @@ impl Comparison {
                     looker.memory.set(root_key(&self.root), Some(stamp))?;
                     looker.unfinished.retain(|root| *root != self.root);
                 }
-                Ok(Progress::Done(std::mem::take(&mut self.unreadable)))
+                Ok(Progress::Done(std::mem::take(&mut self.unseen)))
             }
         }
     }
@@ -167,19 +201,31 @@ impl Comparison {
                 if facts.kind == Kind::Folder {
                     source.learn(&path);
                 }
-                let heard = self.is_heard(facts.ctime_ns) || inbox.holds(&path);
-                if !heard && !is_unchanged(known.as_ref(), &facts) {
+                if is_unchanged(known.as_ref(), &facts) {
+                    return Ok(());
+                }
+                if self.is_heard(facts.ctime_ns) || inbox.holds(&path) {
+                    // The system says what changed it, but not everything that gives it another time: an entry of a
+                    // folder does, and another name of a file.
+                    let due = Instant::now() + DOUBT;
+                    self.doubts.push_back(Doubt { due, path, met: true });
+                } else {
                     looker.met(&path, self.absorb)?;
                 }
             }
             Some(Found::Absent { path }) => match looker.watches.find(&path) {
                 Some(watched) if watched.root == self.root => {
-                    self.doubts.push_back((Instant::now() + DOUBT, path));
+                    let due = Instant::now() + DOUBT;
+                    self.doubts.push_back(Doubt {
+                        due,
+                        path,
+                        met: false,
+                    });
                 }
                 Some(_) => {}
                 None => looker.memory.remember(&path, None)?,
             },
-            Some(Found::Unreadable { folder }) => self.unreadable.push(folder),
+            Some(Found::Unreadable { folder, too_deep }) => self.unseen.add(folder, too_deep),
             None => self.walked = true,
         }
         Ok(())
@@ -194,13 +240,30 @@ impl Comparison {
 
     fn settle_doubts(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
         let now = Instant::now();
-        while self.doubts.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, path)) = self.doubts.pop_front()
-                && !inbox.holds(&path)
-            {
-                looker.not_met(&path)?;
+        while self.doubts.front().is_some_and(|doubt| doubt.due <= now) {
+            let Some(doubt) = self.doubts.pop_front() else {
+                break;
+            };
+            if inbox.holds(&doubt.path) {
+                continue;
+            }
+            match doubt.met {
+                true if self.absorb => self.absorb_old(looker, &doubt.path)?,
+                true => looker.met(&doubt.path, false)?,
+                false => looker.not_met(&doubt.path)?,
             }
         }
         Ok(())
+    }
+
+    /// Learns in a first look what was there before anybody listened. What is newer is new, and reported even if the
+    /// system has not said so yet; what does not tell how old it is is left to the system, but for folders.
+    fn absorb_old(&self, looker: &mut Looker, path: &[u8]) -> Result<(), MemoryError> {
+        let place = path_of(path);
+        match born_ns(&place) {
+            Some(born_ns) => looker.met(path, born_ns < self.heard_since_ns),
+            None if look(&place).is_ok_and(|facts| facts.kind == Kind::Folder) => looker.met(path, true),
+            None => Ok(()),
+        }
     }
 }

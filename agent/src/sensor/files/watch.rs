@@ -28,6 +28,8 @@ pub(in crate::sensor) struct WatchSet {
     parents: HashSet<Vec<u8>>,
     /// The agent's own folders: its writing about a change must not be a change.
     own_folders: Vec<Vec<u8>>,
+    /// Where nobody shall look, with everything below.
+    foreign: Vec<Vec<u8>>,
 }
 
 /// One watched folder or file.
@@ -89,14 +91,23 @@ impl WatchSet {
             by_root,
             lengths,
             own_folders,
+            foreign: Vec::new(),
         }
+    }
+
+    /// The same watches, passing over what lies at or below these points.
+    pub(super) fn without(self, mut foreign: Vec<Vec<u8>>) -> Self {
+        let roots = || self.watched.iter().map(|watched| watched.root.as_slice());
+        foreign.retain(|point| roots().any(|root| is_within(root, point) || is_within(point, root)));
+        Self { foreign, ..self }
     }
 
     /// The watch that a path falls under, if any.
     pub(in crate::sensor) fn find(&self, path: &[u8]) -> Option<&Watched> {
         let watched = self.nearest(path)?;
-        let is_own = self.own_folders.iter().any(|own| is_within(own, path));
-        (!is_own && !watched.passes_over(path)).then_some(watched)
+        let mut others = self.own_folders.iter().chain(&self.foreign);
+        let is_others = others.any(|other| is_within(other, path));
+        (!is_others && !watched.passes_over(path)).then_some(watched)
     }
 
     /// The watch with the longest root that a path is, or lies below.
@@ -109,6 +120,11 @@ impl WatchSet {
     /// Whether an entry of this folder can be watched.
     pub(in crate::sensor) fn concerns(&self, folder: &[u8]) -> bool {
         self.parents.contains(folder) || self.nearest(folder).is_some()
+    }
+
+    /// What lies below a root and is passed over.
+    pub(super) fn foreign_below<'a>(&'a self, root: &'a [u8]) -> impl Iterator<Item = &'a Vec<u8>> {
+        self.foreign.iter().filter(move |point| is_within(root, point))
     }
 
     /// Every watch, the longest root first.
@@ -152,6 +168,14 @@ pub(in crate::sensor) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     }
     path.extend_from_slice(name);
     path
+}
+
+/// The folder that a path stands in.
+pub(super) fn folder_of(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == SEPARATOR) {
+        None | Some(0) => &path[..path.len().min(1)],
+        Some(end) => &path[..end],
+    }
 }
 
 /// Whether a whole name fits a pattern, in which `*` stands for anything and `?` for one character.
@@ -216,6 +240,7 @@ mod tests {
             ],
             vec![b"/srv/agent".to_vec()],
         )
+        .without(vec![b"/srv/share".to_vec()])
     }
 
     #[test]
@@ -233,6 +258,9 @@ mod tests {
         check("/srv/a.tmp", None);
         check("/srv/cache/deep/file", None);
         check("/srv/agent/spool.db", None);
+        check("/srv/share", None);
+        check("/srv/share/file", None);
+        check("/srv/shared", Some("all"));
         check("/etc/passwd", Some("one file"));
         check("/etc/shadow", None);
     }
