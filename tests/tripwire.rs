@@ -99,7 +99,10 @@ fn stand_ins_are_noticed_early_and_honest_programs_never() -> anyhow::Result<()>
     // One that does nothing but write is met by a processor that others use too: only together they tell something.
     lost.sort_unstable();
     let median = lost[lost.len() / 2];
-    ensure!(median <= LOST_MAX, "{median} documents lost in the middle of {lost:?}");
+    ensure!(
+        median <= LOST_MAX,
+        "{median} documents lost in the middle of {lost:?}"
+    );
     Ok(())
 }
 

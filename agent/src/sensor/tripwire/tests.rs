@@ -14,7 +14,6 @@ use vong_proto::policy::Policy;
 use super::*;
 use crate::policy::PolicyWatch;
 use crate::report::Reports;
-use crate::spool::Spool;
 use crate::stop::Stop;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +34,10 @@ impl Sensing {
             tempfile::tempdir().expect("a folder"),
         );
         let state = data.path().join("spool.db");
-        drop(Spool::open(&state, 64 << 20).expect("a spool"));
+        let connection = rusqlite::Connection::open(&state).expect("a spool");
+        let table =
+            "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
+        connection.execute(table, []).expect("a table");
         let (reports, said) = Reports::channel();
         let tripwire = TripwirePolicy {
             paths: vec![home.path().to_string_lossy().into_owned()],
