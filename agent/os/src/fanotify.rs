@@ -29,6 +29,9 @@ const MASK: u64 = libc::FAN_CREATE
     | libc::FAN_ATTRIB
     | libc::FAN_ONDIR;
 
+/// What changes documents: everything but rights and times.
+const DOCUMENTS_MASK: u64 = MASK & !libc::FAN_ATTRIB;
+
 /// One read takes at most this much: some 600 events, so that a burst is fetched in few calls.
 pub const BUFFER_BYTES: usize = 64 * 1024;
 /// No event is longer: two names of 255 bytes, their handles, a pidfd. The kernel fills a buffer until the next
@@ -118,11 +121,24 @@ impl Group {
     /// # Errors
     /// `PermissionDenied` without the capabilities; `InvalidInput` on a kernel that is too old.
     pub fn open() -> io::Result<Group> {
+        Self::open_with(libc::FAN_REPORT_PIDFD)
+    }
+
+    /// Opens a queue whose events name processes by their numbers alone: a handle for each event costs the reader
+    /// more than the event.
+    ///
+    /// # Errors
+    /// As those of [`Group::open`].
+    pub fn open_by_number() -> io::Result<Group> {
+        Self::open_with(0)
+    }
+
+    fn open_with(more: libc::c_uint) -> io::Result<Group> {
         let flags = libc::FAN_CLOEXEC
             | libc::FAN_NONBLOCK
             | libc::FAN_CLASS_NOTIF
             | libc::FAN_REPORT_DFID_NAME
-            | libc::FAN_REPORT_PIDFD;
+            | more;
         // SAFETY: the call takes no pointers; a non-negative result is a new descriptor, owned by nobody else.
         let fd = unsafe {
             let fd = libc::fanotify_init(flags, (libc::O_RDONLY | libc::O_CLOEXEC) as libc::c_uint);
@@ -139,22 +155,34 @@ impl Group {
     /// # Errors
     /// What the file system says that refuses: `EXDEV`, `EOPNOTSUPP`, `ENODEV`.
     pub fn watch_filesystem(&self, path: &Path) -> io::Result<()> {
-        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, path)
+        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, MASK, path)
     }
 
-    /// Ends what [`Group::watch_filesystem`] began.
+    /// Asks for what changes documents on the whole file system under `path`, and for nothing else.
+    ///
+    /// # Errors
+    /// As those of [`Group::watch_filesystem`].
+    pub fn watch_documents(&self, path: &Path) -> io::Result<()> {
+        self.mark(
+            libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM,
+            DOCUMENTS_MASK,
+            path,
+        )
+    }
+
+    /// Ends what [`Group::watch_filesystem`] or [`Group::watch_documents`] began.
     ///
     /// # Errors
     /// When it was not asked for.
     pub fn forget_filesystem(&self, path: &Path) -> io::Result<()> {
-        self.mark(libc::FAN_MARK_REMOVE | libc::FAN_MARK_FILESYSTEM, path)
+        self.mark(libc::FAN_MARK_REMOVE | libc::FAN_MARK_FILESYSTEM, MASK, path)
     }
 
-    fn mark(&self, flags: libc::c_uint, path: &Path) -> io::Result<()> {
+    fn mark(&self, flags: libc::c_uint, mask: u64, path: &Path) -> io::Result<()> {
         let path = c_path(path)?;
         // SAFETY: the descriptor is open for the duration of the call, and `path` ends in NUL.
         let result =
-            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, MASK, libc::AT_FDCWD, path.as_ptr()) };
+            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, mask, libc::AT_FDCWD, path.as_ptr()) };
         if result == 0 {
             Ok(())
         } else {

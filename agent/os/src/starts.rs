@@ -30,6 +30,8 @@ pub enum Start {
     Forked {
         /// Its id.
         pid: u32,
+        /// Its parent's.
+        parent: u32,
     },
     /// A process begins to run a program.
     Executed {
@@ -142,7 +144,8 @@ fn parse(message: &[u8]) -> Option<Start> {
     match what {
         FORKED => {
             let (thread, pid) = (number(ids + 8)?, number(ids + 12)?);
-            (thread == pid).then_some(Start::Forked { pid })
+            let parent = number(ids + 4)?;
+            (thread == pid).then_some(Start::Forked { pid, parent })
         }
         EXECUTED => Some(Start::Executed {
             pid: number(ids + 4)?,

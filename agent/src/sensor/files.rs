@@ -56,7 +56,7 @@ mod said;
 mod standard;
 mod task;
 mod walk;
-mod watch;
+pub(super) mod watch;
 
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]

@@ -13,11 +13,11 @@ use vong_proto::event::Severity;
 use vong_proto::policy::Watch;
 
 /// What separates the names in a path.
-pub(super) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
+pub(in crate::sensor) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
 
 /// All watched folders.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct WatchSet {
+pub(in crate::sensor) struct WatchSet {
     /// The longest root first; of equal roots, the first in the policy.
     watched: Vec<Watched>,
     /// Where the first watch with a root stands in `watched`.
@@ -34,7 +34,7 @@ pub(super) struct WatchSet {
 
 /// One watched folder or file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(in crate::sensor) struct Watched {
     /// The policy's name for it.
     pub(super) name: String,
     /// Its path, as the system spells it.
@@ -47,7 +47,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// A watch whose root is spelt as the system spells it.
-    pub(super) fn new(watch: &Watch, root: Vec<u8>) -> Self {
+    pub(in crate::sensor) fn new(watch: &Watch, root: Vec<u8>) -> Self {
         Self {
             name: watch.name.clone(),
             root,
@@ -76,7 +76,7 @@ impl Watched {
 
 impl WatchSet {
     /// The watches, in the policy's order.
-    pub(super) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
+    pub(in crate::sensor) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
         watched.sort_by_key(|watched| std::cmp::Reverse(watched.root.len()));
         let mut by_root = HashMap::new();
         for (place, watched) in watched.iter().enumerate() {
@@ -103,7 +103,7 @@ impl WatchSet {
     }
 
     /// The watch that a path falls under, if any.
-    pub(super) fn find(&self, path: &[u8]) -> Option<&Watched> {
+    pub(in crate::sensor) fn find(&self, path: &[u8]) -> Option<&Watched> {
         let watched = self.nearest(path)?;
         let mut others = self.own_folders.iter().chain(&self.foreign);
         let is_others = others.any(|other| is_within(other, path));
@@ -118,7 +118,7 @@ impl WatchSet {
     }
 
     /// Whether an entry of this folder can be watched.
-    pub(super) fn concerns(&self, folder: &[u8]) -> bool {
+    pub(in crate::sensor) fn concerns(&self, folder: &[u8]) -> bool {
         self.parents.contains(folder) || self.nearest(folder).is_some()
     }
 
@@ -134,7 +134,7 @@ impl WatchSet {
 }
 
 /// Whether `path` is `root` or lies below it.
-pub(super) fn is_within(root: &[u8], path: &[u8]) -> bool {
+pub(in crate::sensor) fn is_within(root: &[u8], path: &[u8]) -> bool {
     match path.strip_prefix(root) {
         Some(rest) => rest.is_empty() || rest[0] == SEPARATOR || root.last() == Some(&SEPARATOR),
         None => false,
@@ -160,7 +160,7 @@ fn parent(path: &[u8]) -> Option<&[u8]> {
 }
 
 /// A folder's path with a name behind it.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+pub(in crate::sensor) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
     path.extend_from_slice(folder);
     if folder.last() != Some(&SEPARATOR) {

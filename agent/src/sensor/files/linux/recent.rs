@@ -75,7 +75,7 @@ impl Drop for Recent {
 
 impl Remembered {
     fn take(&mut self, start: Start, describe: impl FnOnce(u32) -> Option<Facts>) {
-        let (Start::Forked { pid } | Start::Executed { pid }) = start;
+        let (Start::Forked { pid, .. } | Start::Executed { pid }) = start;
         // Whoever had this number before, it is another process or another program now.
         self.facts.remove(&pid);
         if let Start::Executed { pid } = start
@@ -126,7 +126,7 @@ mod tests {
         let mut remembered = Remembered::default();
         remembered.take(Start::Executed { pid: 7 }, facts);
         assert!(remembered.facts.contains_key(&7));
-        remembered.take(Start::Forked { pid: 7 }, facts);
+        remembered.take(Start::Forked { pid: 7, parent: 1 }, facts);
         assert!(!remembered.facts.contains_key(&7));
     }
 
