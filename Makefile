@@ -1,6 +1,6 @@
 # What a developer runs. Each target is one program, in packaging/dev/ or tests/bench/, which explains itself with --help.
 
-.PHONY: help run test chaos prove fuzz bench screenshot fmt clean
+.PHONY: help run test chaos prove tripwire fuzz bench screenshot fmt clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,12 @@ chaos: ## everything fails at random, and nothing may be lost: make chaos ROUNDS
 
 prove: ## one file with a random name, one stopped service, and what became of them, as JSON
 	@packaging/dev/prove
+
+# What a shell shall read is not make's to expand.
+tripwire: export TRIPWIRE_CORPUS := $(value CORPUS)
+tripwire: export TRIPWIRE_COMMAND := $(value CMD)
+tripwire: ## files lost before the alarm, whatever the command: make tripwire CORPUS=folder CMD='… {}' [CANARIES=no]
+	@packaging/dev/tripwire $(if $(filter no,$(CANARIES)),--without-canaries)
 
 fuzz: ## hostile bytes against every decoder, so long each, on nightly Rust: make fuzz SECONDS=60
 	@packaging/dev/fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGET)

@@ -23,6 +23,7 @@ pub mod antivirus;
 pub mod files;
 pub mod network;
 pub mod presence;
+pub mod tripwire;
 pub mod unseen;
 
 use unseen::Unseen;
@@ -72,10 +73,16 @@ pub fn start(context: &Context, orders: Inboxes) -> Vec<JoinHandle<()>> {
         let mut unseen = Unseen::new(Sensor::Network);
         move || network::run(&context, &mut unseen)
     };
+    let tripwire = {
+        let context = context.clone();
+        let mut unseen = Unseen::new(Sensor::Tripwire);
+        move || tripwire::run(&context, &mut unseen)
+    };
     vec![
         spawn(Sensor::Files, context, files),
         spawn(Sensor::Antivirus, context, antivirus),
         spawn(Sensor::Network, context, network),
+        spawn(Sensor::Tripwire, context, tripwire),
     ]
 }
 

@@ -23,6 +23,7 @@ mod command;
 mod coverage;
 mod events;
 mod find;
+mod hashes;
 mod host;
 mod policy;
 mod print;
@@ -54,6 +55,8 @@ pub enum Command {
     Policy(policy::Policy),
     /// Tell a PC to do something
     Command(command::Command),
+    /// Contents that are known to be bad or good, by SHA-256
+    Hashes(hashes::Hashes),
     /// Print events as the store shows them
     Events(events::Events),
 }
@@ -175,6 +178,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), AdminError> {
         Command::Coverage(coverage) => coverage.run(config).await,
         Command::Policy(policy) => policy.run(config).await,
         Command::Command(command) => command.run(config).await,
+        Command::Hashes(hashes) => hashes.run(config).await,
         Command::Events(events) => events.run(config).await,
     };
     match done {

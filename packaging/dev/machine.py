@@ -27,6 +27,9 @@ TOOLS = CACHE / "tools"
 RUST_VERSION_MIN = (1, 95)
 NODE_VERSION_MIN = (20,)
 PYTHON_PACKAGES = ("aiosmtpd==1.4.6",)
+# Apart from the mail server's: nothing that runs with it shall be made anew when a document library is.
+DOCUMENTS_PYTHON = CACHE / "documents" / "bin" / "python"
+DOCUMENT_PACKAGES = ("python-docx==1.2.0", "openpyxl==3.1.5", "reportlab==5.1.0", "pillow==13.0.0")
 
 
 class Failure(Exception):
@@ -79,6 +82,10 @@ FONTS = Need("Vietnamese fonts", ("fonts-noto-core",), "the dashboard's text in 
              any_file("usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"))  # fmt: skip
 CLAMAV = Need("ClamAV", ("clamav", "clamav-daemon", "clamav-freshclam"), "the antivirus that tests start, feed and stop",
               lambda: command("clamd")() and command("freshclam")())  # fmt: skip
+ENCRYPTORS = Need("encryptors", ("gnupg", "openssl", "p7zip-full", "zip", "unzip"), "what the tripwire is tried with",
+                  lambda: all(command(name)() for name in ("gpg", "openssl", "7z", "zip", "unzip")))  # fmt: skip
+BENIGN = Need("honest programs", ("rsync", "zstd"), "what the tripwire must not take for ransomware",
+              lambda: command("rsync")() and command("zstd")())  # fmt: skip
 POSTGRES = Need("PostgreSQL", ("postgresql",), "the registry's tests run on it as well as on SQLite",
                 any_file("usr/lib/postgresql/*/bin/initdb"))  # fmt: skip
 
@@ -132,13 +139,24 @@ def privilege() -> list[str] | None:
 def ensure_venv() -> None:
     """A Python environment of our own with the test mail server's library."""
     ensure([VENV, OPENSSL])
-    stamp = CACHE / "venv" / "packages"
-    wanted = "\n".join(PYTHON_PACKAGES)
-    if VENV_PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    make_venv(VENV_PYTHON, PYTHON_PACKAGES, "the test mail server")
+
+
+def ensure_documents() -> None:
+    """A Python environment of our own with libraries that write office documents, PDF and pictures."""
+    ensure([VENV])
+    make_venv(DOCUMENTS_PYTHON, DOCUMENT_PACKAGES, "documents for the tripwire's tests")
+
+
+def make_venv(python: Path, packages: Sequence[str], why: str) -> None:
+    folder = python.parent.parent
+    stamp = folder / "packages"
+    wanted = "\n".join(packages)
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
-    say(f"making a Python environment in {CACHE / 'venv'} with {', '.join(PYTHON_PACKAGES)} (the test mail server)")
-    run([sys.executable, "-m", "venv", "--clear", str(CACHE / "venv")], "python venv")
-    run([str(VENV_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PACKAGES], "pip")
+    say(f"making a Python environment in {folder} with {', '.join(packages)} ({why})")
+    run([sys.executable, "-m", "venv", "--clear", str(folder)], "python venv")
+    run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], "pip")
     stamp.write_text(wanted)
 
 

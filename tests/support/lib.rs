@@ -21,7 +21,7 @@ mod policy;
 pub mod poll;
 pub mod power;
 pub mod process;
-mod programs;
+pub mod programs;
 pub mod proxy;
 pub mod stack;
 pub mod swarm;

@@ -41,6 +41,17 @@ impl Bell {
     }
 }
 
+/// Waits until there is something to read at `source`, at most `patience`; whether there is.
+pub(crate) fn wait(source: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
+    let mut polled = [PollFd::from_borrowed_fd(source, PollFlags::IN)];
+    let patience = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
+    match poll(&mut polled, Some(&patience)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;

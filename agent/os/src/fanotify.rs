@@ -16,9 +16,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 
-use crate::bell::Bell;
+use crate::bell::{self, Bell};
 use crate::process::Handle;
 
 /// What is asked for. Opening and reading are not: they are most of a system's events and change nothing.
@@ -29,11 +29,17 @@ const MASK: u64 = libc::FAN_CREATE
     | libc::FAN_ATTRIB
     | libc::FAN_ONDIR;
 
+/// What changes documents: everything but rights and times.
+const DOCUMENTS_MASK: u64 = MASK & !libc::FAN_ATTRIB;
+
 /// One read takes at most this much: some 600 events, so that a burst is fetched in few calls.
 pub const BUFFER_BYTES: usize = 64 * 1024;
 /// No event is longer: two names of 255 bytes, their handles, a pidfd. The kernel fills a buffer until the next
 /// event does not fit.
 const EVENT_BYTES_MAX: usize = 1_024;
+
+/// Nobody climbs further to find a folder that has a path.
+const LEVELS_MAX: usize = 65_536;
 
 /// One event; several things that one process did to one name may have become one event.
 #[derive(Debug)]
@@ -115,11 +121,24 @@ impl Group {
     /// # Errors
     /// `PermissionDenied` without the capabilities; `InvalidInput` on a kernel that is too old.
     pub fn open() -> io::Result<Group> {
+        Self::open_with(libc::FAN_REPORT_PIDFD)
+    }
+
+    /// Opens a queue whose events name processes by their numbers alone: a handle for each event costs the reader
+    /// more than the event.
+    ///
+    /// # Errors
+    /// As those of [`Group::open`].
+    pub fn open_by_number() -> io::Result<Group> {
+        Self::open_with(0)
+    }
+
+    fn open_with(more: libc::c_uint) -> io::Result<Group> {
         let flags = libc::FAN_CLOEXEC
             | libc::FAN_NONBLOCK
             | libc::FAN_CLASS_NOTIF
             | libc::FAN_REPORT_DFID_NAME
-            | libc::FAN_REPORT_PIDFD;
+            | more;
         // SAFETY: the call takes no pointers; a non-negative result is a new descriptor, owned by nobody else.
         let fd = unsafe {
             let fd = libc::fanotify_init(flags, (libc::O_RDONLY | libc::O_CLOEXEC) as libc::c_uint);
@@ -136,22 +155,34 @@ impl Group {
     /// # Errors
     /// What the file system says that refuses: `EXDEV`, `EOPNOTSUPP`, `ENODEV`.
     pub fn watch_filesystem(&self, path: &Path) -> io::Result<()> {
-        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, path)
+        self.mark(libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM, MASK, path)
     }
 
-    /// Ends what [`Group::watch_filesystem`] began.
+    /// Asks for what changes documents on the whole file system under `path`, and for nothing else.
+    ///
+    /// # Errors
+    /// As those of [`Group::watch_filesystem`].
+    pub fn watch_documents(&self, path: &Path) -> io::Result<()> {
+        self.mark(
+            libc::FAN_MARK_ADD | libc::FAN_MARK_FILESYSTEM,
+            DOCUMENTS_MASK,
+            path,
+        )
+    }
+
+    /// Ends what [`Group::watch_filesystem`] or [`Group::watch_documents`] began.
     ///
     /// # Errors
     /// When it was not asked for.
     pub fn forget_filesystem(&self, path: &Path) -> io::Result<()> {
-        self.mark(libc::FAN_MARK_REMOVE | libc::FAN_MARK_FILESYSTEM, path)
+        self.mark(libc::FAN_MARK_REMOVE | libc::FAN_MARK_FILESYSTEM, MASK, path)
     }
 
-    fn mark(&self, flags: libc::c_uint, path: &Path) -> io::Result<()> {
+    fn mark(&self, flags: libc::c_uint, mask: u64, path: &Path) -> io::Result<()> {
         let path = c_path(path)?;
         // SAFETY: the descriptor is open for the duration of the call, and `path` ends in NUL.
         let result =
-            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, MASK, libc::AT_FDCWD, path.as_ptr()) };
+            unsafe { libc::fanotify_mark(self.fd.as_raw_fd(), flags, mask, libc::AT_FDCWD, path.as_ptr()) };
         if result == 0 {
             Ok(())
         } else {
@@ -159,11 +190,19 @@ impl Group {
         }
     }
 
+    /// Waits until there is something to read, at most `patience`; whether there is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn wait(&self, patience: Duration) -> io::Result<bool> {
+        bell::wait(self.fd.as_fd(), patience)
+    }
+
     /// Waits until there is something to read or the bell rings, at most `patience`; whether there is something.
     ///
     /// # Errors
     /// The system's.
-    pub fn wait(&self, bell: &Bell, patience: Duration) -> io::Result<bool> {
+    pub fn wait_beside(&self, bell: &Bell, patience: Duration) -> io::Result<bool> {
         bell.wait(self.fd.as_fd(), patience)
     }
 
@@ -185,7 +224,8 @@ impl Group {
     }
 }
 
-/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then.
+/// A mount through which folder handles become paths. It is not held open: nobody could unmount it then. When
+/// something else is mounted over its path meanwhile, that is not touched: it may belong to a server that does not answer.
 #[derive(Debug)]
 pub struct Mount {
     /// Folders on it, the shortest path first: whichever is still there opens it.
@@ -202,15 +242,10 @@ impl Mount {
     /// The system's.
     pub fn of(path: &Path) -> io::Result<Mount> {
         let folder = File::open(path)?;
-        let filesystem = filesystem_of(&folder)?;
-        let id = statx(&folder, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-            .ok()
-            .filter(|answer| answer.stx_mask & StatxFlags::MNT_ID.bits() != 0)
-            .map(|answer| answer.stx_mnt_id);
         Ok(Mount {
             paths: vec![path.to_owned()],
-            filesystem,
-            id,
+            filesystem: filesystem_of(&folder)?,
+            id: mount_of(&folder),
         })
     }
 
@@ -230,14 +265,43 @@ impl Mount {
         self.filesystem
     }
 
+    /// A path that still leads to it, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        let mut paths = self.paths.iter();
+        paths.find(|path| self.place(path).is_ok()).map(PathBuf::as_path)
+    }
+
+    /// What stands at a path, without opening it.
+    fn place(&self, path: &Path) -> io::Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let place = rustix::fs::open(path, flags, Mode::empty())?;
+        if mount_of(&place) == self.id {
+            Ok(place)
+        } else {
+            Err(io::ErrorKind::StaleNetworkFileHandle.into())
+        }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |path: &PathBuf| -> io::Result<File> {
+            let place = self.place(path)?;
+            Ok(rustix::fs::openat(place, ".", flags, Mode::empty())?.into())
+        };
+        let mut opened = self.paths.iter().map(open);
+        let first = opened
+            .next()
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
+    }
+
     /// The present path of a folder.
     ///
     /// # Errors
-    /// `ESTALE` when the folder is gone.
+    /// `ESTALE` when the folder is gone; `InvalidFilename` when its path is longer than paths may be.
     pub fn path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
         let folder = wire::open_handle(&self.open()?, handle)?;
-        let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        let path = rustix::fs::readlink(link, Vec::new())?.into_bytes();
+        let path = path_of_open(&folder)?;
         // A removed folder that somebody still holds open has a path that leads nowhere. Its end alone says
         // nothing: anybody may give a folder such a name.
         if path.ends_with(b" (deleted)") && rustix::fs::fstat(&folder)?.st_nlink == 0 {
@@ -246,13 +310,36 @@ impl Mount {
         Ok(path)
     }
 
-    fn open(&self) -> io::Result<File> {
-        let mut opened = self.paths.iter().map(File::open);
-        let first = opened
-            .next()
-            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
-        first.or_else(|error| opened.find_map(Result::ok).ok_or(error))
+    /// The path of the nearest folder above that has one, for a folder whose own is too long.
+    ///
+    /// # Errors
+    /// `ESTALE` when the folder is gone.
+    pub fn nearest_path_of(&self, handle: FolderHandle<'_>) -> io::Result<Vec<u8>> {
+        let mut folder = wire::open_handle(&self.open()?, handle)?;
+        for _ in 0..LEVELS_MAX {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            folder = rustix::fs::openat(&folder, "..", flags, Mode::empty())?.into();
+            match path_of_open(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {}
+                found => return found,
+            }
+        }
+        Err(io::ErrorKind::InvalidFilename.into())
     }
+}
+
+/// The path of an open folder, in at most the 4,095 bytes that a path may have.
+fn path_of_open(folder: &impl AsRawFd) -> io::Result<Vec<u8>> {
+    let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Ok(rustix::fs::readlink(link, Vec::new())?.into_bytes())
+}
+
+/// The number of the mount that something stands on, without asking what is mounted; `None` where the kernel gives
+/// none.
+fn mount_of(place: impl AsFd) -> Option<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let answer = rustix::fs::statx(place, "", flags, StatxFlags::MNT_ID).ok()?;
+    (answer.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(answer.stx_mnt_id)
 }
 
 fn filesystem_of(folder: &File) -> io::Result<FilesystemId> {

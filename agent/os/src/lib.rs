@@ -17,6 +17,7 @@ pub mod local;
 #[cfg(target_os = "linux")]
 pub mod mounts;
 pub mod network;
+pub mod placing;
 pub mod process;
 pub mod program;
 pub mod rights;

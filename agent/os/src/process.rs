@@ -100,6 +100,11 @@ pub fn arguments_of(pid: u32) -> Option<Vec<Vec<u8>>> {
     imp::arguments_of(pid)
 }
 
+/// A process's parent and the moment of its start, in the system's own unit: two processes of one number differ in it.
+pub fn parent_and_start(pid: u32) -> Option<(u32, u64)> {
+    imp::parent_and_start(pid)
+}
+
 /// The id of a user in the PC's own list.
 pub fn user_id_of(name: &str) -> Option<u32> {
     imp::user_id_of(name)
@@ -119,6 +124,14 @@ pub fn spawn_group(command: &mut Command) -> io::Result<Child> {
 /// The system's.
 pub fn kill_group(first: &Child) -> io::Result<()> {
     imp::kill_group(first)
+}
+
+/// Gives this thread, and those that it starts, more right to a processor than usual programs have.
+///
+/// # Errors
+/// The system's; `PermissionDenied` without privilege.
+pub fn hurry() -> io::Result<()> {
+    imp::hurry()
 }
 
 /// How many programs wait to run or run, averaged over a minute, for each processor; `None` when nobody knows.
@@ -142,6 +155,21 @@ mod tests {
         assert!(!facts.user.is_empty());
         assert_ne!(facts.parent_pid, 0);
         assert!(!facts.parent_executable.is_empty());
+    }
+
+    #[test]
+    fn a_process_has_a_parent_and_a_start() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("a child");
+        let (parent, start) = parent_and_start(child.id()).expect("it runs");
+        let (_, own_start) = parent_and_start(std::process::id()).expect("it runs");
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        assert_eq!(parent, std::process::id());
+        assert!(start >= own_start);
+        assert_eq!(parent_and_start(child.id()), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use crate::bell::Bell;
+use crate::bell::{self, Bell};
 
 /// Index and value of the process connector, and the multicast group of the same number.
 const CONNECTOR: u32 = 1;
@@ -30,6 +30,8 @@ pub enum Start {
     Forked {
         /// Its id.
         pid: u32,
+        /// Its parent's.
+        parent: u32,
     },
     /// A process begins to run a program.
     Executed {
@@ -67,10 +69,25 @@ impl Starts {
     ///
     /// # Errors
     /// The system's; `ENOBUFS` when starts were dropped.
-    pub fn next(&self, bell: &Bell, patience: Duration) -> io::Result<Option<Start>> {
-        if !bell.wait(self.socket.as_fd(), patience)? {
-            return Ok(None);
+    pub fn next_beside(&self, bell: &Bell, patience: Duration) -> io::Result<Option<Start>> {
+        match bell.wait(self.socket.as_fd(), patience)? {
+            true => self.read(),
+            false => Ok(None),
         }
+    }
+
+    /// The next start, waiting at most `patience`. `None` when there was none, or something else.
+    ///
+    /// # Errors
+    /// The system's; `ENOBUFS` when starts were dropped.
+    pub fn next(&self, patience: Duration) -> io::Result<Option<Start>> {
+        match bell::wait(self.socket.as_fd(), patience)? {
+            true => self.read(),
+            false => Ok(None),
+        }
+    }
+
+    fn read(&self) -> io::Result<Option<Start>> {
         let mut buffer = [0; BUFFER_BYTES];
         let length = rustix::io::read(&self.socket, &mut buffer)?;
         Ok(parse(&buffer[..length]))
@@ -139,7 +156,8 @@ fn parse(message: &[u8]) -> Option<Start> {
     match what {
         FORKED => {
             let (thread, pid) = (number(ids + 8)?, number(ids + 12)?);
-            (thread == pid).then_some(Start::Forked { pid })
+            let parent = number(ids + 4)?;
+            (thread == pid).then_some(Start::Forked { pid, parent })
         }
         EXECUTED => Some(Start::Executed {
             pid: number(ids + 4)?,
@@ -163,7 +181,9 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().expect("a child");
         let bell = Bell::new().expect("a bell");
         let begun = Instant::now();
-        while starts.next(&bell, Duration::from_secs(1)).expect("readable")
+        while starts
+            .next_beside(&bell, Duration::from_secs(1))
+            .expect("readable")
             != Some(Start::Executed { pid: child.id() })
         {
             assert!(begun.elapsed() < Duration::from_secs(20), "nothing was told");

@@ -39,22 +39,27 @@ mod away;
 mod complete;
 mod digest;
 mod explain;
+mod foreign;
 mod inbox;
 mod known;
+mod leads;
 mod limit;
 mod listener;
 mod look;
 mod memory;
+mod names;
 mod planned;
 mod queue;
 mod recheck;
 mod rehash;
+mod remount;
 mod root;
+mod said;
 mod standard;
 mod task;
 mod upkeep;
 mod walk;
-mod watch;
+pub(super) mod watch;
 
 #[cfg(target_os = "linux")]
 #[path = "files/linux.rs"]
@@ -64,9 +69,10 @@ mod imp;
 mod tests;
 
 use explain::Explainer;
+use foreign::Foreign;
 use inbox::{Inbox, Lost};
 use known::{ROOT_PREFIX, root_key, root_of};
-use limit::{Limit, by_watch};
+use limit::Limit;
 use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Roots, spelt_by_system, stamp};
@@ -81,6 +87,8 @@ const LOOK_UP: Duration = Duration::from_millis(500);
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
 /// A tree in which not every change is heard of is compared this often.
 const DEAF_INTERVAL: Duration = Duration::from_secs(120);
+/// So long the sensor looks at what it has heard when it shall stop.
+const LAST_LOOKS: Duration = Duration::from_secs(1);
 /// So many changes are looked at before what they gave is handed over.
 const CHANGES_AT_ONCE: usize = 128;
 /// So many roots of earlier policies are looked up at once.
@@ -163,6 +171,8 @@ pub fn run_with(
         upkeep: Upkeep::new(),
         limits: Vec::new(),
         unreadable: BTreeSet::new(),
+        too_deep: BTreeSet::new(),
+        foreign: Vec::new(),
         unseen,
     };
     Ok(files.watch(commands)?)
@@ -193,6 +203,9 @@ struct Files<'a> {
     limits: Vec<Limit>,
     /// Folders that the last comparison with them could not read.
     unreadable: BTreeSet<Vec<u8>>,
+    /// Folders with names that no path can reach.
+    too_deep: BTreeSet<Vec<u8>>,
+    foreign: Vec<Foreign>,
     unseen: &'a mut Unseen,
 }
 
@@ -211,10 +224,21 @@ impl Files<'_> {
             let pause = if looked { Duration::ZERO } else { self.work()? };
             self.looker.memory.flush()?;
             self.looker.memory.collect(usize::MAX)?;
+            self.say_what_is_too_deep();
             self.inbox.wait(pause);
         }
+        self.look_for_the_last_time()?;
         self.keep_completeness()?;
         self.looker.memory.settle()
+    }
+
+    /// What has been heard is told before the sensor stops, as far as there is time: afterwards nobody would know any
+    /// more who did it.
+    fn look_for_the_last_time(&mut self) -> Result<(), MemoryError> {
+        let until = Instant::now() + LAST_LOOKS;
+        self.inbox.hurry_all();
+        while self.look_at_changes()? && Instant::now() < until {}
+        Ok(())
     }
 
     /// Looks at the changes that are due; whether there were any.
@@ -229,7 +253,11 @@ impl Files<'_> {
             let Some(change) = self.inbox.pop() else {
                 return Ok(count > 0);
             };
-            if let Some(folder) = self.looker.look_into(&change)? {
+            let looked = self.looker.look_into(&change)?;
+            if let Some(hold) = looked.hold {
+                self.inbox.told(&change.path, hold);
+            }
+            if let Some(folder) = looked.inside {
                 // The inside of a folder that appeared was written before anybody listened there.
                 self.compare_below(folder, i64::MAX);
             }
@@ -257,47 +285,13 @@ impl Files<'_> {
         Ok(())
     }
 
-    /// Arms again when a watched folder has appeared, gone or been replaced, or something was mounted or unmounted.
-    /// The latter is asked for each time: before a comparison takes what was unmounted for deleted.
-    fn follow_roots(&mut self) -> Result<(), MemoryError> {
-        let remounted = self.source.remounted(&self.looker.watches);
-        let policy = self.in_force.as_ref();
-        if policy.is_some_and(|policy| self.roots.have_changed(policy)) || !remounted.is_empty() {
-            self.arm()?;
-        }
-        let until_ms = clock::wall_ms();
-        for point in remounted {
-            self.compare_remounted(point, until_ms);
-        }
-        self.mounts_seen_ms = until_ms;
-        Ok(())
-    }
-
-    /// Compares what lies at a mount point now, and says for how long nothing was heard from there.
-    fn compare_remounted(&mut self, point: Vec<u8>, until_ms: i64) {
-        if self.looker.watches.find(&point).is_none() {
-            return;
-        }
-        self.looker.explainer.incomplete_since(self.mounts_seen_ms);
-        self.looker.memory.report(event_now(
-            Lane::Events,
-            Body::Blind(Blind {
-                sensor: Sensor::Files,
-                scope: point.clone(),
-                since_ms: self.mounts_seen_ms.min(until_ms),
-                until_ms,
-                reason: "remounted".to_owned(),
-            }),
-        ));
-        // Another root is compared because it is another.
-        if !self.looker.watches.iter().any(|watched| watched.root == point) {
-            self.compare_below(point, heard_from_ns(until_ms));
-        }
-    }
-
     /// Listens to what the policy says, and compares what has not been listened to.
     fn arm(&mut self) -> Result<(), MemoryError> {
         let policy = self.in_force.clone().unwrap_or_default();
+        self.foreign = self.source.foreign();
+        let points = foreign::points(&self.foreign);
+        self.looker.foreign.clone_from(&points);
+        self.roots.pass_over(points.clone());
         let wanted = self.roots.want(&policy);
         let watched = wanted
             .iter()
@@ -306,11 +300,12 @@ impl Files<'_> {
         let own_folders = self
             .own_folders
             .iter()
-            .map(|folder| spelt_by_system(&folder.to_string_lossy()))
+            .map(|folder| spelt_by_system(&folder.to_string_lossy(), &points))
             .collect();
-        let watches = Arc::new(WatchSet::new(watched, own_folders));
+        let watches = Arc::new(WatchSet::new(watched, own_folders).without(points.clone()));
         let before = std::mem::replace(&mut self.looker.watches, Arc::clone(&watches));
         let mut limits = self.source.arm(&watches);
+        limits.extend(foreign::limits(&self.foreign, &wanted));
         limits.extend(self.roots.limit());
         let heard_since_ns = heard_from_ns(clock::wall_ms());
         self.forget_others(&watches)?;
@@ -319,6 +314,9 @@ impl Files<'_> {
         let keys_are_known = self.keys_are_known()?;
         for (watch, root) in &wanted {
             let (is_there, is_same) = self.roots.look_again(watch);
+            if watches.find(root).is_none() {
+                continue;
+            }
             let is_this = |watched: &&Watched| watched.root == *root;
             let was_same = before.iter().find(is_this) == watches.iter().find(is_this);
             let is_in_a_home = standard::first_home_of(&watch.name).is_some();
@@ -340,6 +338,7 @@ impl Files<'_> {
         limits.dedup_by(|later, first| later.what == first.what);
         self.limits = limits;
         self.unreadable.retain(|folder| watches.find(folder).is_some());
+        self.too_deep.retain(|folder| watches.find(folder).is_some());
         self.say_limits();
         Ok(())
     }
@@ -432,6 +431,7 @@ impl Files<'_> {
         self.looker
             .watches
             .iter()
+            .filter(|watched| self.looker.watches.find(&watched.root).is_some())
             .filter(|watched| look(&path_of(&watched.root)).is_ok())
             .map(|watched| (watched.name.clone(), watched.root.clone()))
             .collect()
@@ -449,24 +449,6 @@ impl Files<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Says what cannot be seen, each thing once until it changes, and takes back what can be seen again.
-    fn say_limits(&mut self) {
-        let watches = &self.looker.watches;
-        let unreadable = by_watch(watches, &self.unreadable).into_iter();
-        let away = by_watch(watches, &self.looker.away).into_iter();
-        let mut limits = self.limits.clone();
-        limits.extend(unreadable.map(|(watch, folders)| Limit::unreadable(watch, &folders)));
-        limits.extend(away.map(|(watch, points)| Limit::unmounted(watch, &points)));
-        let is_unseen = |what: &str| limits.iter().any(|limit| limit.what == what);
-        let cured = self.unseen.cure_others(is_unseen);
-        let said = limits
-            .iter()
-            .filter_map(|limit| self.unseen.say(&limit.what, &limit.why));
-        for event in cured.into_iter().chain(said) {
-            self.looker.memory.report(event);
-        }
     }
 }
 

@@ -455,6 +455,7 @@ async fn a_given_password_is_good_for_choosing_another_only() {
 fn asked(world: &World, path: &str) -> String {
     let query = match path.rsplit('/').next() {
         Some("history" | "report" | "report.csv") => "?from=2026-11-01&to=2026-11-30".to_owned(),
+        Some("import") if path.contains("/hashes/") => "?verdict=bad&source=x".to_owned(),
         Some("certificate") => format!("?unit={}", world.units[2]),
         _ => String::new(),
     };
@@ -477,7 +478,9 @@ fn every_operation(world: &World) -> Vec<(Method, String, bool)> {
         let path = path
             .replace("{id}", &id.to_string())
             .replace("{key}", "1-0")
-            .replace("{mac}", MACHINE);
+            .replace("{mac}", MACHINE)
+            .replace("{review}", "1")
+            .replace("{sha256}", &"ab".repeat(32));
         for method in item.as_object().expect("operations").keys() {
             let of_b = of_b || (method == "post" && path.ends_with("/exceptions"));
             operations.push((
@@ -519,6 +522,9 @@ fn body_for(world: &World, path: &str) -> Value {
         Some("resolve") => json!({ "verdict": "benign", "comment": "" }),
         Some("comment") => json!({ "comment": "xong" }),
         Some("commands") => json!({ "kind": "rescan" }),
+        Some("accept-baseline") => json!({ "reason": "đã cập nhật phần mềm" }),
+        Some("file-reviews") => json!({ "event_key": "1-0", "verdict": "accepted", "reason": "đã kiểm tra" }),
+        Some("hashes") => json!({ "sha256": ["ab".repeat(32)], "verdict": "bad", "source": "trung tâm" }),
         Some("mark") => json!({ "kind": "printer" }),
         Some("exceptions") => json!({
             "host_id": world.hosts[1].0, "kind": "retired", "reason": "chờ thanh lý", "ends_ms": now_ms() + 60_000,
@@ -539,9 +545,10 @@ async fn staff_of_one_unit_find_nothing_of_another_anywhere() {
         let answer = browser
             .change(method.clone(), &path, body_for(&world, &path))
             .await;
-        if path.ends_with("/assets/import") {
+        let keeps_hashes = path.starts_with("/api/v1/hashes") && method != Method::GET;
+        if path.ends_with("/assets/import") || keeps_hashes {
             assert_eq!(answer.code(), "forbidden");
-        } else if path.ends_with("/events/1-0") {
+        } else if path.ends_with("/events/1-0") || path.ends_with("/sightings") {
             assert_eq!(
                 answer.code(),
                 "unavailable",
@@ -989,4 +996,96 @@ async fn every_page_is_the_dashboard_and_browsers_are_told_what_they_may() {
         .send(request(Method::GET, "/assets/no-such.js", &[], None))
         .await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_list_of_bad_files_is_kept_by_those_who_see_all_and_every_change_is_written_down() {
+    let world = World::new().await;
+    let browser = world.sign_in("phân tích").await;
+    let bad =
+        json!({ "sha256": ["AB".repeat(32)], "verdict": "bad", "source": "trung tâm", "note": "Emotet" });
+    let answer = browser.change(Method::POST, "/api/v1/hashes", bad).await;
+    assert_eq!(answer.json()["added"], 1, "{}", answer.text);
+    let fault = json!({ "sha256": ["ab"], "verdict": "bad", "source": "x" });
+    let answer = browser.change(Method::POST, "/api/v1/hashes", fault).await;
+    assert_eq!(answer.code(), "bad_request");
+    // The body is one that no list can be: the line is named, and nothing is kept of it.
+    let path = "/api/v1/hashes/import?verdict=good&source=x";
+    let answer = browser.change(Method::POST, path, json!("none")).await;
+    assert_eq!(
+        (answer.code().as_str(), &answer.json()["params"]["line"]),
+        ("hash_list_fault", &json!(1))
+    );
+    let answer = browser.change(Method::POST, path, json!("cd".repeat(32))).await;
+    assert_eq!(answer.json()["added"], 1, "{}", answer.text);
+
+    let listed = browser.get("/api/v1/hashes?verdict=bad&search=ABab").await.json();
+    assert_eq!(listed["items"][0]["sha256"], "ab".repeat(32));
+    assert_eq!(listed["items"][0]["author"], "phân tích");
+    let gone = browser
+        .change(
+            Method::DELETE,
+            &format!("/api/v1/hashes/{}", "ab".repeat(32)),
+            json!({}),
+        )
+        .await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(browser.get("/api/v1/hashes/count").await.json()["count"], 1);
+    let acts = world.acts().await;
+    for act in [
+        "hashes.added hashes",
+        "hashes.imported hashes",
+        "hashes.removed hash/abab",
+    ] {
+        assert!(acts.iter().any(|line| line.contains(act)), "{act}: {acts:?}");
+    }
+}
+
+#[tokio::test]
+async fn accepting_a_baseline_closes_the_alert_and_keeps_the_state() {
+    let world = World::new().await;
+    let path = format!("/api/v1/alerts/{}/accept-baseline", world.alerts[0]);
+    let body = json!({ "reason": "đã cập nhật phần mềm", "scope": "unit" });
+    let staff = world.sign_in("cán bộ A").await;
+    assert_eq!(
+        staff.change(Method::POST, &path, body.clone()).await.code(),
+        "forbidden"
+    );
+    let mut tx = world.registry().begin().await.expect("begin");
+    let evidence =
+        json!({ "path": "/a", "path_hex": "2f61", "action": "modified", "state_key": "ab".repeat(16) });
+    let finding = format!("finding of {}", world.hosts[0]);
+    finding::set_evidence(&mut tx, &finding, &evidence)
+        .await
+        .expect("known");
+    tx.commit().await.expect("commit");
+
+    let browser = world.sign_in("phân tích").await;
+    let answer = browser.change(Method::POST, &path, body.clone()).await;
+    assert_eq!(
+        (&answer.json()["state"], &answer.json()["verdict"]),
+        (&json!("resolved"), &json!("benign"))
+    );
+    let listed = browser
+        .get(&format!("/api/v1/hosts/{}/file-reviews", world.hosts[0]))
+        .await
+        .json();
+    assert_eq!(listed["items"][0]["review"]["reason"], "đã cập nhật phần mềm");
+    assert_eq!(listed["items"][0]["review"]["for_unit"], true);
+    assert_eq!(browser.change(Method::POST, &path, body).await.code(), "conflict");
+    let acts = world.acts().await;
+    let act = format!("alert.baseline_accepted alert/{}", world.alerts[0]);
+    assert!(acts.iter().any(|line| line.contains(&act)), "{acts:?}");
+
+    let review = listed["items"][0]["review"]["id"].as_i64().expect("a number");
+    let path = format!("/api/v1/hosts/{}/file-reviews/{review}", world.hosts[0]);
+    let elsewhere = format!("/api/v1/hosts/{}/file-reviews/{review}", world.hosts[1]);
+    assert_eq!(
+        browser.change(Method::DELETE, &elsewhere, json!({})).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        browser.change(Method::DELETE, &path, json!({})).await.status,
+        StatusCode::NO_CONTENT
+    );
 }

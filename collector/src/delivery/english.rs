@@ -8,6 +8,7 @@ use crate::registry::alert::{MailKind, Verdict};
 use crate::registry::delivery::DutyCard;
 
 mod antivirus;
+mod files;
 
 /// English.
 pub(super) struct English;
@@ -53,12 +54,10 @@ impl Words for English {
     }
 
     fn title(&self, code: &str, params: &Params<'_>) -> String {
-        if let Some(title) = antivirus::title(code, params) {
+        if let Some(title) = antivirus::title(code, params).or_else(|| files::title(code, params)) {
             return title;
         }
         match code {
-            "file.critical_changed" if params.has("/more") => "many important files changed".to_owned(),
-            "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("cannot reach “{}”", params.name("/probe")),
             "host.silent" => "has stopped reporting".to_owned(),
             "ledger.gap" => missing(params),
@@ -68,7 +67,7 @@ impl Words for English {
     }
 
     fn over(&self, code: &str, params: &Params<'_>) -> String {
-        if let Some(over) = antivirus::over(code, params) {
+        if let Some(over) = antivirus::over(code, params).or_else(|| files::over(code, params)) {
             return over;
         }
         match code {
@@ -108,11 +107,10 @@ impl Words for English {
     }
 
     fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
-        if let Some(seen) = antivirus::seen(rule, evidence) {
+        if let Some(seen) = antivirus::seen(rule, evidence).or_else(|| files::seen(rule, evidence)) {
             return seen;
         }
         match rule {
-            "file.critical_changed" => file(evidence),
             "probe.unreachable" => (
                 format!("Cannot reach “{}”", evidence.name("/probe")),
                 facts([
@@ -143,15 +141,10 @@ impl Words for English {
     }
 
     fn steps(&self, code: &str) -> [&'static str; 3] {
-        if let Some(steps) = antivirus::steps(code) {
+        if let Some(steps) = antivirus::steps(code).or_else(|| files::steps(code)) {
             return steps;
         }
         match code {
-            "file.critical_changed" => [
-                "Ask the PC's user whether they changed this file.",
-                "If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.",
-                "{Call} at once and read out the PC's name above.",
-            ],
             "probe.unreachable" => [
                 "Try the service on this PC and on another one in the same room.",
                 "If only this PC fails: check its cable or Wi-Fi, then restart it.",
@@ -191,10 +184,7 @@ impl Words for English {
                 false => "Tell the unit: nobody there has received a mail about this.",
             },
             match code {
-                _ if let Some(step) = antivirus::duty_step(code) => step,
-                "file.critical_changed" => {
-                    "If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure."
-                }
+                _ if let Some(step) = antivirus::duty_step(code).or_else(|| files::duty_step(code)) => step,
                 "agent.cloned" => {
                     "Issue new tokens and have the agent enrolled again on each machine; if nobody copied the PC, follow the incident procedure."
                 }
@@ -244,50 +234,6 @@ fn machine(evidence: &Params<'_>, name: &str, address: &str) -> String {
     match address.is_empty() {
         true => name,
         false => format!("{name} ({address})"),
-    }
-}
-
-fn file(evidence: &Params<'_>) -> (String, Vec<Fact>) {
-    if let Some(more) = evidence.number("/more") {
-        return (
-            format!("{more} more important files changed within a minute"),
-            Vec::new(),
-        );
-    }
-    let what = match evidence.code("/action") {
-        "created" => "A new file in an important folder",
-        "deleted" => "An important file was deleted",
-        "renamed" => "An important file was renamed",
-        "attributes" => "An important file's attributes changed",
-        _ => "An important file changed",
-    };
-    let program = evidence.path("/process/executable");
-    let program = match (program.is_empty(), evidence.number("/process/pid")) {
-        (false, Some(pid)) => format!("{program} (process {pid})"),
-        (false, None) => program,
-        (true, Some(pid)) => format!("process {pid}, gone before its name could be noted"),
-        (true, None) if evidence.code("/who_reason") == "catch_up" => {
-            "not known: it happened while the agent was not running".to_owned()
-        }
-        (true, None) => "not known".to_owned(),
-    };
-    let facts = facts([
-        ("Path", evidence.path("/path")),
-        ("Old name", evidence.path("/old_path")),
-        ("User", evidence.name("/process/user")),
-        ("Program", program),
-    ]);
-    (what.to_owned(), facts)
-}
-
-fn file_title(params: &Params<'_>) -> String {
-    let name = params.file_name();
-    match params.code("/action") {
-        "created" => format!("new file “{name}” in an important folder"),
-        "deleted" => format!("important file “{name}” was deleted"),
-        "renamed" => format!("important file was renamed to “{name}”"),
-        "attributes" => format!("attributes of important file “{name}” changed"),
-        _ => format!("important file “{name}” changed"),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::registry::finding::NOT_WATCHED;
 pub(super) const NAME_MAX: usize = 80;
 /// Paths and targets are cut at this length.
 const PATH_MAX: usize = 160;
+/// A mail names so many of the files that something has hit.
+const FILES_SHOWN: usize = 5;
 /// A subject is cut at this length: phones show half of it.
 const SUBJECT_MAX: usize = 140;
 /// What a subject shows of a file's name.
@@ -174,6 +176,23 @@ impl Params<'_> {
         let all = self.0.pointer(pointer).and_then(Value::as_array);
         let shown_all = all.into_iter().flatten().filter_map(Value::as_str);
         let texts: Vec<String> = shown_all.map(|text| shown(text, PATH_MAX)).collect();
+        texts.join("; ")
+    }
+
+    /// A list of codes of ours.
+    pub(super) fn codes(&self, pointer: &str) -> impl Iterator<Item = &str> {
+        let all = self.0.pointer(pointer).and_then(Value::as_array);
+        all.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// The names of the first files that an occurrence names.
+    pub(super) fn some_files(&self) -> String {
+        let all = self.0.pointer("/files").and_then(Value::as_array);
+        let paths = all.into_iter().flatten().filter_map(|file| file["path"].as_str());
+        let texts: Vec<String> = paths
+            .take(FILES_SHOWN)
+            .map(|path| shown(path, PATH_MAX))
+            .collect();
         texts.join("; ")
     }
 

@@ -116,7 +116,7 @@ MÁY TÍNH
       Chương trình thực hiện: /usr/bin/soffice (tiến trình 4242)
 
 VIỆC CẦN LÀM
-  1. Hỏi người dùng máy có tự thay đổi tệp nêu trên không.
+  1. Hỏi người dùng máy có tự thay đổi tệp nêu trên không. Nếu anh/chị vừa cài hoặc cập nhật phần mềm này thì có thể là bình thường: gọi điện thoại trực để xác nhận và đóng cảnh báo.
   2. Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.
   3. Gọi điện thoại trực ngay và đọc tên máy ghi ở trên.
 
@@ -202,11 +202,65 @@ fn each_rule_has_its_own_words_in_both_languages() {
         "two machines use one agent’s identity",
     );
     check(
+        "file.known_bad",
+        json!({"path": "/tmp/hóa đơn.exe", "list": "trung tâm"}),
+        "phát hiện tệp “hóa đơn.exe” nằm trong danh sách tệp độc hại",
+        "file “hóa đơn.exe”, listed as bad, was found",
+    );
+    check(
+        "tripwire.suspicious",
+        json!({"files_touched": 3}),
+        "nhiều tài liệu bị thay đổi bất thường",
+        "many documents are changed in an unusual way",
+    );
+    check(
         "file.critical_changed",
         json!({"more": 150}),
         "nhiều tệp quan trọng bị thay đổi",
         "many important files changed",
     );
+}
+
+#[test]
+fn a_mail_about_ransomware_says_what_to_do_in_its_first_line_and_what_was_hit() {
+    let evidence = json!({
+        "level": "alarm", "files_touched": 1_240, "files_lost": 1_198, "user": "lan",
+        "process": { "pid": 9, "executable": "/tmp/.x/locker" },
+        "files": [{ "path": "/home/lan/báo cáo.docx" }, { "path": "/home/lan/lương.xlsx\r\nBcc: x@y" }],
+    });
+    let letter = written(&row(MailKind::Opened, content("tripwire.ransomware", evidence)));
+    assert_eq!(
+        letter.subject,
+        "[Khẩn cấp] Máy KT-01: nghi mã độc tống tiền đang mã hóa tệp, cần rút dây mạng ngay – UBND xã Đông Hà"
+    );
+    let text = email::text(&letter).expect("text");
+    for line in [
+        "1. Rút ngay dây mạng (hoặc tắt Wi-Fi) của máy nêu trên",
+        "2. Không tắt máy, không khởi động lại, không xóa tệp nào",
+        "3. Gọi điện thoại trực ngay",
+        "Số tệp bị tác động: 1.240",
+        "Trong đó có thể đã hỏng hoặc mất: 1.198",
+        "Chương trình: /tmp/.x/locker",
+        "Một số tệp: /home/lan/báo cáo.docx; /home/lan/lương.xlsx\u{fffd}\u{fffd}Bcc: x@y",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_mail_about_a_file_says_what_changed_and_that_it_may_be_normal() {
+    let mut evidence = file_evidence("/usr/bin/sudo");
+    evidence["changed"] = json!(["content", "mode"]);
+    evidence["count"] = json!(12);
+    let letter = written(&row(MailKind::Opened, content("file.critical_changed", evidence)));
+    let text = email::text(&letter).expect("text");
+    for line in [
+        "Nội dung thay đổi: nội dung tệp, quyền truy cập",
+        "Số lần: 12 lần liên tiếp",
+        "Nếu anh/chị vừa cài hoặc cập nhật phần mềm này thì có thể là bình thường",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
 }
 
 /// A mail without a number asks nobody to call one.

@@ -8,6 +8,7 @@ use crate::registry::alert::{MailKind, Verdict};
 use crate::registry::delivery::DutyCard;
 
 mod antivirus;
+mod files;
 
 /// Vietnamese.
 pub(super) struct Vietnamese;
@@ -53,12 +54,10 @@ impl Words for Vietnamese {
     }
 
     fn title(&self, code: &str, params: &Params<'_>) -> String {
-        if let Some(title) = antivirus::title(code, params) {
+        if let Some(title) = antivirus::title(code, params).or_else(|| files::title(code, params)) {
             return title;
         }
         match code {
-            "file.critical_changed" if params.has("/more") => "nhiều tệp quan trọng bị thay đổi".to_owned(),
-            "file.critical_changed" => file_title(params),
             "probe.unreachable" => format!("không kết nối được tới “{}”", params.name("/probe")),
             "host.silent" => "mất liên lạc với hệ thống giám sát".to_owned(),
             "ledger.gap" => missing(params),
@@ -68,7 +67,7 @@ impl Words for Vietnamese {
     }
 
     fn over(&self, code: &str, params: &Params<'_>) -> String {
-        if let Some(over) = antivirus::over(code, params) {
+        if let Some(over) = antivirus::over(code, params).or_else(|| files::over(code, params)) {
             return over;
         }
         match code {
@@ -108,11 +107,10 @@ impl Words for Vietnamese {
     }
 
     fn seen(&self, rule: &str, evidence: &Params<'_>) -> (String, Vec<Fact>) {
-        if let Some(seen) = antivirus::seen(rule, evidence) {
+        if let Some(seen) = antivirus::seen(rule, evidence).or_else(|| files::seen(rule, evidence)) {
             return seen;
         }
         match rule {
-            "file.critical_changed" => file(evidence),
             "probe.unreachable" => (
                 format!("Không kết nối được tới “{}”", evidence.name("/probe")),
                 facts([
@@ -143,15 +141,10 @@ impl Words for Vietnamese {
     }
 
     fn steps(&self, code: &str) -> [&'static str; 3] {
-        if let Some(steps) = antivirus::steps(code) {
+        if let Some(steps) = antivirus::steps(code).or_else(|| files::steps(code)) {
             return steps;
         }
         match code {
-            "file.critical_changed" => [
-                "Hỏi người dùng máy có tự thay đổi tệp nêu trên không.",
-                "Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.",
-                "{Call} ngay và đọc tên máy ghi ở trên.",
-            ],
             "probe.unreachable" => [
                 "Thử mở dịch vụ này trên máy và trên một máy khác cùng phòng.",
                 "Nếu chỉ máy này lỗi: kiểm tra dây mạng hoặc Wi-Fi, rồi khởi động lại máy.",
@@ -191,10 +184,7 @@ impl Words for Vietnamese {
                 false => "Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.",
             },
             match code {
-                _ if let Some(step) = antivirus::duty_step(code) => step,
-                "file.critical_changed" => {
-                    "Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố."
-                }
+                _ if let Some(step) = antivirus::duty_step(code).or_else(|| files::duty_step(code)) => step,
                 "agent.cloned" => {
                     "Cấp mã đăng ký mới và cho đăng ký lại phần mềm giám sát trên từng máy; nếu không ai sao chép máy, xử lý theo quy trình ứng cứu sự cố."
                 }
@@ -245,62 +235,6 @@ fn machine(evidence: &Params<'_>, name: &str, address: &str) -> String {
         true => name,
         false => format!("{name} ({address})"),
     }
-}
-
-fn file(evidence: &Params<'_>) -> (String, Vec<Fact>) {
-    if let Some(more) = evidence.number("/more") {
-        return (
-            format!(
-                "Có thêm {} tệp quan trọng bị thay đổi trong một phút",
-                grouped(more)
-            ),
-            Vec::new(),
-        );
-    }
-    let moved = facts([("Tên cũ", evidence.path("/old_path"))]);
-    let mut all = facts([("Đường dẫn", evidence.path("/path"))]);
-    all.extend(moved);
-    all.extend(who(evidence));
-    (sentence(file_action(evidence)), all)
-}
-
-fn file_title(params: &Params<'_>) -> String {
-    let name = params.file_name();
-    match params.code("/action") {
-        "created" => format!("có tệp mới “{name}” trong thư mục quan trọng"),
-        "deleted" => format!("tệp quan trọng “{name}” bị xóa"),
-        "renamed" => format!("tệp quan trọng bị đổi tên thành “{name}”"),
-        "attributes" => format!("thuộc tính của tệp quan trọng “{name}” bị thay đổi"),
-        _ => format!("tệp quan trọng “{name}” bị sửa đổi"),
-    }
-}
-
-fn file_action(params: &Params<'_>) -> &'static str {
-    match params.code("/action") {
-        "created" => "có tệp mới trong thư mục quan trọng",
-        "deleted" => "tệp quan trọng bị xóa",
-        "renamed" => "tệp quan trọng bị đổi tên",
-        "attributes" => "thuộc tính của tệp quan trọng bị thay đổi",
-        _ => "tệp quan trọng bị sửa đổi",
-    }
-}
-
-fn who(evidence: &Params<'_>) -> Vec<Fact> {
-    let program = evidence.path("/process/executable");
-    let pid = evidence.number("/process/pid");
-    let program = match (program.is_empty(), pid) {
-        (false, Some(pid)) => format!("{program} (tiến trình {pid})"),
-        (false, None) => program,
-        (true, Some(pid)) => format!("tiến trình {pid}, đã kết thúc trước khi kịp ghi nhận tên"),
-        (true, None) => match evidence.code("/who_reason") {
-            "catch_up" => "không rõ: tệp thay đổi khi phần mềm giám sát không chạy".to_owned(),
-            _ => "không xác định được".to_owned(),
-        },
-    };
-    facts([
-        ("Người dùng", evidence.name("/process/user")),
-        ("Chương trình thực hiện", program),
-    ])
 }
 
 fn missing(params: &Params<'_>) -> String {

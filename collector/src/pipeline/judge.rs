@@ -173,21 +173,23 @@ impl Judge {
 
     /// Commits what follows, and tells everybody.
     async fn keep(&self, results: &Results, pos: u64) -> Result<(), JudgeError> {
-        self.commit(results, pos).await?;
-        self.tell(results);
+        let alerts = self.commit(results, pos).await?;
+        self.tell(results, &alerts);
         self.journal.pass(Cursor::Rules, pos).await?;
         Ok(())
     }
 
-    /// Keeps what follows, and how far the rules have read, together.
-    async fn commit(&self, results: &Results, pos: u64) -> Result<(), registry::Error> {
+    /// Keeps what follows, and how far the rules have read, together; the alerts of whose findings more is known.
+    async fn commit(&self, results: &Results, pos: u64) -> Result<BTreeSet<i64>, registry::Error> {
         let mut tx = self.registry.begin().await?;
+        let mut alerts = BTreeSet::new();
         for (change, judged_ms) in &results.findings {
             match change {
                 FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
                 FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
                 FindingChange::Evidence { id, evidence } => {
-                    finding::set_evidence(&mut tx, id, evidence).await?
+                    finding::set_evidence(&mut tx, id, evidence).await?;
+                    alerts.extend(finding::alert_of(&mut tx, id).await?);
                 }
                 FindingChange::Unwatched { id, closed_ms } => {
                     self.close_unwatched(&mut tx, id, *closed_ms).await?;
@@ -203,7 +205,7 @@ impl Judge {
         }
         rule_state::move_cursor(&mut tx, CURSOR, pos).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(alerts)
     }
 
     async fn commit_memory(&self, tx: &mut Transaction, results: &Results) -> Result<(), registry::Error> {
@@ -221,7 +223,10 @@ impl Judge {
         rule_state::keep_all(tx, &kept).await
     }
 
-    fn tell(&self, results: &Results) {
+    fn tell(&self, results: &Results, alerts: &BTreeSet<i64>) {
+        for alert in alerts {
+            self.live.publish(Topic::Alert(*alert));
+        }
         for (change, _) in &results.findings {
             match change {
                 FindingChange::Opened(_) => self.metrics.findings_opened.inc(),

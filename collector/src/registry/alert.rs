@@ -390,8 +390,8 @@ pub async fn acknowledge(tx: &mut Transaction, id: i64, actor: &str, now_ms: i64
     Ok(true)
 }
 
-/// Somebody ends an alert with a verdict; whether it was still going on. Changed files, which no rule
-/// ever closes, end with it. Who was told of the alert is told of its end.
+/// Somebody ends an alert with a verdict; whether it was still going on. Moments, such as a changed file, which no
+/// rule ever closes, end with it. Who was told of the alert is told of its end.
 ///
 /// # Errors
 /// When the database fails.
@@ -409,10 +409,8 @@ pub async fn resolve(
     if alert.state == AlertState::Resolved {
         return Ok(false);
     }
-    if alert.category == Category::Files {
-        finding::close_moments(tx, id, now_ms).await?;
-        alert.open_findings = 0;
-    }
+    let ended = finding::close_moments(tx, id, now_ms).await?;
+    alert.open_findings = alert.open_findings.saturating_sub(ended).max(0);
     alert.state = AlertState::Resolved;
     alert.verdict = Some(verdict);
     alert.resolved_ms = Some(now_ms);

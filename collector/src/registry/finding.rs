@@ -245,11 +245,11 @@ fn of_alert_statement() -> String {
     format!("SELECT {COLUMNS} FROM findings WHERE alert_id = $1 ORDER BY opened_pos DESC, id LIMIT $2")
 }
 
-/// Closes an alert's findings that no rule will ever close, because people have dealt with them.
+/// Closes an alert's findings that no rule will ever close, because people have dealt with them; how many those were.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn close_moments(tx: &mut Transaction, alert_id: i64, now_ms: i64) -> Result<()> {
+pub(super) async fn close_moments(tx: &mut Transaction, alert_id: i64, now_ms: i64) -> Result<i64> {
     let mut statement = Statement::new("UPDATE findings SET closed_ms = ");
     statement
         .bind(now_ms)
@@ -260,6 +260,6 @@ pub(super) async fn close_moments(tx: &mut Transaction, alert_id: i64, now_ms: i
         statement.sql(" OR rule = ").bind((*rule).to_owned());
     }
     statement.sql(")");
-    statement.query().execute(&mut **tx).await?;
-    Ok(())
+    let closed = statement.query().execute(&mut **tx).await?;
+    Ok(i64::try_from(closed.rows_affected()).unwrap_or(i64::MAX))
 }

@@ -57,6 +57,10 @@ const SUITE: &[(&str, Story)] = &[
     ("detections", |r| {
         Box::pin(detection::tests::what_became_of_malware_is_joined_to_the_first_word_about_it(r))
     }),
+    ("hashes", |r| Box::pin(a_hash_is_listed_once_and_bad_stays_bad(r))),
+    ("reviews", |r| {
+        Box::pin(the_latest_word_about_a_state_counts_where_it_holds(r))
+    }),
     ("neighbours", |r| {
         Box::pin(neighbour::tests::a_machine_is_kept_once_and_invented_ones_leave_room(r))
     }),
@@ -1173,4 +1177,135 @@ async fn a_transaction_that_the_database_has_ended_itself_does_not_end_all_writi
     let mut tx = sqlite.registry.begin().await.unwrap();
     next_id(&mut tx, "units").await.unwrap();
     tx.commit().await.unwrap();
+}
+
+async fn a_hash_is_listed_once_and_bad_stays_bad(registry: Registry) {
+    use super::file_hash::{self, HashFilter, HashVerdict, Listing};
+    let listing = |verdict, source: &str| Listing {
+        verdict,
+        source: source.to_owned(),
+        note: "50% \0".to_owned(),
+        author: "lan".to_owned(),
+    };
+    let hashes = |numbers: std::ops::Range<u16>| {
+        numbers
+            .map(|number| {
+                let mut hash = [0; 32];
+                hash[..2].copy_from_slice(&number.to_be_bytes());
+                hash
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(file_hash::revision(&registry).await.unwrap(), 0);
+    let mut tx = registry.begin().await.unwrap();
+    let first = file_hash::bring(&mut tx, &hashes(0..1_200), &listing(HashVerdict::Bad, "A"), 1)
+        .await
+        .unwrap();
+    let second = file_hash::bring(
+        &mut tx,
+        &hashes(1_100..1_300),
+        &listing(HashVerdict::Good, "B"),
+        2,
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!((first.added, first.replaced, first.kept_bad), (1_200, 0, 0));
+    assert_eq!((second.added, second.replaced, second.kept_bad), (100, 0, 100));
+    assert_eq!(file_hash::revision(&registry).await.unwrap(), 2);
+
+    let known = file_hash::of(&registry, &hashes(1_199..1_202)).await.unwrap();
+    let verdicts: Vec<_> = hashes(1_199..1_202)
+        .iter()
+        .map(|hash| known[hash].verdict)
+        .collect();
+    assert_eq!(verdicts, [HashVerdict::Bad, HashVerdict::Good, HashVerdict::Good]);
+
+    let filter = HashFilter {
+        verdict: Some(HashVerdict::Good),
+        search: Some("b".to_owned()),
+    };
+    assert_eq!(file_hash::count(&registry, &filter).await.unwrap(), 100);
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = file_hash::list(&registry, &filter, &Page { after, limit: 30 })
+            .await
+            .unwrap();
+        seen.extend(page.items.into_iter().map(|it| it.sha256));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, hashes(1_200..1_300).into_iter().collect::<Vec<_>>());
+
+    let mut tx = registry.begin().await.unwrap();
+    assert_eq!(file_hash::remove(&mut tx, &hashes(0..10)).await.unwrap(), 10);
+    assert_eq!(file_hash::remove_source(&mut tx, "A").await.unwrap(), 1_190);
+    tx.commit().await.unwrap();
+    assert_eq!(
+        file_hash::count(&registry, &HashFilter::default()).await.unwrap(),
+        100
+    );
+}
+
+async fn the_latest_word_about_a_state_counts_where_it_holds(registry: Registry) {
+    use super::file_review::{self, NewReview, Place, ReviewVerdict};
+    let top = a_unit(&registry, None, "Tỉnh", "").await;
+    let unit = a_unit(&registry, Some(top), "Xã", "").await;
+    let host = a_host(&registry, unit, "PC-1").await;
+    let other = a_host(&registry, top, "PC-2").await;
+    let say = |place, verdict| NewReview {
+        place,
+        state_key: "ab".repeat(16),
+        path: b"/srv/\xff".to_vec(),
+        action: "modified".to_owned(),
+        sha256: String::new(),
+        verdict,
+        reason: "đã kiểm tra".to_owned(),
+        author: "lan".to_owned(),
+    };
+    let words = [
+        say(Place::Host(host), ReviewVerdict::Flagged),
+        say(Place::Unit(unit), ReviewVerdict::Accepted),
+        say(Place::Host(other), ReviewVerdict::Flagged),
+    ];
+    for (at_ms, word) in (1..).zip(&words) {
+        let mut tx = registry.begin().await.unwrap();
+        file_review::say(&mut tx, word, at_ms).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let key = "ab".repeat(16);
+    let said = file_review::of_states(&registry, &[key.clone()].into())
+        .await
+        .unwrap();
+    let of = |host, units: &[i64]| file_review::concerning(&said, host, units)[&key].said.verdict;
+    assert_eq!(of(host, &[top, unit]), ReviewVerdict::Accepted);
+    assert_eq!(of(other, &[top]), ReviewVerdict::Flagged);
+
+    let mut tx = registry.begin().await.unwrap();
+    let id = file_review::say(&mut tx, &words[0], 9).await.unwrap();
+    tx.commit().await.unwrap();
+    let page = Page {
+        after: None,
+        limit: 10,
+    };
+    let listed = file_review::list(&registry, host, &[top, unit], &page)
+        .await
+        .unwrap()
+        .items;
+    let ids: Vec<_> = listed
+        .iter()
+        .map(|review| (review.id == id, review.said.verdict))
+        .collect();
+    assert_eq!(
+        ids,
+        [(true, ReviewVerdict::Flagged), (false, ReviewVerdict::Accepted)]
+    );
+    assert_eq!(listed[0].said.path, b"/srv/\xff");
+
+    let mut tx = registry.begin().await.unwrap();
+    assert!(file_review::take_back(&mut tx, id).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(file_review::by_id(&registry, id).await.unwrap().is_none());
 }

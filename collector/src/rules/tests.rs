@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use vong_proto::event::{
     AgentId, AntivirusProduct, AntivirusState, BootId, Definitions, Digest, Event, FileAction, FileEvent,
     FileMeta, Header, Lane, Origin, Outcome, Presence, ProbeKind, ProbeSample, ProbeState, Process,
-    Reachability, Sensor, Start, StopReason, StreamId, Switch, Unsupported, Who,
+    Reachability, Sensor, Start, StopReason, StreamId, Switch, TripwireLevel, Unsupported, Who,
 };
 
 use serde_json::json;
@@ -16,6 +16,7 @@ use super::*;
 use crate::entry::{Connected, Departure};
 
 mod antivirus;
+mod files;
 mod malware;
 
 const MINUTE: i64 = 60_000;
@@ -613,6 +614,15 @@ fn any_body() -> impl Strategy<Value = Body> {
         Just(started(false)),
         Just(Body::Presence(Presence::Stopping(StopReason::Shutdown))),
         (0..4u8).prop_map(|name| file(&[b'/', name], Some(Severity::High))),
+        (0..3u8, any::<bool>(), 0..3u32).prop_map(|(key, alarm, lost)| files::tripwire(
+            &key.to_string(),
+            if alarm {
+                TripwireLevel::Alarm
+            } else {
+                TripwireLevel::Warning
+            },
+            lost,
+        )),
         Just(probe(Reachability::Reachable, Some(Severity::High))),
         Just(probe(Reachability::Unreachable, Some(Severity::High))),
         Just(probe(Reachability::Unknown, None)),

@@ -225,7 +225,7 @@ fn event_row(entry: &Entry, batch: &Events, i: u32, event: &Event) -> EventRow {
         ..EventRow::default()
     };
     match &event.body {
-        Body::File(file) => set_file(&mut row, file),
+        Body::File(file) => set_file(&mut row, file, batch.offset_ms),
         Body::ProbeState(probe) => set_probe(&mut row, probe),
         Body::Detection(detection) => set_detection(&mut row, detection),
         Body::Tripwire(tripwire) => set_tripwire(&mut row, tripwire),
@@ -234,7 +234,7 @@ fn event_row(entry: &Entry, batch: &Events, i: u32, event: &Event) -> EventRow {
     row
 }
 
-fn set_file(row: &mut EventRow, file: &FileEvent) {
+fn set_file(row: &mut EventRow, file: &FileEvent, offset_ms: i64) {
     row.file_action = action(file.action).to_owned();
     row.file_path = RawBytes(file.path.clone());
     row.file_path_folded = fold(&String::from_utf8_lossy(&file.path));
@@ -244,7 +244,8 @@ fn set_file(row: &mut EventRow, file: &FileEvent) {
     row.file_severity = file.severity.map(severity).unwrap_or_default().to_owned();
     row.file_changed = changed(&file.changed);
     row.file_count = file.count;
-    row.file_first = file.first_ms.map(within_range).unwrap_or_default();
+    let first_ms = file.first_ms.map(|first_ms| first_ms.saturating_add(offset_ms));
+    row.file_first = first_ms.map(within_range).unwrap_or_default();
     set_cause(row, file.cause.as_ref());
     match &file.meta {
         None => row.file_digest_absent = "gone".to_owned(),

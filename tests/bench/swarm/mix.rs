@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use vong_agent::clock;
 use vong_proto::event::{
-    Adapter, AntivirusProduct, AntivirusState, Body, Definitions, Digest, Event, FileAction, FileEvent,
-    FileMeta, Header, Lane, NetworkState, Origin, ProbeKind, ProbeSample, ProbeState, Process, Reachability,
-    StreamId, Switch, Who,
+    Adapter, AntivirusProduct, AntivirusState, Aspect, Body, Cause, Definitions, Digest, Event, FileAction,
+    FileEvent, FileMeta, Header, Lane, NetworkState, Origin, ProbeKind, ProbeSample, ProbeState, Process,
+    Reachability, StreamId, Switch, Who,
 };
 use vong_proto::wire;
 
@@ -62,6 +62,15 @@ const PROGRAMS: [&str; 5] = [
     "/usr/sbin/smbd",
     "/usr/bin/nautilus",
     "/usr/lib/firefox-esr/firefox-esr",
+];
+
+const PACKAGES: [&str; 6] = [
+    "openssl",
+    "libreoffice-core",
+    "firefox-esr",
+    "libc6",
+    "tzdata",
+    "bash",
 ];
 
 /// As many events as were ordered of each PC.
@@ -157,10 +166,20 @@ fn file(dice: &mut Dice) -> FileEvent {
         path: path.into_bytes(),
         watch: "Hồ sơ".to_owned(),
         severity: None,
-        changed: Vec::new(),
-        count: 1,
-        first_ms: None,
-        cause: None,
+        changed: vec![Aspect::Content],
+        // A program that saves a document is often reported a few times.
+        count: if dice.below(4) == 0 {
+            2 + dice.below(6) as u32
+        } else {
+            1
+        },
+        first_ms: (dice.below(4) == 0).then(|| began_ms() + dice.below(600_000_000).cast_signed()),
+        // Now and then a package manager is at work.
+        cause: (dice.below(20) == 0).then(|| Cause::Package {
+            manager: "dpkg".to_owned(),
+            name: dice.of_all(&PACKAGES).to_owned(),
+            version: format!("1.{}-{}", dice.below(3), dice.below(2)),
+        }),
     }
 }
 

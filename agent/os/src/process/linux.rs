@@ -29,6 +29,8 @@ const STATUS_MAX: u64 = 8 * 1024;
 const ARGUMENTS_MAX: u64 = 8 * 1024;
 /// What a process calls itself: 15 bytes and the end of the line.
 const COMM_MAX: u64 = 16;
+/// As far above usual programs as the system's own are that must not wait.
+const HURRIED: i32 = -10;
 /// Group and others may write.
 const WRITABLE: u32 = 0o022;
 
@@ -129,6 +131,19 @@ pub(super) fn arguments_of(pid: u32) -> Option<Vec<Vec<u8>>> {
     Some(arguments.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
 }
 
+/// `id (name) state parent …`, the start as the twenty-second; the name may hold anything, brackets too.
+pub(super) fn parent_and_start(pid: u32) -> Option<(u32, u64)> {
+    let mut stat = [0; 1_024];
+    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(&mut stat).ok()?;
+    let behind = stat[..length].iter().rposition(|byte| *byte == b')')? + 1;
+    let mut fields = std::str::from_utf8(&stat[behind..length])
+        .ok()?
+        .split_ascii_whitespace();
+    let parent = fields.nth(1)?.parse().ok()?;
+    Some((parent, fields.nth(17)?.parse().ok()?))
+}
+
 pub(super) fn user_id_of(name: &str) -> Option<u32> {
     let passwd = fs::read("/etc/passwd").ok()?;
     let users = parse_passwd(&String::from_utf8_lossy(&passwd));
@@ -142,6 +157,11 @@ pub(super) fn spawn_group(command: &mut Command) -> io::Result<Child> {
 
 pub(super) fn kill_group(first: &Child) -> io::Result<()> {
     Ok(kill_process_group(Pid::from_child(first), Signal::KILL)?)
+}
+
+pub(super) fn hurry() -> io::Result<()> {
+    // Of the system's -20 to 19; what the kernel calls a process here is the calling thread.
+    Ok(rustix::process::setpriority_process(None, HURRIED)?)
 }
 
 pub(super) fn load() -> Option<f64> {

@@ -34,7 +34,10 @@ impl Files<'_> {
         let Some(first) = standard::first_home_of(&standard::keys_watch()) else {
             return Ok(false);
         };
-        let seen = self.looker.memory.value(&root_key(&spelt_by_system(first)))?;
+        let seen = self
+            .looker
+            .memory
+            .value(&root_key(&spelt_by_system(first, &self.looker.foreign)))?;
         Ok(seen.is_some_and(|stamp| stamp != FORGETTING))
     }
 

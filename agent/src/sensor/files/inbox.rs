@@ -3,6 +3,7 @@
 //! It is bounded: when the looker is behind, the hearer waits, then the system's own queue overflows, and
 //! the system says so. Nothing is dropped here.
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use super::queue::{Change, Queue};
 
 /// So many changes wait at most: some 4 MiB, and half a second of looking.
 const CHANGES_MAX: usize = 8_192;
+/// So many folders are known at once below which something happened where no path reaches.
+const TOO_DEEP_MAX: usize = 64;
 
 /// The hand-over between the threads of this sensor.
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ pub(super) struct Inbox {
 struct State {
     queue: Queue,
     lost: Option<Lost>,
+    too_deep: BTreeSet<Vec<u8>>,
     /// Nobody waits, though the inbox may be full.
     admits_all: bool,
     closed: bool,
@@ -70,11 +74,34 @@ impl Inbox {
         self.lock().lost.take()
     }
 
+    /// Says that something happened below this folder where no path reaches.
+    pub(super) fn say_too_deep(&self, folder: Vec<u8>) {
+        let mut state = self.lock();
+        if state.too_deep.len() < TOO_DEEP_MAX {
+            state.too_deep.insert(folder);
+        }
+    }
+
+    /// Takes the folders below which something happened where no path reaches.
+    pub(super) fn take_too_deep(&self) -> BTreeSet<Vec<u8>> {
+        std::mem::take(&mut self.lock().too_deep)
+    }
+
     /// Takes the oldest change that is due.
     pub(super) fn pop(&self) -> Option<Change> {
         let change = self.lock().queue.pop(Instant::now())?;
         self.made_room.notify_one();
         Some(change)
+    }
+
+    /// What was taken last of this path has been told: what follows is gathered for so long.
+    pub(super) fn told(&self, path: &[u8], hold: Duration) {
+        self.lock().queue.told(path, hold, Instant::now());
+    }
+
+    /// Lets nothing wait any longer.
+    pub(super) fn hurry_all(&self) {
+        self.lock().queue.hurry_all();
     }
 
     /// Whether a change of this path waits.

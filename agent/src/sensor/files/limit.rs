@@ -6,6 +6,8 @@ use super::watch::{WatchSet, Watched};
 
 /// So many folders are named at once; of the others the number is said.
 const NAMED_MAX: usize = 3;
+/// Of a longer name its beginning is said.
+const NAME_BYTES_MAX: usize = 256;
 
 /// Something that cannot be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,24 @@ impl Limit {
         }
     }
 
+    /// Below a watch, or in its place, something is passed over.
+    pub(super) fn foreign(code: &str, watch: &str, points: &[&[u8]]) -> Self {
+        Self {
+            what: format!("{code}:{watch}"),
+            why: list(points),
+            deaf: None,
+        }
+    }
+
+    /// Below these folders names are so deep that their paths are longer than the system takes.
+    pub(super) fn too_deep(watch: &str, folders: &[&[u8]]) -> Self {
+        Self {
+            what: format!("path_too_long:{watch}"),
+            why: list(folders),
+            deaf: None,
+        }
+    }
+
     /// Changes below a root are found only by comparing.
     pub(super) fn real_time(root: &Watched, why: &str) -> Self {
         Self {
@@ -102,7 +122,10 @@ fn list(folders: &[&[u8]]) -> String {
     let named = &folders[..folders.len().min(NAMED_MAX)];
     let names: Vec<_> = named
         .iter()
-        .map(|folder| String::from_utf8_lossy(folder))
+        .map(|folder| match folder.get(..NAME_BYTES_MAX) {
+            Some(begin) => format!("{}…", String::from_utf8_lossy(begin)),
+            None => String::from_utf8_lossy(folder).into_owned(),
+        })
         .collect();
     match folders.len() - named.len() {
         0 => names.join(", "),
@@ -118,5 +141,6 @@ mod tests {
     fn many_folders_are_a_few_and_a_number() {
         assert_eq!(list(&[b"/a", b"/b"]), "/a, /b");
         assert_eq!(list(&[b"/a", b"/b", b"/c", b"/d", b"/e"]), "/a, /b, /c +2");
+        assert_eq!(list(&[&[b'x'; 4_000]]).chars().count(), NAME_BYTES_MAX + 1);
     }
 }

@@ -11,6 +11,7 @@ use vong_os::file::{Kind, look, path_of};
 use vong_os::mounts::MountTable;
 
 use super::Hearing;
+use super::foreign::Foreign;
 use super::inbox::{Inbox, Lost};
 use super::limit::Limit;
 use super::listener::Listener;
@@ -27,7 +28,7 @@ mod mounts;
 mod recent;
 
 use marks::Marks;
-use mounts::{Mounted, mounted_within, places_within};
+use mounts::{Mounted, foreign, mounted_within, places_within};
 
 /// The agent lacks the right to ask who.
 const UNPRIVILEGED: &str = "unprivileged";
@@ -60,21 +61,26 @@ impl Source {
     }
 
     /// Where at or below the watches something has been mounted or unmounted since they were armed: they are to be
-    /// armed again, and what lies there is not what lay there before.
-    pub(super) fn remounted(&self, watches: &WatchSet) -> Vec<Vec<u8>> {
+    /// armed again, and what lies there is not what lay there before. `None` when nothing has been mounted anywhere.
+    pub(super) fn remounted(&self, watches: &WatchSet) -> Option<Vec<Vec<u8>>> {
         if !self
             .table
             .as_ref()
             .is_some_and(|table| table.has_changed().unwrap_or(true))
         {
-            return Vec::new();
+            return None;
         }
         let now = mounted_within(watches);
         let changed = now.symmetric_difference(&self.mounted);
         let mut points: Vec<Vec<u8>> = changed.map(|mounted| mounted.point.clone()).collect();
         points.sort();
         points.dedup();
-        points
+        Some(points)
+    }
+
+    /// What is mounted anywhere that nobody shall look into.
+    pub(super) fn foreign(&self) -> Vec<Foreign> {
+        foreign()
     }
 
     /// Where something was mounted, at or below a watch, when they were last armed.
@@ -87,7 +93,7 @@ impl Source {
     pub(super) fn arm(&mut self, watches: &Arc<WatchSet>) -> Vec<Limit> {
         let roots: Vec<&Watched> = watches
             .iter()
-            .filter(|watched| look(&path_of(&watched.root)).is_ok())
+            .filter(|watched| watches.find(&watched.root).is_some() && look(&path_of(&watched.root)).is_ok())
             .collect();
         let began_ms = clock::wall_ms();
         let before = std::mem::replace(&mut self.mounted, mounted_within(watches));
@@ -99,7 +105,7 @@ impl Source {
             Err(reason) => {
                 let places = |root: &&Watched| {
                     let moved = |point| root.moved_to(point);
-                    places_within(&root.root, mounted)
+                    places_within(watches, &root.root, mounted)
                         .into_iter()
                         .map(moved)
                         .collect::<Vec<_>>()
@@ -117,7 +123,7 @@ impl Source {
         };
         match listener {
             Ok(mut listener) => {
-                limits.extend(listener.arm(&unmarked, &self.inbox));
+                limits.extend(listener.arm(watches, &unmarked, &self.inbox));
                 self.listener = Some(listener);
             }
             Err(why) => limits.extend(unmarked.iter().map(|root| Limit::real_time(root, &why))),

@@ -16,7 +16,7 @@ use vong_proto::event::Who;
 use super::inbox::{Inbox, Lost};
 use super::limit::Limit;
 use super::queue::{Change, Touch, What};
-use super::watch::Watched;
+use super::watch::{WatchSet, Watched};
 use crate::clock;
 
 /// A watcher of folders.
@@ -53,15 +53,15 @@ impl Listener {
     }
 
     /// Listens to these roots and to no others; the answer is what cannot be heard.
-    pub(super) fn arm(&mut self, roots: &[Watched], inbox: &Inbox) -> Vec<Limit> {
+    pub(super) fn arm(&mut self, watches: &WatchSet, roots: &[Watched], inbox: &Inbox) -> Vec<Limit> {
         // The watcher cannot answer while it waits to leave a change, so for this moment nobody waits.
         inbox.admit_all(true);
-        let limits = self.arm_now(roots);
+        let limits = self.arm_now(watches, roots);
         inbox.admit_all(false);
         limits
     }
 
-    fn arm_now(&mut self, roots: &[Watched]) -> Vec<Limit> {
+    fn arm_now(&mut self, watches: &WatchSet, roots: &[Watched]) -> Vec<Limit> {
         let places: Vec<(PathBuf, RecursiveMode)> = roots.iter().map(place).collect();
         let watcher = &mut self.watcher;
         self.listening_to.retain(|(path, inode)| {
@@ -78,7 +78,15 @@ impl Listener {
                 continue;
             }
             let inode = inode_of(&path).unwrap_or(0);
-            match self.listen(&path, mode) {
+            let heard = match watches.foreign_below(bytes_of(&path)).next() {
+                Some(_) if mode == RecursiveMode::Recursive => {
+                    // Folders that appear between foreign ones are found by comparing.
+                    limits.push(Limit::real_time(root, "foreign_mount_below"));
+                    self.listen_around(&path, watches)
+                }
+                _ => self.listen(&path, mode),
+            };
+            match heard {
                 Ok(()) => self.listening_to.push((path, inode)),
                 Err(error) => limits.push(Limit::real_time(root, &reason(&error))),
             }
@@ -96,6 +104,25 @@ impl Listener {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 self.listen(&entry.path(), RecursiveMode::Recursive)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Listens to a tree without entering what is passed over, as the watcher itself would.
+    fn listen_around(&mut self, path: &Path, watches: &WatchSet) -> notify::Result<()> {
+        self.watcher.watch(path, RecursiveMode::NonRecursive)?;
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            let below = entry.path();
+            let bytes = bytes_of(&below);
+            if watches.find(bytes).is_none() || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            match watches.foreign_below(bytes).next() {
+                Some(_) => self.listen_around(&below, watches)?,
+                None => self.listen(&below, RecursiveMode::Recursive)?,
             }
         }
         Ok(())
@@ -144,15 +171,8 @@ fn take(event: notify::Result<Event>, inbox: &Inbox, why_nobody: &str, complete_
         Ok(event) if event.need_rescan() => lose(inbox, complete_ms, "queue_overflow"),
         Ok(event) => {
             if let Some((path, what, folder)) = translate(&event) {
-                inbox.push(Change {
-                    path,
-                    what,
-                    folder,
-                    who: Who::Unavailable(why_nobody.to_owned()),
-                    under: None,
-                    wall_ms: clock::wall_ms(),
-                    mono_ms: clock::mono_ms(),
-                });
+                let who = Who::Unavailable(why_nobody.to_owned());
+                inbox.push(Change::now(path, what, folder, who));
             }
         }
         // A new folder could not be listened to.

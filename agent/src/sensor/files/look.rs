@@ -4,18 +4,24 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use vong_os::file::{Facts, Kind, look, path_of};
-use vong_proto::event::{Body, FileAction, FileEvent, Lane, Origin, Severity, Who};
+use vong_os::file::{Facts, Kind, link_text, look, path_of, rights_beside_mode};
+use vong_proto::event::{Aspect, Body, FileAction, Lane};
 
 use super::digest::{Hasher, Reached, Reading};
-use super::explain::{Explainer, Manager};
-use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
+use super::explain::Explainer;
+use super::known::{Beside, Known, Mark, comparable, path_of as path_of_key, prefix_below};
+use super::leads;
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
-use super::watch::{WatchSet, Watched, is_within};
+use super::watch::{WatchSet, folder_of, is_within};
 use crate::clock;
-use crate::report::NewEvent;
+
+#[path = "look/told.rs"]
+mod told;
+
+use told::{News, Seen, event, hash_of, lane};
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// The clock that stamps files ticks every 10 ms at the slowest, and so much it may be behind the one read here.
@@ -26,6 +32,11 @@ const COARSE_TICK_NS: i64 = 2 * SECOND_NS;
 const RENAME_PAGE: usize = 256;
 /// So many names are expected to be reported as removed next; beyond, all are taken to be known as such.
 const FLEETING_MAX: usize = 1_024;
+/// After a change of a path was told, further ones are gathered for so long: a log that is written a thousand times
+/// a second is one event a second.
+const ROUTINE_HOLD: Duration = Duration::from_secs(1);
+/// Where a change is grave, further ones are told sooner.
+const GRAVE_HOLD: Duration = Duration::from_millis(200);
 
 /// The one who looks.
 pub(super) struct Looker {
@@ -33,6 +44,10 @@ pub(super) struct Looker {
     pub(super) watches: Arc<WatchSet>,
     /// Where something was mounted that is not there now: what is not met there is not deleted.
     pub(super) away: Vec<Vec<u8>>,
+    /// Where nobody shall look, because looking may never end.
+    pub(super) foreign: Vec<Vec<u8>>,
+    /// What has been found that is too deep to be asked for by its path.
+    pub(super) too_deep: Vec<Vec<u8>>,
     /// Larger files are not read.
     pub(super) bytes_max: u64,
     /// Roots whose first look is not over: what is not remembered there may be old.
@@ -44,40 +59,19 @@ pub(super) struct Looker {
     pub(super) explainer: Explainer,
 }
 
-/// When something happened.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    wall_ms: i64,
-    mono_ms: u64,
+/// What came of a look at a change.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// A folder whose inside must be compared too.
+    pub(super) inside: Option<Vec<u8>>,
+    /// The change was told, and further ones of the same path are to be gathered for so long.
+    pub(super) hold: Option<Duration>,
 }
 
-impl Moment {
-    /// This moment.
-    pub(super) fn now() -> Self {
-        Self {
-            wall_ms: clock::wall_ms(),
-            mono_ms: clock::mono_ms(),
-        }
+impl Looked {
+    fn into(inside: Option<Vec<u8>>) -> Self {
+        Self { inside, hold: None }
     }
-
-    fn of(change: &Change) -> Self {
-        Self {
-            wall_ms: change.wall_ms,
-            mono_ms: change.mono_ms,
-        }
-    }
-}
-
-/// An event in the making.
-struct Seen<'a> {
-    action: FileAction,
-    path: &'a [u8],
-    old_path: Option<&'a [u8]>,
-    known: Option<&'a Known>,
-    origin: Origin,
-    who: &'a Who,
-    under: Option<Manager>,
-    moment: Moment,
 }
 
 /// What a look at a path found.
@@ -93,6 +87,8 @@ impl Looker {
             memory,
             watches: Arc::default(),
             away: Vec::new(),
+            foreign: Vec::new(),
+            too_deep: Vec::new(),
             bytes_max: 0,
             unfinished: Vec::new(),
             fleeting: HashSet::new(),
@@ -101,36 +97,36 @@ impl Looker {
         }
     }
 
-    /// Looks into what the system said. The answer is a folder whose inside must be compared too.
-    pub(super) fn look_into(&mut self, change: &Change) -> Result<Option<Vec<u8>>, MemoryError> {
+    /// Looks into what the system said.
+    pub(super) fn look_into(&mut self, change: &Change) -> Result<Looked, MemoryError> {
         match &change.what {
             What::Touched(touch) => self.touched(change, *touch),
-            What::Gone => self.gone(change, &change.path),
-            What::Renamed { from } => self.renamed(change, from),
+            What::Gone => self.gone(change, &change.path).map(Looked::into),
+            What::Renamed { from } => self.renamed(change, from).map(Looked::into),
         }
     }
 
-    fn touched(&mut self, change: &Change, touch: Touch) -> Result<Option<Vec<u8>>, MemoryError> {
+    fn touched(&mut self, change: &Change, touch: Touch) -> Result<Looked, MemoryError> {
         let path = &change.path;
-        if self.watches.find(path).is_none() {
-            return Ok(None);
-        }
+        let Some(severity) = self.watches.find(path).map(|watched| watched.severity) else {
+            return Ok(Looked::default());
+        };
         let before = self.memory.known(path)?;
         let (action, now) = match (self.inspect(path, before.as_ref(), touch.written), &before) {
-            (Look::Unchanged, _) => return Ok(None),
+            (Look::Unchanged, _) => return Ok(Looked::default()),
             (Look::Nothing, Some(_)) if touch.may_be_gone => (FileAction::Deleted, None),
             // It came and went; its removal is said next.
             (Look::Nothing, None) if touch.created => {
                 self.expect_removal(path);
                 (FileAction::Created, None)
             }
-            (Look::Nothing, _) => return Ok(None),
+            (Look::Nothing, _) => return Ok(Looked::default()),
             (Look::Something(now), None) => (self.action_of_unknown(path, touch), Some(now)),
             (Look::Something(now), Some(before)) => match before.compare(&now) {
                 Some(action) => (action, Some(now)),
                 None => {
                     self.memory.remember(path, Some(&now))?;
-                    return Ok(None);
+                    return Ok(Looked::default());
                 }
             },
         };
@@ -148,12 +144,18 @@ impl Looker {
             path,
             old_path: None,
             known: now.as_ref(),
-            origin: Origin::RealTime,
-            who: &change.who,
-            under: change.under,
-            moment: Moment::of(change),
+            changed: changed(before.as_ref(), now.as_ref()),
+            news: News::of(change),
         })?;
-        Ok(look_inside.then(|| path.clone()))
+        // What was made and is not closed yet is not complete: that is told as soon as it is.
+        let is_complete = touch.written || !touch.created;
+        Ok(Looked {
+            inside: look_inside.then(|| path.clone()),
+            hold: is_complete.then(|| match lane(severity) {
+                Lane::Urgent => GRAVE_HOLD,
+                _ => ROUTINE_HOLD,
+            }),
+        })
     }
 
     fn action_of_unknown(&self, path: &[u8], touch: Touch) -> FileAction {
@@ -194,10 +196,8 @@ impl Looker {
             path,
             old_path: None,
             known: None,
-            origin: Origin::RealTime,
-            who: &change.who,
-            under: change.under,
-            moment: Moment::of(change),
+            changed: Vec::new(),
+            news: News::of(change),
         })?;
         Ok(folder.then(|| path.to_vec()))
     }
@@ -218,9 +218,13 @@ impl Looker {
                 self.expect_removal(to);
                 None
             }
-            Look::Unchanged => before,
+            Look::Unchanged => before.clone(),
             Look::Something(now) => Some(now),
         };
+        // What took another's place differs from what stood there; else nothing but the name is expected to differ.
+        let replaced = self.memory.known(to)?;
+        let mut changed = changed(replaced.as_ref().or(before.as_ref()), now.as_ref());
+        changed.retain(|aspect| *aspect != Aspect::Times);
         if from_watched {
             self.fleeting.remove(from);
             self.memory.remember(from, None)?;
@@ -230,10 +234,8 @@ impl Looker {
             path: to,
             old_path: Some(from),
             known: now.as_ref(),
-            origin: Origin::RealTime,
-            who: &change.who,
-            under: change.under,
-            moment: Moment::of(change),
+            changed,
+            news: News::of(change),
         })?;
         if change.folder && from_watched {
             self.move_memory(from, to)?;
@@ -289,7 +291,7 @@ impl Looker {
                 None => return self.memory.remember(path, Some(&now)),
             },
         };
-        self.catch_up(action, path, Some(&now))
+        self.catch_up(action, path, before, Some(&now))
     }
 
     /// Begins to read a large file that a walk met.
@@ -320,7 +322,8 @@ impl Looker {
             return self.met(path, absorb);
         }
         let before = self.memory.known(path)?;
-        self.found(path, before.as_ref(), known(facts, mark, began_ms), absorb)
+        let now = self.known(path, facts, mark, began_ms);
+        self.found(path, before.as_ref(), now, absorb)
     }
 
     /// Reports what a walk did not meet, if it is really gone.
@@ -330,7 +333,7 @@ impl Looker {
         }
         let is_gone = look(&path_of(path)).is_err_and(|error| is_absence(error.kind()));
         if is_gone && self.memory.known(path)?.is_some() {
-            self.catch_up(FileAction::Deleted, path, None)?;
+            self.catch_up(FileAction::Deleted, path, None, None)?;
         }
         Ok(())
     }
@@ -339,6 +342,7 @@ impl Looker {
         &mut self,
         action: FileAction,
         path: &[u8],
+        before: Option<&Known>,
         known: Option<&Known>,
     ) -> Result<(), MemoryError> {
         self.conclude(Seen {
@@ -346,38 +350,80 @@ impl Looker {
             path,
             old_path: None,
             known,
-            origin: Origin::CatchUp,
-            who: &Who::Unavailable("catch_up".to_owned()),
-            under: None,
-            moment: Moment::now(),
+            changed: changed(before, known),
+            news: News::found(),
         })
     }
 
     fn inspect(&mut self, path: &[u8], before: Option<&Known>, written: bool) -> Look {
-        let path = path_of(path);
-        let facts = match look(&path) {
+        let place = path_of(path);
+        let facts = match look(&place) {
             Ok(facts) => facts,
             Err(error) if is_absence(error.kind()) => return Look::Nothing,
-            // Nothing can be said; a walk that meets it says so.
-            Err(_) => return Look::Unchanged,
+            Err(error) => {
+                if error.kind() == ErrorKind::InvalidFilename {
+                    self.too_deep.push(path.to_vec());
+                }
+                // Nothing can be said; a walk that meets it says so.
+                return Look::Unchanged;
+            }
         };
         let same = comparable(facts);
-        match before {
-            Some(before) if before.is_still(&same) => Look::Unchanged,
-            Some(before) if !written && before.has_content_of(&same) => Look::Something(Known {
-                facts: same,
-                mark: before.mark,
-                too_soon: false,
-            }),
-            _ => self.read(&path, facts),
+        let now = match before {
+            Some(before) if before.is_still(&same) => return Look::Unchanged,
+            Some(before)
+                if before.has_certainly_content_of(&same) || (!written && before.has_content_of(&same)) =>
+            {
+                Known {
+                    facts: same,
+                    mark: before.mark,
+                    too_soon: false,
+                    beside: self.beside(path, &same),
+                }
+            }
+            _ => match self.read(&place, facts) {
+                Some(now) => now,
+                None => return Look::Nothing,
+            },
+        };
+        if before == Some(&now) {
+            return Look::Unchanged;
+        }
+        Look::Something(now)
+    }
+
+    fn read(&mut self, place: &Path, facts: Facts) -> Option<Known> {
+        let began_ms = clock::wall_ms();
+        let (facts, mark) = self.hasher.digest(place, facts, self.bytes_max)?;
+        Some(self.known(vong_os::file::bytes_of(place), facts, mark, began_ms))
+    }
+
+    /// What is to be remembered of a file that was read beginning at `began_ms`.
+    fn known(&self, path: &[u8], facts: Facts, mark: Mark, began_ms: i64) -> Known {
+        let read_ns = began_ms.saturating_mul(1_000_000);
+        Known {
+            too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
+            facts: comparable(facts),
+            mark,
+            beside: self.beside(path, &facts),
         }
     }
 
-    fn read(&mut self, path: &Path, facts: Facts) -> Look {
-        let began_ms = clock::wall_ms();
-        match self.hasher.digest(path, facts, self.bytes_max) {
-            Some((facts, mark)) => Look::Something(known(facts, mark, began_ms)),
-            None => Look::Nothing,
+    /// What there is beside facts and content. What the system does not tell counts as not there: it will say why
+    /// to whoever asks for the content.
+    fn beside(&self, path: &[u8], facts: &Facts) -> Beside {
+        match facts.kind {
+            Kind::Link => match link_text(&path_of(path)) {
+                Ok(text) => Beside::Link {
+                    text: hash_of(&text),
+                    target: leads::follow(folder_of(path), &text, &self.foreign).to_target(),
+                },
+                Err(_) => Beside::Nothing,
+            },
+            Kind::File | Kind::Folder | Kind::Other => match rights_beside_mode(&path_of(path)) {
+                Ok(Some(rights)) => Beside::Rights(hash_of(&rights)),
+                Ok(None) | Err(_) => Beside::Nothing,
+            },
         }
     }
 
@@ -388,7 +434,8 @@ impl Looker {
         let mut event = event(&seen, watched);
         if let Body::File(file) = &mut event.body {
             let now = seen.known.map(|known| &known.facts);
-            file.cause = self.explainer.cause(file, seen.moment.wall_ms, seen.under, now);
+            let (wall_ms, under) = seen.news.when_and_under();
+            file.cause = self.explainer.cause(file, wall_ms, under, now);
         }
         self.memory.remember(seen.path, seen.known)?;
         self.memory.report(event);
@@ -416,36 +463,10 @@ impl Looker {
     }
 }
 
-/// What is to be remembered of a file that was read beginning at `began_ms`.
-fn known(facts: Facts, mark: Mark, began_ms: i64) -> Known {
-    let read_ns = began_ms.saturating_mul(1_000_000);
-    Known {
-        too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
-        facts: comparable(facts),
-        mark,
-    }
-}
-
-fn event(seen: &Seen<'_>, watched: &Watched) -> NewEvent {
-    NewEvent {
-        lane: lane(watched.severity),
-        wall_ms: seen.moment.wall_ms,
-        mono_ms: seen.moment.mono_ms,
-        body: Body::File(FileEvent {
-            old_path: seen.old_path.map(<[u8]>::to_vec),
-            meta: seen.known.map(Known::to_meta),
-            watch: watched.name.clone(),
-            severity: watched.severity,
-            ..FileEvent::new(seen.action, seen.path.to_vec(), seen.origin, seen.who.clone())
-        }),
-    }
-}
-
-/// Grave changes overtake routine ones.
-fn lane(severity: Option<Severity>) -> Lane {
-    match severity {
-        Some(Severity::High | Severity::Critical) => Lane::Urgent,
-        Some(Severity::Low | Severity::Medium) | None => Lane::Events,
+fn changed(before: Option<&Known>, now: Option<&Known>) -> Vec<Aspect> {
+    match (before, now) {
+        (Some(before), Some(now)) => before.differences(now),
+        _ => Vec::new(),
     }
 }
 

@@ -17,6 +17,9 @@ use crate::state::{Pair, StateError, StateReader};
 const CHANGES_PER_REPORT_MAX: usize = 256;
 /// So many reports may be on their way; then the oldest is waited for, which bounds the memory here.
 const IN_FLIGHT_MAX: usize = 64;
+/// So many changes may be on their way in them: some 2 MiB. Small reports are for what happens, large ones come from a
+/// first look, which can wait for a slow disk.
+const CHANGES_IN_FLIGHT_MAX: usize = 4_096;
 
 /// Why the sensor cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,7 @@ pub(super) struct Memory {
     /// Number of the report in the making.
     number: u64,
     in_flight: VecDeque<InFlight>,
+    changes_in_flight: usize,
     /// What the reader does not see yet, with the number of the report that it stands in.
     recent: HashMap<Vec<u8>, (u64, Option<Vec<u8>>)>,
 }
@@ -57,6 +61,7 @@ impl Memory {
             urgent: false,
             number: 0,
             in_flight: VecDeque::new(),
+            changes_in_flight: 0,
             recent: HashMap::new(),
         }
     }
@@ -130,7 +135,8 @@ impl Memory {
         let mut report = std::mem::take(&mut self.draft);
         report.committed = Some(done);
         self.urgent = false;
-        let keys = report.state.iter().map(|change| change.key.clone()).collect();
+        let keys: Vec<Vec<u8>> = report.state.iter().map(|change| change.key.clone()).collect();
+        self.changes_in_flight += keys.len();
         self.reports.send(report)?;
         self.in_flight.push_back(InFlight {
             number: self.number,
@@ -147,10 +153,11 @@ impl Memory {
         self.collect(0)
     }
 
-    /// Lets go of what has become durable; waits while more than `allowed` reports have not.
+    /// Lets go of what has become durable; waits while more than `allowed` reports have not,
+    /// or more changes than memory is meant for.
     pub(super) fn collect(&mut self, allowed: usize) -> Result<(), MemoryError> {
         while let Some(oldest) = self.in_flight.front() {
-            if self.in_flight.len() > allowed {
+            if self.in_flight.len() > allowed || self.changes_in_flight > CHANGES_IN_FLIGHT_MAX {
                 oldest.committed.recv().map_err(|_| SpoolStopped)?;
             } else {
                 match oldest.committed.try_recv() {
@@ -167,6 +174,7 @@ impl Memory {
     }
 
     fn forget_recent(&mut self, durable: &InFlight) {
+        self.changes_in_flight -= durable.keys.len();
         for key in &durable.keys {
             if self
                 .recent

@@ -3,6 +3,10 @@
 //! A program that writes a file makes the system say "created", "attributes", "closed after writing" within
 //! a millisecond; hashing once after the last is enough. What must not be merged is order: a removal
 //! between two creations, or a rename, ends what was known of a name.
+//!
+//! A path that was told a moment ago *rests*: what follows is gathered, and told as one change when the rest is over.
+//! A removal or a rename ends the rest at once, and nothing rests longer than once: the last change of a path is
+//! always looked at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -10,10 +14,18 @@ use std::time::{Duration, Instant};
 use vong_proto::event::Who;
 
 use super::explain::Manager;
+use crate::clock;
+
+#[path = "queue/rest.rs"]
+mod rest;
+
+use rest::Rest;
 
 /// What has been created is expected to be closed soon; looked at before, it would be reported empty, and
 /// again when it is complete. Also the two halves of a rename find each other in this time.
 pub(super) const GRACE: Duration = Duration::from_millis(30);
+/// So many changes may wait: half of what the inbox holds, so that what rests never keeps out what is new.
+const WAITING_MAX: usize = 4_096;
 
 /// Something that the system said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +44,28 @@ pub(super) struct Change {
     pub(super) wall_ms: i64,
     /// When, since boot.
     pub(super) mono_ms: u64,
+    /// So many reports of the system this is. What the system has merged itself counts once.
+    pub(super) count: u32,
+    /// When the first of them came, by the wall clock.
+    pub(super) first_ms: i64,
+}
+
+impl Change {
+    /// What the system has just said.
+    pub(super) fn now(path: Vec<u8>, what: What, folder: bool, who: Who) -> Self {
+        let wall_ms = clock::wall_ms();
+        Self {
+            path,
+            what,
+            folder,
+            who,
+            under: None,
+            wall_ms,
+            mono_ms: clock::mono_ms(),
+            count: 1,
+            first_ms: wall_ms,
+        }
+    }
 }
 
 /// What the system can say of a path.
@@ -84,6 +118,9 @@ pub(super) struct Queue {
     ready: BTreeSet<u64>,
     waiting: BTreeSet<(Instant, u64)>,
     next: u64,
+    rest: Rest,
+    /// Changes before this one stand before the removal or renaming of a folder that may hold their paths.
+    folder_ended: u64,
 }
 
 /// A change, and until when it waits for more.
@@ -109,17 +146,23 @@ impl Queue {
         match &change.what {
             What::Touched(touch) => {
                 let touch = *touch;
-                if !self.merge(&change, touch) {
-                    let due = touch.expects_more(change.folder).then(|| now + GRACE);
+                if !self.merge(&change, touch, now) {
+                    let due = match touch.expects_more(change.folder) {
+                        true => Some(now + GRACE),
+                        false => self.rests_until(&change.path, touch, now),
+                    };
                     self.append(change, due);
                 }
             }
             What::Gone => {
+                self.rest.end(&change.path);
                 self.make_ready(&change);
                 self.append(change, None);
             }
             What::Renamed { from } => {
                 let from = from.clone();
+                self.rest.end(&from);
+                self.rest.end(&change.path);
                 self.cancel_guess(&from);
                 self.cancel_guess(&change.path);
                 self.make_ready(&change);
@@ -147,6 +190,31 @@ impl Queue {
         Some(change)
     }
 
+    /// What was popped last of this path has been told: what follows, or waits already, is gathered for so long.
+    pub(super) fn told(&mut self, path: &[u8], hold: Duration, now: Instant) {
+        let until = now + hold;
+        self.rest.begin(path, until, now);
+        let Some(number) = self.latest.get(path).copied() else {
+            return;
+        };
+        let Some(What::Touched(touch)) = self.changes.get(&number).map(|held| &held.change.what) else {
+            return;
+        };
+        let may_rest = number >= self.folder_ended && self.rests_until(path, *touch, now).is_some();
+        if may_rest && self.ready.remove(&number) {
+            self.waiting.insert((until, number));
+            if let Some(held) = self.changes.get_mut(&number) {
+                held.due = Some(until);
+            }
+        }
+    }
+
+    /// Lets nothing wait any longer.
+    pub(super) fn hurry_all(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.ready.extend(waiting.into_iter().map(|(_, number)| number));
+    }
+
     /// How long until a change is due; `None` when none waits.
     pub(super) fn due_in(&self, now: Instant) -> Option<Duration> {
         if !self.ready.is_empty() {
@@ -168,8 +236,14 @@ impl Queue {
         number
     }
 
+    /// Until when a touch of this path rests, if it does. One after which nothing may be there does not.
+    fn rests_until(&self, path: &[u8], touch: Touch, now: Instant) -> Option<Instant> {
+        let may_rest = !touch.created && !touch.may_be_gone && self.waiting.len() < WAITING_MAX;
+        self.rest.until(path, now).filter(|_| may_rest)
+    }
+
     /// Merges a touch with the touch before it; whether it could.
-    fn merge(&mut self, change: &Change, later: Touch) -> bool {
+    fn merge(&mut self, change: &Change, later: Touch, now: Instant) -> bool {
         let Some(number) = self.latest.get(&change.path).copied() else {
             return false;
         };
@@ -182,13 +256,18 @@ impl Queue {
         // A change of rights after the writing does not make its author the writer.
         if later.written || !touch.written {
             before.who = change.who.clone();
-            before.under = change.under;
+        }
+        // Of what several did together, a package manager explains nothing.
+        if before.under != change.under {
+            before.under = None;
         }
         touch.merge(later);
         before.wall_ms = change.wall_ms;
         before.mono_ms = change.mono_ms;
+        before.count = before.count.saturating_add(change.count);
         before.folder |= change.folder;
-        if !touch.expects_more(before.folder) {
+        let (touch, folder) = (*touch, before.folder);
+        if !touch.expects_more(folder) && self.rests_until(&change.path, touch, now).is_none() {
             self.hurry(number);
         }
         true
@@ -205,8 +284,8 @@ impl Queue {
     /// What was said before a removal or a rename is looked at before it: of a folder, everything.
     fn make_ready(&mut self, change: &Change) {
         if change.folder {
-            let waiting = std::mem::take(&mut self.waiting);
-            self.ready.extend(waiting.into_iter().map(|(_, number)| number));
+            self.hurry_all();
+            self.folder_ended = self.next;
             return;
         }
         let before = match &change.what {
@@ -258,6 +337,8 @@ mod tests {
             under: None,
             wall_ms: 0,
             mono_ms: 0,
+            count: 1,
+            first_ms: 0,
         }
     }
 
@@ -342,6 +423,96 @@ mod tests {
         assert_eq!(drain(&mut queue, now)[0].who, Who::Exited { pid: 1 });
     }
 
+    #[test]
+    fn what_others_did_too_is_not_a_package_managers_doing() {
+        let check = |first: Option<Manager>, second: Option<Manager>, expected: Option<Manager>| {
+            let (mut queue, now) = (Queue::default(), Instant::now());
+            let by = |under, what| Change {
+                under,
+                ..change("a", what)
+            };
+            queue.push(by(first, written()), now);
+            queue.push(by(second, What::Touched(Touch::default())), now);
+            let seen = drain(&mut queue, now);
+            assert_eq!(seen[0].under, expected, "{first:?} {second:?}");
+        };
+        let dpkg = Some(Manager::Dpkg);
+        check(dpkg, dpkg, dpkg);
+        check(None, dpkg, None);
+        check(dpkg, None, None);
+        check(None, None, None);
+    }
+
+    #[test]
+    fn what_follows_soon_is_gathered_with_its_number_and_its_times() {
+        let (mut queue, begun) = (Queue::default(), Instant::now());
+        let hold = Duration::from_secs(1);
+        queue.push(change("log", written()), begun);
+        assert_eq!(drain(&mut queue, begun).len(), 1, "the first is told at once");
+        queue.push(change("log", written()), begun);
+        queue.told(b"log", hold, begun);
+        for number in 1..1_000 {
+            let at = |change: Change| Change {
+                wall_ms: number,
+                first_ms: number,
+                ..change
+            };
+            queue.push(at(change("log", written())), begun + hold / 2);
+        }
+        queue.push(change("other", written()), begun);
+        assert_eq!(drain(&mut queue, begun + hold / 2).len(), 1, "only the other one");
+        let gathered = drain(&mut queue, begun + hold);
+        assert_eq!(gathered.len(), 1);
+        assert_eq!(gathered[0].count, 1_000);
+        assert_eq!((gathered[0].first_ms, gathered[0].wall_ms), (0, 999));
+    }
+
+    #[test]
+    fn a_removal_or_a_rename_ends_the_rest() {
+        let begun = Instant::now();
+        let check = |what: What, folder: bool| {
+            let mut queue = Queue::default();
+            queue.told(b"a", Duration::from_secs(1), begun);
+            queue.push(change("a", written()), begun);
+            assert_eq!(drain(&mut queue, begun), []);
+            let ending = Change {
+                folder,
+                ..change("a", what)
+            };
+            queue.push(ending.clone(), begun);
+            assert_eq!(drain(&mut queue, begun), [change("a", written()), ending]);
+            queue.push(change("a", written()), begun);
+            assert_eq!(drain(&mut queue, begun).len(), 1);
+        };
+        check(What::Gone, false);
+        check(What::Renamed { from: b"b".to_vec() }, false);
+        check(What::Renamed { from: b"b".to_vec() }, true);
+    }
+
+    #[test]
+    fn what_stands_before_the_end_of_its_folder_does_not_rest() {
+        let (mut queue, begun) = (Queue::default(), Instant::now());
+        queue.push(change("folder/a", written()), begun);
+        let gone = Change {
+            folder: true,
+            ..change("folder", What::Gone)
+        };
+        queue.push(gone.clone(), begun);
+        queue.told(b"folder/a", Duration::from_secs(1), begun);
+        assert_eq!(drain(&mut queue, begun), [change("folder/a", written()), gone]);
+    }
+
+    #[test]
+    fn what_rests_never_fills_the_queue() {
+        let (mut queue, begun) = (Queue::default(), Instant::now());
+        for number in 0..2 * WAITING_MAX {
+            let path = number.to_string();
+            queue.told(path.as_bytes(), Duration::from_secs(1), begun);
+            queue.push(change(&path, written()), begun);
+        }
+        assert_eq!(drain(&mut queue, begun).len(), WAITING_MAX);
+    }
+
     fn any_change() -> impl Strategy<Value = Change> {
         let path = prop_oneof![Just("a"), Just("b"), Just("c")];
         let what = prop_oneof![
@@ -355,7 +526,66 @@ mod tests {
         (path, what).prop_map(|(path, what)| change(path, what))
     }
 
+    /// What a busy program and a looker do with one name.
+    #[derive(Clone, Copy, Debug)]
+    enum Busy {
+        Write,
+        Remove,
+        Look { told: bool },
+        Wait { ms: u64 },
+    }
+
+    fn any_busy() -> impl Strategy<Value = Busy> {
+        prop_oneof![
+            8 => Just(Busy::Write),
+            1 => Just(Busy::Remove),
+            4 => any::<bool>().prop_map(|told| Busy::Look { told }),
+            4 => (0_u64..400).prop_map(|ms| Busy::Wait { ms }),
+        ]
+    }
+
     proptest! {
+        /// However long a path rests: each report is counted once, none is looked at later than a rest after somebody
+        /// could have looked, and the last is looked at.
+        #[test]
+        fn what_rests_is_counted_and_its_last_state_is_looked_at(busy in prop::collection::vec(any_busy(), 0..200)) {
+            const HOLD: Duration = Duration::from_secs(1);
+            let (mut queue, mut now) = (Queue::default(), Instant::now());
+            let (mut pushed, mut counted) = (0, 0);
+            // What was said at a look and not shown, and until when it must have been.
+            let mut unseen: Option<(u32, Instant)> = None;
+            let end = [Busy::Wait { ms: 1_000 }, Busy::Look { told: false }];
+            for action in busy.into_iter().chain(end) {
+                let what = match action {
+                    Busy::Write => written(),
+                    Busy::Remove => What::Gone,
+                    Busy::Wait { ms } => {
+                        now += Duration::from_millis(ms);
+                        continue;
+                    }
+                    Busy::Look { told } => {
+                        while let Some(change) = queue.pop(now) {
+                            counted += change.count;
+                            if told && matches!(change.what, What::Touched(_)) {
+                                queue.told(b"a", HOLD, now);
+                            }
+                        }
+                        unseen = unseen.filter(|(said, _)| counted < *said);
+                        if let Some((_, until)) = unseen {
+                            prop_assert!(now < until);
+                        } else if counted < pushed {
+                            unseen = Some((pushed, now + HOLD));
+                        }
+                        continue;
+                    }
+                };
+                pushed += 1;
+                queue.push(change("a", what), now);
+            }
+            prop_assert_eq!(counted, pushed);
+            prop_assert_eq!(queue.len(), 0);
+        }
+
         /// Removals and renames come out as they went in, and after the last of them each path that was
         /// touched again is looked at.
         #[test]

@@ -39,6 +39,8 @@ pub(super) enum Found {
     Unreadable {
         /// The folder.
         folder: Vec<u8>,
+        /// It lies deeper than a path can say.
+        too_deep: bool,
     },
 }
 
@@ -93,9 +95,9 @@ impl Recheck {
             if self.step.is_none() && !self.walked {
                 match self.walk.next(&admits) {
                     Some(Step::Entry { path, facts }) => self.step = Some((path, facts)),
-                    Some(Step::Unreadable { folder }) => {
+                    Some(Step::Unreadable { folder, too_deep }) => {
                         self.unreadable = Some(prefix_below(&folder));
-                        return Ok(Some(Found::Unreadable { folder }));
+                        return Ok(Some(Found::Unreadable { folder, too_deep }));
                     }
                     None => self.walked = true,
                 }
@@ -146,6 +148,7 @@ impl Recheck {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is made and taken apart at once")]
 enum Compared {
     Found(Found),
     PassedOver,

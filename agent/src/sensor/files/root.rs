@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use vong_os::file::{Facts, Kind, bytes_of, look_through};
+use vong_os::file::{Facts, Kind};
 use vong_proto::policy::{FilesPolicy, Watch};
 
+use super::leads::{Lead, follow};
 use super::limit::Limit;
 use super::standard::{self, Wanted};
 
@@ -23,6 +24,8 @@ pub(super) struct Roots {
     seen: HashMap<String, Option<Identity>>,
     due: Instant,
     standard_due: Instant,
+    /// Where nobody shall look.
+    foreign: Vec<Vec<u8>>,
 }
 
 impl Roots {
@@ -32,7 +35,13 @@ impl Roots {
             seen: HashMap::new(),
             due: Instant::now(),
             standard_due: Instant::now(),
+            foreign: Vec::new(),
         }
+    }
+
+    /// Passes over what lies at or below these points from now on.
+    pub(super) fn pass_over(&mut self, foreign: Vec<Vec<u8>>) {
+        self.foreign = foreign;
     }
 
     /// Forgets what stood where: all is to be looked at again.
@@ -52,7 +61,7 @@ impl Roots {
             .wanted
             .watches
             .iter()
-            .map(|watch| (watch.clone(), spelt_by_system(&watch.path)));
+            .map(|watch| (watch.clone(), spelt_by_system(&watch.path, &self.foreign)));
         spelt
             .filter(|(watch, root)| taken.insert(root.clone()) || !standard::is_standard(&watch.name))
             .collect()
@@ -60,7 +69,7 @@ impl Roots {
 
     /// Looks at what stands at a watch's path: whether there is something, and whether it is what was there before.
     pub(super) fn look_again(&mut self, watch: &Watch) -> (bool, bool) {
-        let now = identity(&watch.path);
+        let now = identity(&watch.path, &self.foreign);
         let before = self.seen.insert(watch.path.clone(), now);
         (now.is_some(), before == Some(now))
     }
@@ -85,7 +94,7 @@ impl Roots {
         asked.any(|watch| {
             self.seen
                 .get(&watch.path)
-                .is_some_and(|seen| *seen != identity(&watch.path))
+                .is_some_and(|seen| *seen != identity(&watch.path, &self.foreign))
         })
     }
 
@@ -118,21 +127,24 @@ impl Identity {
                 device: facts.device,
                 inode: facts.inode,
             },
-            Kind::File | Kind::Other => Self::NoFolder,
+            Kind::File | Kind::Link | Kind::Other => Self::NoFolder,
         }
     }
 }
 
-/// What stands at a watch's path now; `None` when nothing does.
-pub(super) fn identity(path: &str) -> Option<Identity> {
-    look_through(path.as_ref()).ok().map(Identity::of)
+/// What stands at a watch's path now; `None` when nothing does, or where nobody shall look.
+pub(super) fn identity(path: &str, foreign: &[Vec<u8>]) -> Option<Identity> {
+    match follow(b"/", path.as_bytes(), foreign) {
+        Lead::To { facts, .. } => Some(Identity::of(facts)),
+        Lead::Nowhere | Lead::Round | Lead::Foreign(_) | Lead::Unknown => None,
+    }
 }
 
 /// A path as events will spell it, links in it followed.
-pub(super) fn spelt_by_system(path: &str) -> Vec<u8> {
-    match std::fs::canonicalize(path) {
-        Ok(path) => bytes_of(&path).to_vec(),
-        Err(_) => path.as_bytes().to_vec(),
+pub(super) fn spelt_by_system(path: &str, foreign: &[Vec<u8>]) -> Vec<u8> {
+    match follow(b"/", path.as_bytes(), foreign) {
+        Lead::To { path, .. } => path,
+        Lead::Nowhere | Lead::Round | Lead::Foreign(_) | Lead::Unknown => path.as_bytes().to_vec(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use vong_os::file::{Facts, Kind};
+use vong_os::file::{Facts, Kind, born_ns, look, path_of};
 
 use super::digest::{Reached, Reading};
 use super::imp::Source;
@@ -13,6 +13,7 @@ use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
 use super::rehash::{FILE_BYTES_MIN, Rehash};
+use super::watch::folder_of;
 use crate::clock;
 use crate::governor::Work;
 
@@ -108,9 +109,30 @@ pub(super) struct Comparison {
     recheck: Recheck,
     /// A large file that is being read.
     reading: Option<LargeFile>,
-    doubts: VecDeque<(Instant, Vec<u8>)>,
+    doubts: VecDeque<Doubt>,
     walked: bool,
-    unreadable: Vec<Vec<u8>>,
+    unseen: Blanks,
+}
+
+/// Folders of which nothing can be said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Blanks {
+    /// They may not be read.
+    pub(super) unreadable: Vec<Vec<u8>>,
+    /// They lie deeper than a path can say.
+    pub(super) too_deep: Vec<Vec<u8>>,
+}
+
+/// So many are kept of each kind; a watch with more says the number of these.
+const BLANKS_MAX: usize = 1_024;
+
+/// Something that is looked at once more when its event, if there is one, must have come.
+#[derive(Debug)]
+struct Doubt {
+    due: Instant,
+    path: Vec<u8>,
+    /// Whether the walk met it.
+    met: bool,
 }
 
 /// How many files a walk has met, and how large they are.
@@ -176,8 +198,20 @@ pub(super) enum Progress {
     More,
     /// There is more to do after a while.
     Later(Duration),
-    /// It is done; these folders could not be read.
-    Done(Vec<Vec<u8>>),
+    /// It is done; nothing can be said of these folders.
+    Done(Blanks),
+}
+
+impl Blanks {
+    fn add(&mut self, folder: Vec<u8>, too_deep: bool) {
+        let (list, folder) = match too_deep {
+            true => (&mut self.too_deep, folder_of(&folder).to_vec()),
+            false => (&mut self.unreadable, folder),
+        };
+        if list.len() < BLANKS_MAX && list.last() != Some(&folder) {
+            list.push(folder);
+        }
+    }
 }
 
 impl Comparison {
@@ -196,7 +230,7 @@ impl Comparison {
             reading: None,
             doubts: VecDeque::new(),
             walked: false,
-            unreadable: Vec::new(),
+            unseen: Blanks::default(),
         }
     }
 
@@ -257,16 +291,16 @@ impl Comparison {
         }
         self.settle_doubts(looker, inbox)?;
         match self.doubts.front() {
-            Some((due, _)) if self.walked || self.doubts.len() >= DOUBTS_MAX => {
-                Ok(Progress::Later(due.saturating_duration_since(Instant::now())))
-            }
+            Some(doubt) if self.walked || self.doubts.len() >= DOUBTS_MAX => Ok(Progress::Later(
+                doubt.due.saturating_duration_since(Instant::now()),
+            )),
             _ if !self.walked => Ok(Progress::More),
             _ => {
                 if let Some(stamp) = self.finish.take() {
                     looker.memory.set(root_key(&self.root), Some(stamp))?;
                     looker.unfinished.retain(|root| *root != self.root);
                 }
-                Ok(Progress::Done(std::mem::take(&mut self.unreadable)))
+                Ok(Progress::Done(std::mem::take(&mut self.unseen)))
             }
         }
     }
@@ -288,26 +322,30 @@ impl Comparison {
                         self.met.bytes += facts.size;
                         self.met.effort += facts.size.max(FILE_BYTES_MIN);
                     }
-                    Kind::Other => {}
+                    Kind::Link | Kind::Other => {}
                 }
-                if is_unchanged(known.as_ref(), &facts) || self.is_heard(facts.ctime_ns) || inbox.holds(&path)
-                {
+                if is_unchanged(known.as_ref(), &facts) {
                     return Ok(());
                 }
-                if facts.kind == Kind::File && facts.size > PART_BYTES {
+                if self.is_heard(facts.ctime_ns) || inbox.holds(&path) {
+                    // The system says what changed it, but not everything that gives it another time: an entry of a
+                    // folder does, and another name of a file.
+                    self.doubt(path, true);
+                    return Ok(());
+                }
+                let has_same_content = known.is_some_and(|known| known.has_certainly_content_of(&facts));
+                if facts.kind == Kind::File && facts.size > PART_BYTES && !has_same_content {
                     let part = LargeFile::begin(path, facts, looker);
                     return self.take_part(part, looker, inbox);
                 }
                 looker.met(&path, self.absorb)?;
             }
             Some(Found::Absent { path }) => match looker.watches.find(&path) {
-                Some(watched) if watched.root == self.root => {
-                    self.doubts.push_back((Instant::now() + DOUBT, path));
-                }
+                Some(watched) if watched.root == self.root => self.doubt(path, false),
                 Some(_) => {}
                 None => looker.memory.remember(&path, None)?,
             },
-            Some(Found::Unreadable { folder }) => self.unreadable.push(folder),
+            Some(Found::Unreadable { folder, too_deep }) => self.unseen.add(folder, too_deep),
             None => self.walked = true,
         }
         Ok(())
@@ -317,10 +355,11 @@ impl Comparison {
     fn take_part(&mut self, part: Part, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
         match part {
             Part::More(large) => self.reading = Some(large),
-            Part::Done(path, read, began_ms) if !inbox.holds(&path) && !self.is_heard(read.0.ctime_ns) => {
-                looker.met_read(&path, read, began_ms, self.absorb)?;
+            Part::Done(path, read, _) if inbox.holds(&path) || self.is_heard(read.0.ctime_ns) => {
+                self.doubt(path, true);
             }
-            Part::Done(..) | Part::Gone => {}
+            Part::Done(path, read, began_ms) => looker.met_read(&path, read, began_ms, self.absorb)?,
+            Part::Gone => {}
         }
         Ok(())
     }
@@ -332,15 +371,37 @@ impl Comparison {
         ctime_ns >= self.heard_since_ns && ctime_ns <= now_ns.saturating_add(CLOCK_TICK_NS)
     }
 
+    fn doubt(&mut self, path: Vec<u8>, met: bool) {
+        let due = Instant::now() + DOUBT;
+        self.doubts.push_back(Doubt { due, path, met });
+    }
+
     fn settle_doubts(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
         let now = Instant::now();
-        while self.doubts.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, path)) = self.doubts.pop_front()
-                && !inbox.holds(&path)
-            {
-                looker.not_met(&path)?;
+        while self.doubts.front().is_some_and(|doubt| doubt.due <= now) {
+            let Some(doubt) = self.doubts.pop_front() else {
+                break;
+            };
+            if inbox.holds(&doubt.path) {
+                continue;
+            }
+            match doubt.met {
+                true if self.absorb => self.absorb_old(looker, &doubt.path)?,
+                true => looker.met(&doubt.path, false)?,
+                false => looker.not_met(&doubt.path)?,
             }
         }
         Ok(())
+    }
+
+    /// Learns in a first look what was there before anybody listened. What is newer is new, and reported even if the
+    /// system has not said so yet; what does not tell how old it is is left to the system, but for folders.
+    fn absorb_old(&self, looker: &mut Looker, path: &[u8]) -> Result<(), MemoryError> {
+        let place = path_of(path);
+        match born_ns(&place) {
+            Some(born_ns) => looker.met(path, born_ns < self.heard_since_ns),
+            None if look(&place).is_ok_and(|facts| facts.kind == Kind::Folder) => looker.met(path, true),
+            None => Ok(()),
+        }
     }
 }

@@ -8,8 +8,7 @@ use tracing::info;
 use super::known::REHASH_KEY;
 use super::memory::MemoryError;
 use super::rehash::{self, Place, Rehash};
-use super::task::{Comparison, Met, Progress, Task};
-use super::watch::is_within;
+use super::task::{Blanks, Comparison, Met, Progress, Task};
 use super::{DEAF_INTERVAL, Files, LOOK_UP, heard_from_ns};
 use crate::clock;
 use crate::governor::Work;
@@ -83,16 +82,16 @@ impl Files<'_> {
         match progress {
             Progress::More => Ok(Duration::ZERO),
             Progress::Later(pause) => Ok(pause.min(LOOK_UP)),
-            Progress::Done(unreadable) => {
+            Progress::Done(blanks) => {
                 if let Some(Task::Compare(comparison)) = self.tasks.remove(at) {
-                    self.compared(&comparison, unreadable)?;
+                    self.compared(&comparison, blanks)?;
                 }
                 Ok(Duration::ZERO)
             }
         }
     }
 
-    fn compared(&mut self, comparison: &Comparison, unreadable: Vec<Vec<u8>>) -> Result<(), MemoryError> {
+    fn compared(&mut self, comparison: &Comparison, blanks: Blanks) -> Result<(), MemoryError> {
         let (top, met) = (&comparison.top, comparison.met());
         if comparison.is_whole() {
             self.upkeep.held.insert(top.clone(), met);
@@ -103,9 +102,7 @@ impl Files<'_> {
             self.say_first_look(None)?;
             vong_os::usage::release_memory();
         }
-        self.unreadable.retain(|folder| !is_within(top, folder));
-        self.unreadable.extend(unreadable);
-        self.say_limits();
+        self.take_blanks(top, blanks);
         Ok(())
     }
 
@@ -211,7 +208,7 @@ impl Files<'_> {
 fn more(is_more: bool) -> Progress {
     match is_more {
         true => Progress::More,
-        false => Progress::Done(Vec::new()),
+        false => Progress::Done(Blanks::default()),
     }
 }
 

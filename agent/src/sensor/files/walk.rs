@@ -1,12 +1,17 @@
-//! Walks a tree in the order of keys (see `known`), holding only the names of the folders on its way.
+//! Walks a tree in the order of keys (see `known`), holding only names of the folders on its way.
 
-use std::io::{self, ErrorKind};
-use std::vec;
+use std::io::ErrorKind;
 
-use vong_os::file::{Facts, Kind, bytes_of, look, path_of};
+use vong_os::file::{Facts, Kind, look, path_of};
 
 use super::known::comparable;
+use super::names::Names;
 use super::watch::join;
+
+/// The names of all folders on the way may take this much, bytes: 250,000 names of one folder at a time.
+const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// However little is left of that, a folder gets so much, or a folder of many names would be read again and again.
+const FOLDER_BYTES_MIN: usize = 64 * 1024;
 
 /// What a walk meets.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub(super) enum Step {
     Unreadable {
         /// The folder.
         folder: Vec<u8>,
+        /// It lies deeper than a path can say.
+        too_deep: bool,
     },
 }
 
@@ -31,13 +38,7 @@ pub(super) struct Walk {
     start: Option<Vec<u8>>,
     /// The folder that was met last and is to be entered next.
     enter: Option<Vec<u8>>,
-    levels: Vec<Level>,
-}
-
-#[derive(Debug)]
-struct Level {
-    folder: Vec<u8>,
-    names: vec::IntoIter<Vec<u8>>,
+    levels: Vec<Names>,
 }
 
 impl Walk {
@@ -52,15 +53,16 @@ impl Walk {
 
     /// The next entry of those that `admits` lets through; a folder that it does not is not entered.
     pub(super) fn next(&mut self, admits: impl Fn(&[u8]) -> bool) -> Option<Step> {
-        if let Some(folder) = self.enter.take() {
-            match names_in(&folder) {
-                Ok(names) => self.levels.push(Level { folder, names }),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(_) => return Some(Step::Unreadable { folder }),
-            }
+        if let Some(folder) = self.enter.take()
+            && let Some(unreadable) = self.enter(folder)
+        {
+            return Some(unreadable);
         }
         loop {
-            let path = self.next_path()?;
+            let path = match self.next_path()? {
+                Ok(path) => path,
+                Err(unreadable) => return Some(unreadable),
+            };
             if !admits(&path) {
                 continue;
             }
@@ -72,21 +74,41 @@ impl Walk {
                     let facts = comparable(facts);
                     return Some(Step::Entry { path, facts });
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(_) => return Some(Step::Unreadable { folder: path }),
+                Err(error) if is_gone(error.kind()) => {}
+                Err(error) => return Some(unreadable(path, error.kind())),
             }
         }
     }
 
-    fn next_path(&mut self) -> Option<Vec<u8>> {
-        if let Some(start) = self.start.take() {
-            return Some(start);
+    /// Enters a folder; what to say when that is not possible.
+    fn enter(&mut self, folder: Vec<u8>) -> Option<Step> {
+        let held: usize = self.levels.iter().map(Names::bytes).sum();
+        // Half of what is left, so that a large folder in a large folder finds room.
+        let window_bytes = (NAMES_BYTES_MAX.saturating_sub(held) / 2).max(FOLDER_BYTES_MIN);
+        match Names::of(folder.clone(), window_bytes) {
+            Ok(names) => self.levels.push(names),
+            Err(error) if is_gone(error.kind()) => {}
+            Err(error) => return Some(unreadable(folder, error.kind())),
         }
-        while let Some(level) = self.levels.last_mut() {
-            match level.names.next() {
-                Some(name) => return Some(join(&level.folder, &name)),
-                None => {
+        None
+    }
+
+    fn next_path(&mut self) -> Option<Result<Vec<u8>, Step>> {
+        if let Some(start) = self.start.take() {
+            return Some(Ok(start));
+        }
+        while let Some(names) = self.levels.last_mut() {
+            match names.next() {
+                Ok(Some(name)) => return Some(Ok(join(names.folder(), &name))),
+                Ok(None) => {
                     self.levels.pop();
+                }
+                Err(error) => {
+                    let folder = names.folder().to_vec();
+                    self.levels.pop();
+                    if !is_gone(error.kind()) {
+                        return Some(Err(unreadable(folder, error.kind())));
+                    }
                 }
             }
         }
@@ -94,17 +116,20 @@ impl Walk {
     }
 }
 
-fn names_in(folder: &[u8]) -> io::Result<vec::IntoIter<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(path_of(folder))? {
-        names.push(bytes_of(entry?.file_name().as_ref()).to_vec());
-    }
-    names.sort_unstable();
-    Ok(names.into_iter())
+/// Something else may have taken a folder's place; it has an event of its own.
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn unreadable(folder: Vec<u8>, kind: ErrorKind) -> Step {
+    let too_deep = kind == ErrorKind::InvalidFilename;
+    Step::Unreadable { folder, too_deep }
 }
 
 #[cfg(test)]
 mod tests {
+    use vong_os::file::bytes_of;
+
     use super::super::known::key_of;
     use super::*;
 

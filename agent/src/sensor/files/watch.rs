@@ -13,11 +13,11 @@ use vong_proto::event::Severity;
 use vong_proto::policy::Watch;
 
 /// What separates the names in a path.
-pub(super) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
+pub(in crate::sensor) const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
 
 /// All watched folders.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct WatchSet {
+pub(in crate::sensor) struct WatchSet {
     /// The longest root first; of equal roots, the first in the policy.
     watched: Vec<Watched>,
     /// Where the first watch with a root stands in `watched`.
@@ -28,11 +28,13 @@ pub(super) struct WatchSet {
     parents: HashSet<Vec<u8>>,
     /// The agent's own folders: its writing about a change must not be a change.
     own_folders: Vec<Vec<u8>>,
+    /// Where nobody shall look, with everything below.
+    foreign: Vec<Vec<u8>>,
 }
 
 /// One watched folder or file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(in crate::sensor) struct Watched {
     /// The policy's name for it.
     pub(super) name: String,
     /// Its path, as the system spells it.
@@ -45,7 +47,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// A watch whose root is spelt as the system spells it.
-    pub(super) fn new(watch: &Watch, root: Vec<u8>) -> Self {
+    pub(in crate::sensor) fn new(watch: &Watch, root: Vec<u8>) -> Self {
         Self {
             name: watch.name.clone(),
             root,
@@ -74,7 +76,7 @@ impl Watched {
 
 impl WatchSet {
     /// The watches, in the policy's order.
-    pub(super) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
+    pub(in crate::sensor) fn new(mut watched: Vec<Watched>, own_folders: Vec<Vec<u8>>) -> Self {
         watched.sort_by_key(|watched| std::cmp::Reverse(watched.root.len()));
         let mut by_root = HashMap::new();
         for (place, watched) in watched.iter().enumerate() {
@@ -89,14 +91,23 @@ impl WatchSet {
             by_root,
             lengths,
             own_folders,
+            foreign: Vec::new(),
         }
     }
 
+    /// The same watches, passing over what lies at or below these points.
+    pub(super) fn without(self, mut foreign: Vec<Vec<u8>>) -> Self {
+        let roots = || self.watched.iter().map(|watched| watched.root.as_slice());
+        foreign.retain(|point| roots().any(|root| is_within(root, point) || is_within(point, root)));
+        Self { foreign, ..self }
+    }
+
     /// The watch that a path falls under, if any.
-    pub(super) fn find(&self, path: &[u8]) -> Option<&Watched> {
+    pub(in crate::sensor) fn find(&self, path: &[u8]) -> Option<&Watched> {
         let watched = self.nearest(path)?;
-        let is_own = self.own_folders.iter().any(|own| is_within(own, path));
-        (!is_own && !watched.passes_over(path)).then_some(watched)
+        let mut others = self.own_folders.iter().chain(&self.foreign);
+        let is_others = others.any(|other| is_within(other, path));
+        (!is_others && !watched.passes_over(path)).then_some(watched)
     }
 
     /// The watch with the longest root that a path is, or lies below.
@@ -107,8 +118,13 @@ impl WatchSet {
     }
 
     /// Whether an entry of this folder can be watched.
-    pub(super) fn concerns(&self, folder: &[u8]) -> bool {
+    pub(in crate::sensor) fn concerns(&self, folder: &[u8]) -> bool {
         self.parents.contains(folder) || self.nearest(folder).is_some()
+    }
+
+    /// What lies below a root and is passed over.
+    pub(super) fn foreign_below<'a>(&'a self, root: &'a [u8]) -> impl Iterator<Item = &'a Vec<u8>> {
+        self.foreign.iter().filter(move |point| is_within(root, point))
     }
 
     /// Every watch, the longest root first.
@@ -118,7 +134,7 @@ impl WatchSet {
 }
 
 /// Whether `path` is `root` or lies below it.
-pub(super) fn is_within(root: &[u8], path: &[u8]) -> bool {
+pub(in crate::sensor) fn is_within(root: &[u8], path: &[u8]) -> bool {
     match path.strip_prefix(root) {
         Some(rest) => rest.is_empty() || rest[0] == SEPARATOR || root.last() == Some(&SEPARATOR),
         None => false,
@@ -144,7 +160,7 @@ fn parent(path: &[u8]) -> Option<&[u8]> {
 }
 
 /// A folder's path with a name behind it.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+pub(in crate::sensor) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
     path.extend_from_slice(folder);
     if folder.last() != Some(&SEPARATOR) {
@@ -152,6 +168,14 @@ pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     }
     path.extend_from_slice(name);
     path
+}
+
+/// The folder that a path stands in.
+pub(super) fn folder_of(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|byte| *byte == SEPARATOR) {
+        None | Some(0) => &path[..path.len().min(1)],
+        Some(end) => &path[..end],
+    }
 }
 
 /// Whether a whole name fits a pattern, in which `*` stands for anything and `?` for one character.
@@ -216,6 +240,7 @@ mod tests {
             ],
             vec![b"/srv/agent".to_vec()],
         )
+        .without(vec![b"/srv/share".to_vec()])
     }
 
     #[test]
@@ -233,6 +258,9 @@ mod tests {
         check("/srv/a.tmp", None);
         check("/srv/cache/deep/file", None);
         check("/srv/agent/spool.db", None);
+        check("/srv/share", None);
+        check("/srv/share/file", None);
+        check("/srv/shared", Some("all"));
         check("/etc/passwd", Some("one file"));
         check("/etc/shadow", None);
     }

@@ -1,6 +1,7 @@
 //! What the centre knows of a page of events besides the events: what its lists say of their contents, and what people
 //! said of the states that files were left in.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::file::{HashVerdict, ReviewReport, ReviewVerdict};
@@ -45,12 +46,15 @@ pub(in crate::api) async fn add(
     }
     let mut by_host: HashMap<i64, HashMap<String, Review>> = HashMap::new();
     for (key, event) in keys.iter().zip(events).filter(|(_, event)| is_file(event)) {
-        if !by_host.contains_key(&event.host) {
-            let host = HostId(event.host);
-            let units = units_above(api, host).await?;
-            by_host.insert(event.host, file_review::concerning(&said, host, &units));
-        }
-        event.review = by_host[&event.host].get(key).map(ReviewReport::of);
+        let of_host = match by_host.entry(event.host) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let host = HostId(event.host);
+                let units = units_above(api, host).await?;
+                unknown.insert(file_review::concerning(&said, host, &units))
+            }
+        };
+        event.review = of_host.get(key).map(ReviewReport::of);
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ async fn file_timeline(
     let mut places = Vec::new();
     if explained != Explained::Only {
         let rows = api.store.timeline(&viewer.scope, &asked, one_more).await?;
-        places.extend(rows.into_iter().map(Place::Event));
+        places.extend(rows.into_iter().map(|row| Place::Event(Box::new(row))));
     }
     if explained != Explained::None {
         let runs = api.store.explained_runs(&viewer.scope, &asked, one_more).await?;
@@ -138,7 +138,7 @@ async fn file_timeline(
 
 /// What the store has at one place.
 enum Place {
-    Event(store::EventRow),
+    Event(Box<store::EventRow>),
     Run(Run),
 }
 
@@ -153,7 +153,7 @@ impl Place {
 
 async fn entries(api: &Api, places: Vec<Place>) -> Result<Vec<FileTimelineEntry>, ApiError> {
     let rows = places.iter().filter_map(|place| match place {
-        Place::Event(row) => Some(row.clone()),
+        Place::Event(row) => Some(row.as_ref().clone()),
         Place::Run(_) => None,
     });
     let events = known::shown(api, rows.collect()).await?;

@@ -113,3 +113,124 @@ async fn units_above(registry: &Registry, host: HostId) -> registry::Result<Vec<
     let chain = unit::chain(registry, host.unit_id).await?;
     Ok(chain.into_iter().map(|unit| unit.id).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use vong_proto::event::{
+        AgentId, Body, BootId, Digest, Event, FileAction, FileEvent, FileMeta, Header, Lane, Origin,
+        Severity, StreamId, Who,
+    };
+
+    use super::*;
+    use crate::entry::file_state::FileState;
+    use crate::entry::{Events, Fact};
+    use crate::registry::file_hash::HashVerdict;
+    use crate::registry::file_review::{NewReview, Place};
+    use crate::registry::harness::{a_host, a_unit, sqlite};
+
+    const HASH: Sha256 = [7; 32];
+
+    fn a_change() -> FileEvent {
+        let meta = FileMeta::plain(1, 2, 0o644, "0", Digest::Sha256(HASH));
+        FileEvent {
+            meta: Some(meta),
+            severity: Some(Severity::High),
+            ..FileEvent::new(
+                FileAction::Modified,
+                b"/etc/hosts".to_vec(),
+                Origin::RealTime,
+                Who::Exited { pid: 1 },
+            )
+        }
+    }
+
+    fn entry(host: HostId) -> Entry {
+        let header = Header {
+            lane: Lane::Events,
+            seq: 1,
+            wall_ms: 1,
+            mono_ms: 1,
+            boot: BootId([0; 16]),
+        };
+        Entry {
+            pos: 1,
+            received_ms: 1,
+            fact: Fact::Events(Events {
+                host,
+                agent: AgentId([0; 16]),
+                stream: StreamId([0; 16]),
+                offset_ms: 0,
+                events: vec![Event {
+                    header,
+                    body: Body::File(a_change()),
+                }],
+                gaps: Vec::new(),
+                cloned: false,
+            }),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_looked_up_before_a_list_changed_is_looked_up_again() {
+        let sqlite = sqlite().await;
+        let (registry, entries) = (&sqlite.registry, [entry(HostId(1))]);
+        let mut known = Known::default();
+        let nothing = known.look_up(registry, &entries).await.expect("looked up");
+        assert_eq!(nothing, Lists::default());
+        for (verdict, source) in [(HashVerdict::Good, "A"), (HashVerdict::Bad, "B")] {
+            let listing = Listing {
+                verdict,
+                source: source.to_owned(),
+                note: String::new(),
+                author: "lan".to_owned(),
+            };
+            let mut tx = registry.begin().await.expect("begin");
+            file_hash::bring(&mut tx, &[HASH].into(), &listing, 1)
+                .await
+                .expect("listed");
+            tx.commit().await.expect("commit");
+            for _ in 0..2 {
+                let lists = known.look_up(registry, &entries).await.expect("looked up");
+                assert_eq!(lists.hashes[&HASH], listing);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_state_is_accepted_where_its_unit_is_until_somebody_flags_it() {
+        let sqlite = sqlite().await;
+        let registry = &sqlite.registry;
+        let top = a_unit(registry, None, "Tỉnh", "").await;
+        let unit = a_unit(registry, Some(top), "Xã", "").await;
+        let (inside, outside) = (
+            a_host(registry, unit, "PC-1").await,
+            a_host(registry, top, "PC-2").await,
+        );
+        let state_key = FileState::of(&a_change()).key();
+        let entries = [entry(inside), entry(outside)];
+        for (verdict, place, accepted) in [
+            (ReviewVerdict::Accepted, Place::Unit(unit), true),
+            (ReviewVerdict::Flagged, Place::Host(inside), false),
+        ] {
+            let new = NewReview {
+                place,
+                state_key: state_key.clone(),
+                path: b"/etc/hosts".to_vec(),
+                action: String::new(),
+                sha256: String::new(),
+                verdict,
+                reason: "đã kiểm tra".to_owned(),
+                author: "lan".to_owned(),
+            };
+            let mut tx = registry.begin().await.expect("begin");
+            file_review::say(&mut tx, &new, 1).await.expect("said");
+            tx.commit().await.expect("commit");
+            let lists = Known::default()
+                .look_up(registry, &entries)
+                .await
+                .expect("looked up");
+            assert_eq!(lists.accepted.contains(&(inside, state_key.clone())), accepted);
+            assert!(!lists.accepted.contains(&(outside, state_key.clone())));
+        }
+    }
+}

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -39,7 +38,7 @@ const REST: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Marks {
     shared: Arc<Shared>,
-    marked: HashMap<FilesystemId, PathBuf>,
+    marked: HashMap<FilesystemId, Mount>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -106,7 +105,7 @@ impl Marks {
         };
         let (mut unmarked, mut limits) = (Vec::new(), Vec::new());
         for root in roots {
-            for point in places_within(&root.root, mounted) {
+            for point in places_within(watches, &root.root, mounted) {
                 match self.mark(&point) {
                     Ok(mount) => armed.add(mount),
                     Err(error) => {
@@ -137,19 +136,19 @@ impl Marks {
         };
         let mount = Mount::of(&folder)?;
         self.shared.group.watch_filesystem(&folder)?;
-        self.marked.entry(mount.filesystem()).or_insert(folder);
+        // The path of one that was marked before may lead elsewhere by now.
+        self.marked.insert(mount.filesystem(), Mount::of(&folder)?);
         Ok(mount)
     }
 
     fn forget_all_but(&mut self, needed: &HashSet<FilesystemId>) {
         let group = &self.shared.group;
-        self.marked.retain(|filesystem, path| {
+        self.marked.retain(|filesystem, mount| {
             let keep = needed.contains(filesystem);
             // An unmounted file system has taken its mark along, and the path leads to another one, whose mark
             // may be needed.
-            let is_there = Mount::of(path).is_ok_and(|mount| mount.filesystem() == *filesystem);
             if !keep
-                && is_there
+                && let Some(path) = mount.path()
                 && let Err(error) = group.forget_filesystem(path)
             {
                 debug!(path = %path.display(), %error, "cannot remove a mark");
@@ -237,7 +236,7 @@ impl Reader {
     }
 
     fn read_once(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let is_woken = self.shared.group.wait(&self.shared.bell, LOOK_UP)?;
+        let is_woken = self.shared.group.wait_beside(&self.shared.bell, LOOK_UP)?;
         let now_ms = clock::wall_ms();
         if !is_woken {
             self.desk.complete_ms = now_ms;
@@ -331,13 +330,8 @@ impl Desk {
 
     fn leave(&self, folder: bool, path: Vec<u8>, what: What, (who, under): (Who, Option<Manager>)) {
         self.inbox.push(Change {
-            path,
-            what,
-            folder,
-            who,
             under,
-            wall_ms: clock::wall_ms(),
-            mono_ms: clock::mono_ms(),
+            ..Change::now(path, what, folder, who)
         });
     }
 
@@ -412,6 +406,7 @@ impl Desk {
             match found {
                 Ok(found) if self.armed.watches.concerns(&found) => path = path.or(Some(found)),
                 Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => self.say_too_deep(handle),
                 Err(_) => is_certain = false,
             }
         }
@@ -426,13 +421,26 @@ impl Desk {
         path
     }
 
+    /// Says that something happened so deep below a watch that no path reaches it.
+    fn say_too_deep(&self, handle: FolderHandle<'_>) {
+        for mount in self.mounts_of(handle) {
+            if let Ok(above) = mount.nearest_path_of(handle)
+                && self.armed.watches.find(&above).is_some()
+            {
+                self.inbox.say_too_deep(above);
+            }
+        }
+    }
+
     /// The folder's path through each mount of its file system.
     fn paths_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-        self.armed
-            .mounts
-            .iter()
-            .filter(move |mount| mount.filesystem() == handle.filesystem)
-            .map(move |mount| mount.path_of(handle))
+        self.mounts_of(handle).map(move |mount| mount.path_of(handle))
+    }
+
+    fn mounts_of(&self, handle: FolderHandle<'_>) -> impl Iterator<Item = &Mount> {
+        let filesystem = handle.filesystem;
+        let mounts = self.armed.mounts.iter();
+        mounts.filter(move |mount| mount.filesystem() == filesystem)
     }
 }
 

@@ -96,7 +96,7 @@ impl Drop for Recent {
 
 impl Remembered {
     fn take(&mut self, start: Start, describe: impl FnOnce(u32) -> Option<Facts>) {
-        let (Start::Forked { pid } | Start::Executed { pid }) = start;
+        let (Start::Forked { pid, .. } | Start::Executed { pid }) = start;
         // Whoever had this number before, it is another process or another program now.
         self.facts.remove(&pid);
         if let Start::Executed { pid } = start
@@ -118,7 +118,7 @@ impl Remembered {
 fn listen(starts: &Starts, remembered: &Mutex<Remembered>, closing: &Closing) {
     let mut processes = Processes::default();
     while !closing.asked.load(Ordering::Relaxed) {
-        match starts.next(&closing.bell, LOOK_UP) {
+        match starts.next_beside(&closing.bell, LOOK_UP) {
             Ok(Some(start)) => lock(remembered).take(start, |pid| processes.describe(pid, None)),
             Ok(None) => {}
             // What was dropped leaves old entries behind whose numbers may be taken by others now.
@@ -147,7 +147,7 @@ mod tests {
         let mut remembered = Remembered::default();
         remembered.take(Start::Executed { pid: 7 }, facts);
         assert!(remembered.facts.contains_key(&7));
-        remembered.take(Start::Forked { pid: 7 }, facts);
+        remembered.take(Start::Forked { pid: 7, parent: 1 }, facts);
         assert!(!remembered.facts.contains_key(&7));
     }
 

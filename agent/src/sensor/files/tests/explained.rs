@@ -3,10 +3,14 @@
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use vong_proto::event::Cause;
+use vong_proto::event::{Cause, FileAction, FileEvent, Severity};
 use vong_proto::policy::PlannedWindow;
 
-use super::*;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::super::*;
+use super::stage::*;
 
 /// What the package's script does last: it waits until it is told to go on.
 const HELD: &str = "read line < \"$HOLD\"";

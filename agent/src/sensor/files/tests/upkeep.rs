@@ -1,10 +1,15 @@
 //! Long work: what it reads, what it finds, and that a stop costs nothing.
 
-use vong_proto::policy::BudgetPolicy;
+use std::thread;
 
-use super::known::REHASH_KEY;
-use super::rehash::Place;
-use super::*;
+use rusqlite::{Connection, params};
+use vong_proto::event::{FileAction, Origin, Who};
+use vong_proto::policy::{BudgetPolicy, Policy};
+
+use super::super::known::REHASH_KEY;
+use super::super::rehash::Place;
+use super::super::*;
+use super::stage::Stage;
 use crate::governor::Fill;
 
 /// So many files, and bytes in each.
@@ -27,7 +32,7 @@ impl Stage {
     }
 
     fn is_looked_at(&self) -> bool {
-        let root = spelt_by_system(&self.path(""));
+        let root = spelt_by_system(&self.path(""), &[]);
         self.remembers(&root_key(&root))
     }
 
@@ -90,7 +95,8 @@ fn content_that_changed_behind_everybodys_back_is_found_by_reading_again() {
     // To change content and keep all times takes a disk that is written to below its file system; to the sensor it is
     // the same when it remembers another content.
     let key = known::key_of(stage.path("a tampered one").as_bytes());
-    let flip = "UPDATE sensor_state SET value = CAST(substr(value, 1, 48) || randomblob(32) AS BLOB) WHERE key = ?1";
+    let flip =
+        "UPDATE sensor_state SET value = CAST(substr(value, 1, 48) || randomblob(32) AS BLOB) WHERE key = ?1";
     stage.change_memory(flip, params![key]);
     let long_ago = Place {
         turn_ms: 1,

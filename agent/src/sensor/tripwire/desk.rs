@@ -1,0 +1,242 @@
+//! Where everything comes together: an act on a file, its samples, its clues, their sum, the report.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use tracing::warn;
+use vong_os::file::{Kind, look_open, open_quietly, path_of};
+use vong_proto::event::{Body, Lane};
+
+use super::canary::Canaries;
+use super::clue::{Clue, Code, Key, points};
+use super::clues::{self, Act, Clues, Deed, Question};
+use super::content::{Content, Verdict, judge, judge_stranger};
+use super::imp;
+use super::score::{Moment, Scores, Told};
+use crate::clock;
+use crate::report::{Report, Reports, SpoolStopped};
+use crate::sensor::event_now;
+use crate::sensor::files::watch::is_within;
+
+/// A note is short.
+const NOTE_BYTES_MAX: u64 = 64 * 1024;
+/// Keys of volumes, where no process is known, begin here.
+const VOLUMES: Key = 1 << 63;
+
+/// What is known, and where it is told.
+pub(super) struct Desk {
+    pub(super) reports: Reports,
+    clues: Clues,
+    pub(super) scores: Scores,
+    pub(super) canaries: Canaries,
+    kin: imp::Kin,
+    pub(super) roots: Vec<Vec<u8>>,
+    volumes: Vec<Vec<u8>>,
+    pub(super) failure: Option<SpoolStopped>,
+}
+
+impl Desk {
+    /// Nothing is known yet.
+    pub(super) fn new(reports: Reports) -> Self {
+        Self {
+            reports,
+            clues: Clues::default(),
+            scores: Scores::new(hex::encode(&clock::random_id()[..6])),
+            canaries: Canaries::default(),
+            kin: imp::Kin::open(),
+            roots: Vec::new(),
+            volumes: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Weighs what has happened to a file.
+    pub(super) fn take(&mut self, heard: &imp::Heard) {
+        let is_canary = self.canaries.holds(&heard.path)
+            || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
+        if heard.folder {
+            if is_canary {
+                let chain = self.chain(heard.pid, &heard.path);
+                self.count(&canary_clue(&heard.path, points::CANARY_TOUCHED, true, chain));
+            }
+            return;
+        }
+        let (from, at_ms) = (heard.from.as_deref(), clock::mono_ms());
+        let is_hidden = self.is_hidden(&heard.path);
+        let Some(question) = self
+            .clues
+            .question(heard.act, &heard.path, from, is_hidden, at_ms)
+        else {
+            return;
+        };
+        let chain = self.chain(heard.pid, &heard.path);
+        let (verdict, digest) = sample(&path_of(&heard.path), question);
+        let deed = Deed {
+            act: heard.act,
+            path: &heard.path,
+            from,
+            chain: &chain,
+            at_ms,
+        };
+        let clues = self.clues.take(&deed, verdict, digest);
+        if is_canary && heard.act != Act::Made {
+            self.count(&of_canary(heard, verdict, &clues, chain));
+            return;
+        }
+        for clue in clues {
+            self.count(&clue);
+        }
+    }
+
+    fn is_hidden(&self, path: &[u8]) -> bool {
+        let root = self.roots.iter().find(|root| is_within(root, path));
+        clues::is_hidden(&path[root.map_or(0, Vec::len)..])
+    }
+
+    /// Canaries that somebody unknown has spoilt.
+    pub(super) fn found_spoilt(&mut self, paths: &[Vec<u8>]) {
+        for path in paths {
+            let chain = self.chain(0, path);
+            self.count(&canary_clue(path, points::CANARY, false, chain));
+        }
+    }
+
+    /// The process and its ancestors; where nobody knows them, the volume.
+    fn chain(&mut self, pid: u32, path: &[u8]) -> Vec<Key> {
+        let chain = self.kin.chain(pid);
+        if !chain.is_empty() {
+            return chain;
+        }
+        let volume = imp::volume_of(path);
+        let known = self.volumes.iter().position(|known| *known == volume);
+        let number = known.unwrap_or_else(|| {
+            self.volumes.push(volume);
+            self.volumes.len() - 1
+        });
+        vec![VOLUMES + number as u64]
+    }
+
+    fn count(&mut self, clue: &Clue) {
+        if let Some(told) = self.scores.take(now(), clue) {
+            self.tell(told);
+        }
+    }
+
+    pub(super) fn tell(&mut self, told: Told) {
+        let mut tripwire = told.tripwire;
+        tripwire.processes = self.kin.processes(&told.chain);
+        tripwire.user = tripwire
+            .processes
+            .first()
+            .map(|process| process.user.clone())
+            .unwrap_or_default();
+        if let Some(key) = told.chain.first().filter(|key| **key >= VOLUMES) {
+            let number = usize::try_from(key - VOLUMES).unwrap_or(usize::MAX);
+            tripwire.volume = self.volumes.get(number).cloned().unwrap_or_default();
+        }
+        warn!(
+            key = tripwire.key,
+            level = ?tripwire.level,
+            score_milli = tripwire.score_milli,
+            lost = tripwire.files_lost,
+            over = tripwire.over,
+            "the tripwire has tripped"
+        );
+        let report = Report {
+            events: vec![event_now(Lane::Urgent, Body::Tripwire(tripwire))],
+            ..Report::default()
+        };
+        if let Err(stopped) = self.reports.send(report) {
+            self.failure = Some(stopped);
+        }
+    }
+}
+
+/// What the touch of a canary weighs. An honest program that goes through all pictures, or packs all old texts, meets
+/// canaries too, and leaves behind what can be read.
+fn of_canary(heard: &imp::Heard, verdict: Verdict, clues: &[Clue], chain: Vec<Key>) -> Clue {
+    let is_clue = |clue: &Clue| clue.code == Code::Extension || clue.points > points::ARCHIVED;
+    let is_spoilt = !matches!(
+        verdict,
+        Verdict::Sound | Verdict::Unknown | Verdict::Archive { encrypted: false }
+    );
+    if clues.iter().any(is_clue) || is_spoilt {
+        return canary_clue(&heard.path, points::CANARY, false, chain);
+    }
+    canary_clue(
+        &heard.path,
+        points::CANARY_TOUCHED,
+        heard.act == Act::Removed,
+        chain,
+    )
+}
+
+fn canary_clue(path: &[u8], points: f64, is_gone: bool, chain: Vec<Key>) -> Clue {
+    Clue {
+        code: Code::Canary,
+        points,
+        path: path.to_vec(),
+        old_path: None,
+        kind: None,
+        is_lost: is_gone,
+        chain,
+    }
+}
+
+/// Reads as much of a file as the question needs; the answer, and a digest of what may be a note.
+fn sample(path: &Path, question: Question) -> (Verdict, Option<u64>) {
+    if question == Question::Nothing {
+        return (Verdict::Unknown, None);
+    }
+    let Some((file, size)) = open(path) else {
+        return (Verdict::Unknown, None);
+    };
+    let read = |offset: u64, buffer: &mut [u8]| read_at(&file, offset, buffer);
+    let content = Content { size, read: &read };
+    let verdict = match question {
+        Question::Document(kind) => judge(kind, &content),
+        Question::Stranger => judge_stranger(&content),
+        Question::Nothing => Verdict::Unknown,
+    };
+    let name = path
+        .file_name()
+        .map(|name| name.as_encoded_bytes())
+        .unwrap_or_default();
+    let digest = (size <= NOTE_BYTES_MAX && clues::is_note(name)).then(|| {
+        let mut head = [0; 4_096];
+        let length = read(0, &mut head);
+        let mut hasher = DefaultHasher::new();
+        (size, &head[..length]).hash(&mut hasher);
+        hasher.finish()
+    });
+    (verdict, digest)
+}
+
+fn open(path: &Path) -> Option<(File, u64)> {
+    let file = open_quietly(path).ok()?;
+    let facts = look_open(&file).ok()?;
+    (facts.kind == Kind::File).then_some((file, facts.size))
+}
+
+fn read_at(mut file: &File, offset: u64, buffer: &mut [u8]) -> usize {
+    if file.seek(SeekFrom::Start(offset)).is_err() {
+        return 0;
+    }
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => filled += length,
+        }
+    }
+    filled
+}
+
+pub(super) fn now() -> Moment {
+    Moment {
+        wall_ms: clock::wall_ms(),
+        mono_ms: clock::mono_ms(),
+    }
+}

@@ -1,0 +1,188 @@
+//! The sensor on a real folder: what programs do there, and what it makes of it. Without privilege it says that there
+//! is none, which is all that can be tested then.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+use std::process::Command;
+use std::sync::mpsc::Receiver;
+use std::thread::{self, JoinHandle};
+
+use tempfile::TempDir;
+use vong_proto::event::{Tripwire as Occurrence, TripwireLevel, Unsupported};
+use vong_proto::policy::Policy;
+
+use super::*;
+use crate::policy::PolicyWatch;
+use crate::report::Reports;
+use crate::stop::Stop;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A sensor at work over a folder of its own.
+struct Sensing {
+    home: TempDir,
+    _data: TempDir,
+    said: Receiver<Report>,
+    context: Context,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sensing {
+    fn start(canaries: bool) -> Self {
+        let (home, data) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let state = data.path().join("spool.db");
+        let connection = rusqlite::Connection::open(&state).expect("a spool");
+        let table =
+            "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
+        connection.execute(table, []).expect("a table");
+        let (reports, said) = Reports::channel();
+        let tripwire = TripwirePolicy {
+            paths: vec![home.path().to_string_lossy().into_owned()],
+            canaries,
+            ..TripwirePolicy::default()
+        };
+        let context = Context {
+            reports,
+            state,
+            policy: PolicyWatch::fixed(Policy {
+                tripwire,
+                ..Policy::before_any()
+            }),
+            stop: Stop::new(),
+            own_folders: vec![data.path().to_owned()],
+            governor: crate::governor::Governor::flat_out(),
+        };
+        let of_thread = context.clone();
+        let thread = thread::spawn(move || {
+            run(&of_thread, &mut Unseen::new(Sensor::Tripwire)).expect("it runs until it is stopped");
+        });
+        let sensing = Self {
+            home,
+            _data: data,
+            said,
+            context,
+            thread: Some(thread),
+        };
+        sensing.wait_until_armed();
+        sensing
+    }
+
+    /// A canary of another kind: a document that a process spoils until somebody notices.
+    fn wait_until_armed(&self) {
+        let begun = Instant::now();
+        while vong_os::host::is_privileged() && begun.elapsed() < PATIENCE {
+            let marked = fs::read_dir("/proc/self/fdinfo")
+                .expect("there")
+                .flatten()
+                .any(|entry| {
+                    fs::read_to_string(entry.path()).is_ok_and(|info| info.contains("fanotify sdev:"))
+                });
+            let placed = self.context.policy.current().tripwire.canaries
+                == fs::read_dir(self.home.path()).is_ok_and(|mut all| all.next().is_some());
+            if marked && placed {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn sh(&self, script: &str) {
+        let done = Command::new("bash")
+            .args(["-c", script])
+            .current_dir(self.home.path())
+            .status();
+        assert!(done.expect("a shell").success(), "{script}");
+    }
+
+    /// The first alarm; `None` when the sensor says that there can be no tripwire.
+    fn tripped(&self) -> Option<Occurrence> {
+        self.told(TripwireLevel::Alarm)
+    }
+
+    fn told(&self, level: TripwireLevel) -> Option<Occurrence> {
+        let until = Instant::now() + PATIENCE;
+        while let Ok(report) = self
+            .said
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            for event in report.events {
+                match event.body {
+                    Body::Tripwire(occurrence) if occurrence.level == level => {
+                        return Some(occurrence);
+                    }
+                    Body::Unsupported(Unsupported { .. }) if !vong_os::host::is_privileged() => return None,
+                    _ => {}
+                }
+            }
+        }
+        panic!("nothing was said")
+    }
+
+    /// Whether nothing has been said until a canary is touched.
+    fn is_quiet(&self) -> bool {
+        self.said.try_iter().all(|report| {
+            !report
+                .events
+                .iter()
+                .any(|event| matches!(event.body, Body::Tripwire(_)))
+        })
+    }
+}
+
+impl Drop for Sensing {
+    fn drop(&mut self) {
+        self.context.stop.request();
+        self.context.policy.wake_all();
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("no panic");
+        }
+    }
+}
+
+const DOCUMENTS: &str = "for n in $(seq 40); do yes 'Báo cáo tháng của ủy ban nhân dân xã' | head -n 400 > \"hồ sơ $n.txt\"; done";
+
+#[test]
+fn a_loop_of_short_lived_programs_adds_up_under_the_shell() {
+    let sensing = Sensing::start(false);
+    sensing.sh(DOCUMENTS);
+    sensing.sh("for f in *.txt; do openssl enc -aes-256-ctr -pass pass:x -nosalt -in \"$f\" -out \"$f.enc\" 2>/dev/null && rm \"$f\"; done");
+    let Some(tripped) = sensing.tripped() else { return };
+    assert!(tripped.files_lost <= 8, "{tripped:?}");
+    assert!(tripped.processes[0].executable.ends_with(b"bash"), "{tripped:?}");
+    assert_eq!(tripped.reasons[0].code, "rewritten_and_deleted");
+}
+
+#[test]
+fn reading_a_canary_means_nothing_and_writing_to_one_trips() {
+    let sensing = Sensing::start(true);
+    sensing.sh("cat */* > /dev/null; cp -r . ../copy-$$ && rm -r ../copy-$$");
+    assert!(sensing.is_quiet());
+    sensing.sh("printf x >> \"$(ls -d '~'*)/Báo cáo.docx\"");
+    let Some(warned) = sensing.told(TripwireLevel::Warning) else {
+        return;
+    };
+    assert_eq!(warned.canaries_touched, 1, "{warned:?}");
+    sensing.sh("head -c 6000 /dev/urandom > \"$(ls -d !*)/Danh sách.xlsx\"");
+    let tripped = sensing.told(TripwireLevel::Alarm).expect("there is a tripwire");
+    assert_eq!(tripped.reasons[0].code, "canary", "{tripped:?}");
+}
+
+#[test]
+fn strange_files_are_no_danger_to_the_sensor() {
+    let sensing = Sensing::start(false);
+    sensing.sh("mkfifo a.docx; truncate -s 100G b.docx; ln -s c.docx c.docx; printf x > \"$(printf 'd\\xff\\n.docx')\"; mkdir e.docx; mv b.docx f.pdf");
+    assert!(
+        fs::symlink_metadata(sensing.home.path().join("a.docx"))
+            .expect("there")
+            .file_type()
+            .is_fifo()
+    );
+    sensing.sh(DOCUMENTS);
+    assert!(sensing.is_quiet());
+    sensing.sh("for f in *.txt; do head -c 8000 /dev/urandom > \"$f\"; done");
+    let Some(tripped) = sensing.tripped() else { return };
+    assert_eq!(tripped.reasons[0].code, "content_random");
+}
