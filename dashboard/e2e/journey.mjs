@@ -106,6 +106,22 @@ async function openHost(file) {
   await check('event-raw');
   await panel.getByRole('button', { name: 'Đóng lại' }).click();
   await panel.waitFor({ state: 'hidden' });
+  begin('reading what became of the PC’s files');
+  await page.getByRole('tab', { name: 'Tệp', exact: true }).click();
+  const changes = page.getByRole('table', { name: 'Thay đổi của tệp' });
+  await changes.getByRole('button', { name: file }).first().waitFor();
+  await check('host-files');
+  await changes.getByRole('button', { name: file }).first().click();
+  await panel.getByRole('button', { name: 'Đánh dấu đáng ngờ' }).click();
+  await panel.getByRole('form', { name: 'Đánh dấu thay đổi đáng ngờ' }).waitFor();
+  await check('file-review');
+  await panel.getByRole('textbox', { name: 'Lý do' }).fill('Không ai ở đơn vị sửa tệp này.');
+  await panel.getByRole('form').getByRole('button', { name: 'Đánh dấu đáng ngờ' }).click();
+  await panel.getByText('Lý do: Không ai ở đơn vị sửa tệp này.').waitFor();
+  await panel.getByRole('button', { name: 'Bỏ dấu này' }).click();
+  await panel.getByText('Lý do: Không ai ở đơn vị sửa tệp này.').waitFor({ state: 'hidden' });
+  await panel.getByRole('button', { name: 'Đóng lại' }).click();
+  await panel.waitFor({ state: 'hidden' });
   begin('reading the PC’s state and ledger');
   await page.getByRole('tab', { name: 'Tình trạng' }).click();
   await page.getByRole('heading', { level: 2, name: 'Nhận dạng' }).waitFor();
@@ -134,6 +150,11 @@ async function readProtection() {
   await go('Mã độc', 'Phát hiện mã độc');
   await page.getByRole('heading', { level: 2, name: 'Mã độc gặp nhiều nhất' }).waitFor();
   await check('detections');
+  begin('reading the lists of hashes');
+  await page.getByRole('link', { name: 'Danh sách mã băm' }).click();
+  await page.getByRole('button', { name: 'Thêm mã băm' }).waitFor();
+  await page.locator('main [aria-busy="true"]').first().waitFor({ state: 'hidden' });
+  await check('hashes');
 }
 
 /** The proof of coverage, from its numbers to the paper. */

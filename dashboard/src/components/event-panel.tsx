@@ -75,7 +75,7 @@ function Details({ event }: { event: EventDetail }) {
       />
       {event.file != null && (
         <>
-          <Marks event={event} />
+          <Marks event={{ file: event.file, review: null }} />
           <FileReview event={event} />
           <FileFacts file={event.file} timeMs={event.time_ms} />
         </>

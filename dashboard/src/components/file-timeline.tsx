@@ -20,9 +20,10 @@ import { Panel } from '~/ui/panel';
 import { Empty, Failed, Loading } from '~/ui/states';
 import { Time } from '~/ui/time';
 import { formatDateTime, formatNumber, ZONE_LABEL } from '~/util/format';
+import { escapeHostile } from '~/util/hostile';
 import { SeverityBadge } from './badges';
 import { EventSentence } from './event-sentence';
-import { CauseText, ChangeNote, Marks, PLACES, WatchText } from './file-words';
+import { CauseText, ChangeNote, isStandard, Marks, PLACES, WatchText } from './file-words';
 import { WhoText } from './who';
 import timeline from './timeline.module.css';
 import classes from './file-timeline.module.css';
@@ -47,6 +48,7 @@ export function FileTimeline({ host, search, onChange }: FileTimelineProps) {
         <FileFilters
           search={search}
           filtered={filtered}
+          rows={list.rows}
           onChange={onChange}
           onClear={() => onChange({ text: undefined, watch: undefined, explained: undefined })}
         />
@@ -78,16 +80,15 @@ function entryKey(entry: FileEntry): string {
 interface FileFiltersProps {
   readonly search: HostSearch;
   readonly filtered: boolean;
+  readonly rows: readonly FileEntry[];
   readonly onChange: (part: HostSearch) => void;
   readonly onClear: () => void;
 }
 
-function FileFilters({ search, filtered, onChange, onClear }: FileFiltersProps) {
+function FileFilters({ search, filtered, rows, onChange, onClear }: FileFiltersProps) {
   const { t } = useWords();
   const places = PLACES.map((place) => ({ value: `standard:${place}`, label: t(`watchPlace.${place}`) }));
-  const own = search.watch;
-  // A watch of the policy's own comes by a link or from a row; it is no standard place.
-  const isOwn = own !== undefined && !places.some(({ value }) => value === own);
+  const own = ownWatches(rows, search.watch).map((value) => ({ value, label: escapeHostile(value) }));
   return (
     <Filters active={filtered} onClear={onClear}>
       <SearchField label={t('fileTimeline.search')} value={search.text} onChange={(text) => onChange({ text })} />
@@ -95,7 +96,7 @@ function FileFilters({ search, filtered, onChange, onClear }: FileFiltersProps) 
         label={t('fileTimeline.watch')}
         value={search.watch}
         width={270}
-        options={isOwn ? [...places, { value: own, label: own }] : places}
+        options={[...places, ...own]}
         onChange={(watch) => onChange({ watch })}
       />
       <Choice
@@ -108,6 +109,13 @@ function FileFilters({ search, filtered, onChange, onClear }: FileFiltersProps) 
       />
     </Filters>
   );
+}
+
+/** The watches of the policy's own: those that the list shows, and the one that is asked for. */
+function ownWatches(rows: readonly FileEntry[], asked: string | undefined): string[] {
+  const seen = rows.flatMap((entry) => (entry.type === 'event' ? [entry.event.file?.watch] : entry.watches));
+  const named = [...seen, asked].filter((watch) => watch !== undefined && watch !== '' && !isStandard(watch));
+  return [...new Set(named as string[])].toSorted();
 }
 
 interface FileTableProps {

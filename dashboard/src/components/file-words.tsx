@@ -1,15 +1,12 @@
 /** What is said of a file's change beside its path: what differs, how often, what explains it, what people said of it. */
 import { useWords } from '~/i18n';
-import { useCodes } from '~/i18n/codes';
+import { STANDARD, useCodes } from '~/i18n/codes';
 import type { CauseReport, EventRow, FileReport } from '~/api/types';
 import { Hostile } from '~/ui/hostile';
 import { ToneText } from '~/ui/tone';
 import { formatDateTime, formatDuration, formatNumber } from '~/util/format';
 import { escapeHostile } from '~/util/hostile';
 import classes from './file-words.module.css';
-
-/** Before the name of a place that is watched on every PC. */
-const STANDARD = 'standard:';
 
 /** The standard places, as a policy names them. */
 export const PLACES = [
@@ -23,12 +20,15 @@ export const PLACES = [
   'web_roots',
 ] as const;
 
+/** Whether a watch is a place of every PC, not one of the policy's own. */
+export const isStandard = (watch: string): boolean => watch.startsWith(STANDARD);
+
 /** A place of every PC in words, a watch of the policy by its own name. */
 export function WatchText({ watch }: { watch: string }) {
   const { t } = useWords();
   const { word } = useCodes();
   if (watch === '') return <>{t('fileTimeline.unwatched')}</>;
-  if (watch.startsWith(STANDARD)) return <>{word('watchPlace', watch.slice(STANDARD.length))}</>;
+  if (isStandard(watch)) return <>{word('watchPlace', watch.slice(STANDARD.length))}</>;
   return <Hostile text={watch} />;
 }
 
@@ -90,6 +90,7 @@ export function ChangeNote({ event }: { event: EventRow }) {
 /** What the centre's lists and its people say of the change. */
 export function Marks({ event: { file, review } }: { event: Pick<EventRow, 'file' | 'review'> }) {
   const { t } = useWords();
+  if (file?.known == null && review == null) return null;
   return (
     <span className={classes.marks}>
       {file?.known === 'bad' && <ToneText tone="critical">{t('known.bad')}</ToneText>}

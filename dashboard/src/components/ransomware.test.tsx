@@ -51,7 +51,7 @@ test('that nobody knows the program is said, not left out', () => {
   const unknown = evidence({ processes: [], user: '' });
   show(<RansomwareStory evidence={unknown} steps={[]} />);
   show(<RansomwareEvidence evidence={unknown} />);
-  expect(screen.getByText(/^Một chương trình chưa rõ trên ổ \/home đã ghi đè/)).toBeTruthy();
+  expect(screen.getByText(/^Trên ổ \/home, một chương trình chưa rõ đã ghi đè/)).toBeTruthy();
   expect(screen.getByText(/^Không rõ tiến trình nào/)).toBeTruthy();
 });
 

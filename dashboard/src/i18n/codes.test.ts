@@ -71,6 +71,7 @@ test('a word that is not known is its own code', () => {
   expect(word(i18n.t, 'fileAction', 'teleported')).toBe('teleported');
   expect(word(i18n.t, 'probeError', 'status_502')).toBe('máy chủ trả lời mã 502');
   expect(word(i18n.t, 'probeError', 'fault_502')).toBe('fault_502');
+  expect(word(i18n.t, 'unsupportedWhat', 'watch:standard:ssh_keys')).toBe('thư mục của mục theo dõi “Khóa SSH”');
   expect(word(i18n.t, 'commandResult', 'failed: no route\u202E')).toBe('chương trình báo lỗi: no route\\u{202E}');
   expect(word(i18n.t, 'protectionReason', 'from_the_future')).toBe('from_the_future');
 });

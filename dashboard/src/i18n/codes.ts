@@ -40,6 +40,9 @@ const NUMBERED = /^(\w+)_(\d+)$/;
 /** A code about something with a name, such as `watch:Hồ sơ`: its words stand in the group's `…Of`. */
 const NAMED = /^(\w+): ?(.+)$/su;
 
+/** Before the name of a place that is watched on every PC. */
+export const STANDARD = 'standard:';
+
 /** The word for a code of a group, or the code itself, escaped. */
 export function word(t: TFunction, group: string, code: string): string {
   const key = `${group}.${code}`;
@@ -50,8 +53,14 @@ export function word(t: TFunction, group: string, code: string): string {
   const [, kind, about] = NAMED.exec(code) ?? [];
   const named = `${group}Of.${kind}`;
   return about !== undefined && isText(named)
-    ? t(named as 'app.name', { name: escapeHostile(about) })
+    ? t(named as 'app.name', { name: placeName(t, about) })
     : escapeHostile(code);
+}
+
+/** A place that is watched on every PC in words, any other name as it is. */
+function placeName(t: TFunction, name: string): string {
+  const key = `watchPlace.${name.slice(STANDARD.length)}`;
+  return name.startsWith(STANDARD) && isText(key) ? t(key as 'app.name') : escapeHostile(name);
 }
 
 /** The word for a code of a group with values in it. */

@@ -411,6 +411,7 @@ export const en = {
     real_time: 'file changes as they happen',
     detections: 'malware detections',
     clock_wrong: 'the right time of events (the PC’s clock is wrong)',
+    tripwire: 'signs of ransomware (the tripwire cannot be set)',
   },
   unsupportedWhatOf: {
     watch: 'the folder of the watch “{{name}}”',
@@ -418,11 +419,17 @@ export const en = {
     unreadable: 'an unreadable folder in the watch “{{name}}”',
     unmounted: 'a file system that was unmounted in the watch “{{name}}”',
     real_time: 'changes as they happen in the watch “{{name}}”',
+    network_mount: 'a network mount in the watch “{{name}}”',
+    kernel_mount: 'a file system of the kernel in the watch “{{name}}”',
+    path_too_long: 'folders whose paths are too long in the watch “{{name}}”',
+    tripwire: 'signs of ransomware in the folder “{{name}}”',
   },
   unsupportedWhy: {
     missing: 'not on this PC',
     unprivileged: 'the agent runs unprivileged',
     watch_limit: 'more folders than can be watched',
+    too_many: 'there are more folders than are watched',
+    foreign_mount_below: 'a file system from elsewhere is mounted below',
   },
   blindScope: {
     everything: 'everything',
@@ -433,6 +440,7 @@ export const en = {
     probe_state: 'the result of a probe',
     probe_sample: 'a service sample',
     presence: 'an event of the PC’s presence',
+    tripwire: 'a report of signs of ransomware',
   },
   blindReason: {
     queue_overflow: 'the operating system’s queue overflowed',
@@ -661,6 +669,12 @@ export const en = {
       'If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure.',
     containAll:
       'Have the network cables of the PCs concerned unplugged and the PCs left on, then follow the incident procedure.',
+    ransomware:
+      'Make sure that the PC is unplugged from the network and still on; look at the shared folders that it uses, then follow the incident procedure.',
+    knownBad:
+      'Have the network cable unplugged and the PC left on; see on which other PCs the file is, then follow the incident procedure.',
+    suspicious:
+      'If nobody at the unit did this: have the network cable unplugged and the PC left on, then follow the incident procedure.',
     mend: 'Help the unit to mend it, and follow the alert to its end.',
   },
   steps: {
@@ -732,9 +746,26 @@ export const en = {
     },
     file: {
       critical_changed: [
-        "Ask the PC's user whether they changed this file.",
+        "Ask the PC's user whether they changed this file. If you have just installed or updated this software, it may be normal: {{call}} to confirm it and have the alert closed.",
         'If nobody did: unplug the network cable (or switch off Wi-Fi), leave the PC on and open no more files.',
         "{{Call}} at once and read out the PC's name above.",
+      ],
+      known_bad: [
+        "Unplug this PC's network cable at once (or switch off Wi-Fi), and leave the PC on.",
+        'Neither open nor delete the file; ask the user where it came from (mail, USB, download).',
+        "{{Call}} at once and read out the PC's name above.",
+      ],
+    },
+    tripwire: {
+      ransomware: [
+        "Unplug this PC's network cable at once (or switch off Wi-Fi); unplug USB sticks and external disks, too.",
+        'Do not switch it off, do not restart it, delete nothing, and do not do what a ransom note asks for.',
+        "{{Call}} at once and read out the PC's name above.",
+      ],
+      suspicious: [
+        "Ask the PC's user whether they are compressing, encrypting, converting or renaming many documents.",
+        'If not, or if you cannot ask: unplug the network cable at once (or switch off Wi-Fi), leave the PC on and delete nothing.',
+        "{{Call}} and read out the PC's name above.",
       ],
     },
     probe: {

@@ -6,7 +6,7 @@ import { vi } from './vi';
 
 /** A language's mails as the collector writes them, with this page's mark for how to reach the duty office. */
 function mails(language: string): string {
-  const files = [`${language}.rs`, `${language}/antivirus.rs`];
+  const files = [`${language}.rs`, `${language}/antivirus.rs`, `${language}/files.rs`];
   const source = files.map((file) => readFileSync(`../collector/src/delivery/${file}`, 'utf8')).join('\n');
   return source.replaceAll('{call}', '{{call}}').replaceAll('{Call}', '{{Call}}');
 }

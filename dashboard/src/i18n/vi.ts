@@ -412,6 +412,7 @@ export const vi = {
     real_time: 'thay đổi tệp theo thời gian thực',
     detections: 'kết quả phát hiện mã độc',
     clock_wrong: 'giờ đúng của sự kiện (đồng hồ máy sai)',
+    tripwire: 'dấu hiệu của mã độc tống tiền (không đặt được bẫy)',
   },
   unsupportedWhatOf: {
     watch: 'thư mục của mục theo dõi “{{name}}”',
@@ -419,11 +420,17 @@ export const vi = {
     unreadable: 'một thư mục không đọc được trong mục theo dõi “{{name}}”',
     unmounted: 'ổ đĩa đã bị tháo ra trong mục theo dõi “{{name}}”',
     real_time: 'thay đổi theo thời gian thực trong mục theo dõi “{{name}}”',
+    network_mount: 'ổ mạng trong mục theo dõi “{{name}}”',
+    kernel_mount: 'thư mục của nhân hệ điều hành trong mục theo dõi “{{name}}”',
+    path_too_long: 'thư mục có đường dẫn quá dài trong mục theo dõi “{{name}}”',
+    tripwire: 'dấu hiệu của mã độc tống tiền trong thư mục “{{name}}”',
   },
   unsupportedWhy: {
     missing: 'không có trên máy',
     unprivileged: 'phần mềm giám sát chạy không đủ quyền',
     watch_limit: 'vượt số thư mục theo dõi được',
+    too_many: 'có nhiều thư mục hơn mức theo dõi được',
+    foreign_mount_below: 'bên dưới có ổ đĩa được gắn từ nơi khác',
   },
   blindScope: {
     everything: 'toàn bộ',
@@ -434,6 +441,7 @@ export const vi = {
     probe_state: 'một kết quả kiểm tra dịch vụ',
     probe_sample: 'một số đo dịch vụ',
     presence: 'một sự kiện về hoạt động của máy',
+    tripwire: 'một tin về dấu hiệu mã độc tống tiền',
   },
   blindReason: {
     queue_overflow: 'hàng đợi của hệ điều hành bị tràn',
@@ -657,6 +665,12 @@ export const vi = {
     contain:
       'Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     containAll: 'Đề nghị rút dây mạng các máy liên quan, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
+    ransomware:
+      'Xác nhận máy đã rút dây mạng và vẫn bật; kiểm tra thư mục dùng chung mà máy này truy cập, rồi xử lý theo quy trình ứng cứu sự cố.',
+    knownBad:
+      'Đề nghị rút dây mạng, để máy vẫn bật; xem tệp này còn ở máy nào khác, rồi xử lý theo quy trình ứng cứu sự cố.',
+    suspicious:
+      'Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng ngay, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     mend: 'Hướng dẫn đơn vị khắc phục; theo dõi đến khi cảnh báo kết thúc.',
   },
   steps: {
@@ -728,9 +742,26 @@ export const vi = {
     },
     file: {
       critical_changed: [
-        'Hỏi người dùng máy có tự thay đổi tệp nêu trên không.',
+        'Hỏi người dùng máy có tự thay đổi tệp nêu trên không. Nếu anh/chị vừa cài hoặc cập nhật phần mềm này thì có thể là bình thường: {{call}} để xác nhận và đóng cảnh báo.',
         'Nếu không ai thay đổi: rút dây mạng của máy (hoặc tắt Wi-Fi), không tắt máy, không mở thêm tệp nào.',
         '{{Call}} ngay và đọc tên máy ghi ở trên.',
+      ],
+      known_bad: [
+        'Rút ngay dây mạng (hoặc tắt Wi-Fi) của máy nêu trên, để máy vẫn bật.',
+        'Không mở và không xóa tệp nêu trên; hỏi người dùng lấy tệp từ đâu (thư điện tử, USB, trang tải về).',
+        '{{Call}} ngay và đọc tên máy ghi ở trên.',
+      ],
+    },
+    tripwire: {
+      ransomware: [
+        'Rút ngay dây mạng (hoặc tắt Wi-Fi) của máy nêu trên; rút cả USB và ổ cứng gắn ngoài.',
+        'Không tắt máy, không khởi động lại, không xóa tệp nào, không làm theo lời đòi tiền chuộc.',
+        '{{Call}} ngay và đọc tên máy ghi ở trên.',
+      ],
+      suspicious: [
+        'Hỏi người dùng máy có đang nén, mã hóa, chuyển đổi hoặc đổi tên hàng loạt tài liệu không.',
+        'Nếu không, hoặc không hỏi được: rút ngay dây mạng (hoặc tắt Wi-Fi) của máy, không tắt máy, không xóa tệp nào.',
+        '{{Call}} và đọc tên máy ghi ở trên.',
       ],
     },
     probe: {

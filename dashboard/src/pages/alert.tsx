@@ -77,7 +77,7 @@ function Alert({ alert }: { alert: AlertDetail }) {
         </div>
         <div className={classes.column}>
           <Where alert={alert} />
-          <Steps alert={alert} />
+          <Steps alert={alert} isSaidAbove={ransomware !== undefined} />
           <Deliveries deliveries={alert.deliveries} />
         </div>
       </div>
@@ -159,26 +159,31 @@ const CONTAINED: ReadonlySet<string> = new Set([
   'antivirus.real_time_off',
   'antivirus.exclusions_added',
   'file.critical_changed',
-  'file.known_bad',
-  'tripwire.ransomware',
-  'tripwire.suspicious',
 ]);
+
+/** What the duty office does in the end about some things only. */
+const OWN_LAST = {
+  'file.known_bad': 'dutySteps.knownBad',
+  'tripwire.ransomware': 'dutySteps.ransomware',
+  'tripwire.suspicious': 'dutySteps.suspicious',
+} as const;
 
 /** What spreads: every PC concerned is taken off the network. */
 const SPREADING: ReadonlySet<string> = new Set(['malware.not_remediated', 'malware.outbreak']);
 
-/** Both sides of the telephone: what the duty office does, and what the mail asks of the unit. */
-function Steps({ alert }: { alert: AlertDetail }) {
+/** Both sides of the telephone: what the duty office does, and what the mail asks of the unit unless it stands above. */
+function Steps({ alert, isSaidAbove }: { alert: AlertDetail; isSaidAbove: boolean }) {
   const { t } = useWords();
   const code = alert.steps_code;
   const unit = useCodes().steps(code, alert.by_phone);
   const told = alert.unit_told ? t('dutySteps.confirm') : t('dutySteps.tell');
   const contained = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
-  const last = SPREADING.has(code) ? t('dutySteps.containAll') : contained;
+  const own = code in OWN_LAST ? t(OWN_LAST[code as keyof typeof OWN_LAST]) : contained;
+  const last = SPREADING.has(code) ? t('dutySteps.containAll') : own;
   return (
     <Panel title={t('alert.steps')}>
       <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), told, last]} />
-      {unit.length > 0 && <StepList title={t('alert.stepsUnit')} steps={unit} />}
+      {unit.length > 0 && !isSaidAbove && <StepList title={t('alert.stepsUnit')} steps={unit} />}
     </Panel>
   );
 }

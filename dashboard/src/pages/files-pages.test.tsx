@@ -220,6 +220,16 @@ test('the filters of the URL are asked of the server', async () => {
   expect(collector.last(TIMELINE)).toMatchObject({ q: 'sshd', watch: 'standard:boot', explained: 'none' });
 });
 
+test('watches of the policy’s own can be chosen as soon as the list shows one', async () => {
+  collector.answers.set(TIMELINE, page([single(event('1-0', { watch: 'Hồ sơ\u202E' }))]));
+  visit('/hosts/1?tab=files');
+  await timeline();
+  const user = userEvent.setup();
+  await user.click(screen.getByRole('combobox', { name: 'Mục theo dõi' }));
+  await user.click(await screen.findByRole('option', { name: 'Hồ sơ\\u{202E}' }));
+  await waitFor(() => expect(collector.last(TIMELINE)).toMatchObject({ watch: 'Hồ sơ\u202E' }));
+});
+
 test('a change is flagged with a reason, and its content put on the list', async () => {
   const row = event('1-0');
   collector.answers.set(TIMELINE, page([single(row)]));

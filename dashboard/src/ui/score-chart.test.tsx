@@ -17,6 +17,24 @@ test('a single moment is drawn across the whole width', () => {
   expect(line([], 10)).toBe('');
 });
 
+test('a score far above the thresholds is drawn at the top, and the scale says so', () => {
+  const points = [
+    { atMs: 0, score: 0 },
+    { atMs: 1, score: 82 },
+  ];
+  expect(line(points, 18)).toBe('0,200 1000,0');
+  show(
+    <ScoreChart
+      caption="x"
+      timeTitle="t"
+      scoreTitle="s"
+      points={points}
+      thresholds={[{ at: 6, name: 'báo động 6', tone: 'critical' }]}
+    />,
+  );
+  expect(screen.getByText('≥ 18')).toBeTruthy();
+});
+
 test('whoever cannot see the line reads its numbers', () => {
   show(
     <ScoreChart

@@ -30,16 +30,24 @@ const WIDTH = 1000;
 const HEIGHT = 200;
 /** Room above the highest, so that its line is not cut. */
 const HEADROOM = 1.1;
+/** What rises further above the highest threshold is drawn at the top: the thresholds must stay apart. */
+const OVER_THRESHOLD = 3;
 
 export function ScoreChart({ caption, timeTitle, scoreTitle, points, thresholds }: ScoreChartProps) {
   const { language } = useWords();
-  const highest = HEADROOM * Math.max(1, ...points.map(({ score }) => score), ...thresholds.map(({ at }) => at));
+  const reached = Math.max(1, ...points.map(({ score }) => score));
+  const threshold = Math.max(0, ...thresholds.map(({ at }) => at));
+  const isCut = threshold > 0 && reached > threshold * OVER_THRESHOLD;
+  const highest = isCut ? threshold * OVER_THRESHOLD : HEADROOM * Math.max(reached, threshold);
   const [start, end] = [points[0]?.atMs ?? 0, points.at(-1)?.atMs ?? 0];
   return (
     <figure className={classes.figure}>
       <div className={classes.plot} aria-hidden>
         <div className={classes.scale}>
-          <span>{formatNumber(Math.floor(highest), language)}</span>
+          <span>
+            {isCut && '≥ '}
+            {formatNumber(Math.floor(highest), language)}
+          </span>
           <span>0</span>
         </div>
         <div className={classes.field}>
@@ -91,7 +99,7 @@ export function ScoreChart({ caption, timeTitle, scoreTitle, points, thresholds 
 /** The line in the drawing's units; a single point is drawn across the whole width. */
 export function line(points: readonly ScorePoint[], highest: number): string {
   const [start, end] = [points[0]?.atMs ?? 0, points.at(-1)?.atMs ?? 0];
-  const y = (score: number) => round(HEIGHT - (score / highest) * HEIGHT);
+  const y = (score: number) => round(HEIGHT - Math.min(1, score / highest) * HEIGHT);
   const [only] = points;
   if (only !== undefined && end === start) {
     const top = Math.max(...points.map(({ score }) => score));

@@ -256,7 +256,10 @@ impl Queue {
         // A change of rights after the writing does not make its author the writer.
         if later.written || !touch.written {
             before.who = change.who.clone();
-            before.under = change.under;
+        }
+        // Of what several did together, a package manager explains nothing.
+        if before.under != change.under {
+            before.under = None;
         }
         touch.merge(later);
         before.wall_ms = change.wall_ms;
@@ -418,6 +421,26 @@ mod tests {
         queue.push(by(1, written()), now);
         queue.push(by(2, What::Touched(Touch::default())), now);
         assert_eq!(drain(&mut queue, now)[0].who, Who::Exited { pid: 1 });
+    }
+
+    #[test]
+    fn what_others_did_too_is_not_a_package_managers_doing() {
+        let check = |first: Option<Manager>, second: Option<Manager>, expected: Option<Manager>| {
+            let (mut queue, now) = (Queue::default(), Instant::now());
+            let by = |under, what| Change {
+                under,
+                ..change("a", what)
+            };
+            queue.push(by(first, written()), now);
+            queue.push(by(second, What::Touched(Touch::default())), now);
+            let seen = drain(&mut queue, now);
+            assert_eq!(seen[0].under, expected, "{first:?} {second:?}");
+        };
+        let dpkg = Some(Manager::Dpkg);
+        check(dpkg, dpkg, dpkg);
+        check(None, dpkg, None);
+        check(dpkg, None, None);
+        check(None, None, None);
     }
 
     #[test]

@@ -79,9 +79,10 @@ impl Dpkg {
     }
 
     fn read_log(&mut self) {
-        let history = &mut self.history;
-        self.log.read(|line| history.read(line));
-        if let Some(last_s) = history.last_s() {
+        let (history, mut last_s) = (&mut self.history, None);
+        self.log.read(|line| last_s = history.read(line).or(last_s));
+        // A log that has just been turned is empty, and its time is not that of the last line of the one before.
+        if let Some(last_s) = last_s {
             self.log.ends_at(last_s);
         }
     }
@@ -147,5 +148,54 @@ fn cause(action: &Action) -> Cause {
         manager: "dpkg".to_owned(),
         name: action.package.clone(),
         version: action.version.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::planned::Span;
+    use super::super::Manager;
+    use super::*;
+
+    #[test]
+    fn a_log_that_was_turned_does_not_move_the_clock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = Places {
+            log: folder.path().join("log"),
+            admin: folder.path().join("admin"),
+            root: PathBuf::from("/"),
+        };
+        let line = "2026-11-30 17:03:02 install nginx:amd64 <none> 1.22.1-9\n";
+        let written_s = 1_796_058_182 - 7 * 3_600;
+        let file = std::fs::File::create(&places.log).expect("made");
+        std::fs::write(&places.log, line).expect("written");
+        let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(written_s);
+        file.set_modified(written).expect("set");
+        let mut dpkg = Dpkg::new(places.clone());
+        let at_ms = i64::try_from(written_s).expect("small") * 1_000;
+        let question = Question {
+            path: b"/usr/sbin/nginx",
+            doer: Doer::Under(Manager::Dpkg),
+            span: Span {
+                from_ms: at_ms,
+                until_ms: at_ms,
+            },
+            now: None,
+            content: true,
+            has_acl: false,
+        };
+        assert!(dpkg.explain(&question).is_some());
+        std::fs::rename(&places.log, folder.path().join("log.1")).expect("turned");
+        std::fs::write(&places.log, "").expect("written");
+        assert!(dpkg.explain(&question).is_some());
+        let an_hour_before = Span {
+            from_ms: at_ms - 3_600_000,
+            until_ms: at_ms - 3_600_000,
+        };
+        let question = Question {
+            span: an_hour_before,
+            ..question
+        };
+        assert!(dpkg.explain(&question).is_none());
     }
 }

@@ -38,16 +38,17 @@ pub(super) struct Action {
 #[derive(Debug, Default)]
 pub(super) struct History {
     actions: VecDeque<Action>,
-    last_s: Option<i64>,
 }
 
 impl History {
-    /// Takes one more line; what is no line of dpkg's is passed over.
-    pub(super) fn read(&mut self, line: &[u8]) {
-        let Some((at_s, words)) = std::str::from_utf8(line).ok().and_then(split) else {
-            return;
-        };
-        self.last_s = Some(at_s);
+    /// Takes one more line; its time. What is no line of dpkg's is passed over.
+    pub(super) fn read(&mut self, line: &[u8]) -> Option<i64> {
+        let (at_s, words) = split(std::str::from_utf8(line).ok()?)?;
+        self.take(at_s, words);
+        Some(at_s)
+    }
+
+    fn take(&mut self, at_s: i64, words: &str) {
         let mut words = words.split(' ');
         let version_at = match words.next() {
             Some("install" | "upgrade") => 1,
@@ -82,11 +83,6 @@ impl History {
             }
             self.actions.push_back(action);
         }
-    }
-
-    /// The time of the last line.
-    pub(super) fn last_s(&self) -> Option<i64> {
-        self.last_s
     }
 
     /// The actions of this time, the latest first: those that had begun by its end, and before whose end nothing
@@ -180,7 +176,9 @@ mod tests {
 
     fn history(log: &str) -> History {
         let mut history = History::default();
-        log.lines().for_each(|line| history.read(line.as_bytes()));
+        for line in log.lines() {
+            history.read(line.as_bytes());
+        }
         history
     }
 
@@ -204,7 +202,6 @@ mod tests {
         check(4, 6, &["libnew 2:3.0~rc1+b1", "nginx 1.22.1-9"]);
         check(10, 100, &["nginx 1.22.1-9"]);
         check(200, 300, &["old 0.1"]);
-        assert_eq!(history.last_s(), Some(at(120)));
         assert_eq!(history.actions[2].last_s, at(20));
         assert_eq!(history.actions[0].architecture, "amd64");
     }

@@ -15,6 +15,8 @@ const TAIL_BYTES: u64 = 1 << 20;
 const CHUNK_BYTES: u64 = 64 * 1024;
 /// Zones differ by quarters of an hour.
 const ZONE_STEP_S: i64 = 900;
+/// No zone is further from Greenwich.
+const ZONE_MAX_S: i64 = 14 * 3_600;
 /// A longer line is none of a package manager's.
 const LINE_MAX: usize = 4_096;
 
@@ -92,7 +94,10 @@ impl Followed {
     /// Says which time stands in the last line, as seconds since 1970 if the zone were that of Greenwich.
     pub(in super::super) fn ends_at(&mut self, last_s: i64) {
         let zone_s = (last_s - self.changed_s + ZONE_STEP_S / 2).div_euclid(ZONE_STEP_S) * ZONE_STEP_S;
-        self.zone_s = Some(zone_s);
+        // A file that was copied or touched has another time than its last line.
+        if zone_s.abs() <= ZONE_MAX_S {
+            self.zone_s = Some(zone_s);
+        }
     }
 
     /// A time of the wall clock as the log would write it; `None` before there is a line.
@@ -178,5 +183,9 @@ mod tests {
         check(1_025_200, 1_000_000, 25_200);
         check(1_025_200 - 4, 1_000_000, 25_200);
         check(1_000_000 - 12_600, 1_000_001, -12_600);
+        let mut touched = Followed::new(PathBuf::new());
+        touched.changed_s = 1_000_000;
+        touched.ends_at(0);
+        assert_eq!(touched.local_seconds(0), None);
     }
 }
