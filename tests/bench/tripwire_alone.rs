@@ -73,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         stop: Stop::new(),
         own_folders: vec![plan.data.clone()],
         governor: vong_agent::governor::Governor::flat_out(),
+        programs: vong_agent::sensor::programs::Programs::default(),
     };
     let target = Target::default();
     let listener = {

@@ -127,7 +127,7 @@ impl Tripwire {
         let now = Instant::now();
         Ok(Self {
             source: None,
-            desk: Desk::new(context.reports.clone()),
+            desk: Desk::new(context.reports.clone(), &context.programs),
             own_folders: context
                 .own_folders
                 .iter()

@@ -3,6 +3,11 @@
 /// A process, or a volume where no process is known.
 pub(super) type Key = u64;
 
+/// Keys of users, who are beneath all that they start, begin here.
+pub(super) const USERS: Key = 1 << 62;
+/// Keys of volumes, where no process is known, begin here.
+pub(super) const VOLUMES: Key = 1 << 63;
+
 /// A kind of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Code {

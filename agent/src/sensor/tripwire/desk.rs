@@ -10,7 +10,7 @@ use vong_os::file::{Kind, look_open, open_quietly, path_of};
 use vong_proto::event::{Body, Lane};
 
 use super::canary::Canaries;
-use super::clue::{Clue, Code, Key, points};
+use super::clue::{Clue, Code, Key, VOLUMES, points};
 use super::clues::{self, Act, Clues, Deed, Question};
 use super::content::{Content, Verdict, judge, judge_stranger};
 use super::imp;
@@ -19,11 +19,10 @@ use crate::clock;
 use crate::report::{Report, Reports, SpoolStopped};
 use crate::sensor::event_now;
 use crate::sensor::files::watch::is_within;
+use crate::sensor::programs::Programs;
 
 /// A note is short.
 const NOTE_BYTES_MAX: u64 = 64 * 1024;
-/// Keys of volumes, where no process is known, begin here.
-const VOLUMES: Key = 1 << 63;
 
 /// What is known, and where it is told.
 pub(super) struct Desk {
@@ -39,13 +38,13 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Nothing is known yet.
-    pub(super) fn new(reports: Reports) -> Self {
+    pub(super) fn new(reports: Reports, programs: &Programs) -> Self {
         Self {
             reports,
             clues: Clues::default(),
             scores: Scores::new(hex::encode(&clock::random_id()[..6])),
             canaries: Canaries::default(),
-            kin: imp::Kin::open(),
+            kin: imp::Kin::open(programs),
             roots: Vec::new(),
             volumes: Vec::new(),
             failure: None,

@@ -54,6 +54,7 @@ impl Sensing {
             stop: Stop::new(),
             own_folders: vec![data.path().to_owned()],
             governor: crate::governor::Governor::flat_out(),
+            programs: crate::sensor::programs::Programs::default(),
         };
         let of_thread = context.clone();
         let thread = thread::spawn(move || {
