@@ -181,7 +181,7 @@ mod tests {
             stop: Stop::new(),
             own_folders: Vec::new(),
             governor: Governor::flat_out(),
-            programs: crate::sensor::programs::Programs::default(),
+            programs: Programs::default(),
         };
         let mut runs = 0;
         let thread = spawn(Sensor::Network, &context, move || {

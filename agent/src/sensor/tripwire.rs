@@ -40,7 +40,8 @@ use desk::{Desk, now};
 
 /// What separates the names in a path.
 const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
-/// The sensor looks up this often for a stop, a new policy, and what time brings.
+/// While something goes on, time may bring something to tell this often. Otherwise it is waited for what happens, a new
+/// policy, or the roots to be looked for.
 const LOOK_UP: Duration = Duration::from_millis(1_000);
 /// Roots appear and go when users do.
 const ROOTS_INTERVAL: Duration = Duration::from_secs(10);
@@ -94,6 +95,9 @@ pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> 
                     continue;
                 }
             }
+        }
+        if let Some(source) = &mut tripwire.source {
+            source.wake_after(&context.policy, generation)?;
         }
         tripwire.follow(&policy.tripwire, unseen)?;
         tripwire.hear()?;
@@ -263,12 +267,21 @@ impl Tripwire {
         Ok(())
     }
 
+    /// How long nothing is to be done unless something happens.
+    fn patience(&self) -> Duration {
+        match self.desk.scores.is_watching() {
+            true => LOOK_UP,
+            false => self.roots_due.saturating_duration_since(Instant::now()),
+        }
+    }
+
     fn hear(&mut self) -> Result<(), TripwireError> {
+        let patience = self.patience();
         let Some(source) = &mut self.source else {
             return Ok(());
         };
         let desk = &mut self.desk;
-        let is_complete = source.hear(LOOK_UP, |heard| desk.take(&heard))?;
+        let is_complete = source.hear(patience, |heard| desk.take(&heard))?;
         if let Some(failure) = self.desk.failure.take() {
             return Err(failure.into());
         }

@@ -118,7 +118,8 @@ impl Desk {
     }
 
     fn count(&mut self, clue: &Clue) {
-        if let Some(told) = self.scores.take(now(), clue) {
+        let user = clue.chain.first().and_then(|key| self.kin.user_of(*key));
+        if let Some(told) = self.scores.take_with_user(now(), clue, user) {
             self.tell(told);
         }
     }

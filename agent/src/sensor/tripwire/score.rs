@@ -15,6 +15,8 @@ use vong_proto::event::{Tripwire, TripwireFile, TripwireLevel, TripwireReason, T
 
 use super::clue::{Clue, Code, Key, points};
 
+mod shared;
+
 /// The quick sum's.
 const HALF_LIFE_MS: f64 = 60_000.0;
 /// The slow sum's.
@@ -106,6 +108,8 @@ struct Tree {
     first_ms: i64,
     last: Moment,
     occurrence: Option<Occurrence>,
+    /// What it has added to its user's sum.
+    shared: f64,
 }
 
 #[derive(Clone, Debug)]
