@@ -157,6 +157,21 @@ fn a_loop_of_short_lived_programs_adds_up_under_the_shell() {
 }
 
 #[test]
+fn a_program_for_each_file_below_a_host_adds_up_under_the_user() {
+    if !vong_os::host::is_privileged() {
+        return; // Nobody else may start programs as another without a password.
+    }
+    let sensing = Sensing::start(false);
+    sensing.sh(DOCUMENTS);
+    sensing.sh("for f in *.txt; do su -c \"head -c 8000 /dev/urandom > '$f'\" < /dev/null; done");
+    let Some(tripped) = sensing.tripped() else { return };
+    assert!(tripped.files_lost <= 10, "{tripped:?}");
+    assert_eq!(tripped.user, "root");
+    let parent = &tripped.processes[0].parent_executable;
+    assert!(parent.ends_with(b"/su"), "{tripped:?}");
+}
+
+#[test]
 fn reading_a_canary_means_nothing_and_writing_to_one_trips() {
     let sensing = Sensing::start(true);
     sensing.sh("cat */* > /dev/null; cp -r . ../copy-$$ && rm -r ../copy-$$");
