@@ -8,6 +8,7 @@
 //! `sensor` watches, `spool` keeps, `uplink` sends. They know nothing of each other and meet only here,
 //! joined by bounded channels. What they hand over has modules of its own: `report` (a sensor to the spool),
 //! `state` (back again), `outbox` (the spool to the uplink), `policy` and `command` (the uplink to sensors).
+//! `governor` keeps all of them within their part of the PC.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -23,6 +24,7 @@ pub mod cause;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod governor;
 pub mod outbox;
 pub mod paths;
 pub mod policy;
@@ -37,6 +39,7 @@ pub mod stop;
 pub mod uplink;
 
 use config::Config;
+use governor::Governor;
 use policy::{Policies, PolicyWatch};
 use report::Reports;
 use spool::{Spool, SpoolError};
@@ -54,8 +57,8 @@ const UPLINK_LIMIT: Duration = Duration::from_secs(4);
 /// The last commit.
 const SPOOL_LIMIT: Duration = Duration::from_secs(3);
 
-/// The stages are looked at this often; one that has ended is noticed no later.
-const STAGES_INTERVAL: Duration = Duration::from_secs(1);
+/// The stages, and what the agent uses, are looked at this often; one that has ended is noticed no later.
+const STAGES_INTERVAL: Duration = Duration::from_secs(2);
 
 /// An agent at work.
 #[derive(Debug)]
@@ -64,6 +67,7 @@ pub struct Agent {
     finish: Stop,
     policy: PolicyWatch,
     reports: Reports,
+    governor: Governor,
     sensors: Vec<JoinHandle<()>>,
     uplink: JoinHandle<()>,
     spool: JoinHandle<Result<(), SpoolError>>,
@@ -133,10 +137,10 @@ impl Agent {
         let (reports, received) = Reports::channel();
         let (outbox, desk) = outbox::outbox(reports.clone());
         let last_sign_ms = sensor::presence::last_sign_ms(&config.data.spool());
-        let spool = open_spool(config)?
-            .start(received, desk)
-            .map_err(spool_error(config))?;
+        let spool = open_spool(config)?;
         let (policies, policy) = Policies::open(&config.data.policy());
+        let governor = Governor::new(policy.clone(), spool.fill());
+        let spool = spool.start(received, desk).map_err(spool_error(config))?;
         let (orders, inboxes) = command::orders();
         let stop = Stop::new();
         let finish = Stop::new();
@@ -147,6 +151,7 @@ impl Agent {
             policy: policy.clone(),
             stop: stop.clone(),
             own_folders: vec![config.data.path().to_owned()],
+            governor: governor.clone(),
         };
         let sensors = sensor::start(&context, inboxes);
         let uplink = Uplink {
@@ -166,6 +171,7 @@ impl Agent {
             finish,
             policy,
             reports,
+            governor,
             sensors,
             uplink,
             spool,
@@ -173,11 +179,12 @@ impl Agent {
         })
     }
 
-    /// Waits until a stage has ended by itself.
+    /// Waits until a stage has ended by itself, and looks meanwhile at what the agent uses of the PC.
     pub async fn broken(&self) -> Broken {
         let mut looks = tokio::time::interval(STAGES_INTERVAL);
         loop {
             looks.tick().await;
+            self.governor.look(&self.reports);
             if let Some(stage) = self.ended_stage() {
                 return Broken(stage);
             }
@@ -329,6 +336,7 @@ mod tests {
             finish,
             policy: PolicyWatch::fixed(Policy::before_any()),
             reports,
+            governor: Governor::flat_out(),
             sensors: vec![thread::spawn(move || sensor(of_sensor))],
             uplink: thread::spawn(move || uplink(of_uplink)),
             spool: thread::spawn(move || {

@@ -126,6 +126,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 fn run(place: &Place) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
+    vong_os::usage::keep_memory_small();
     start_log(config.log);
     let runtime = runtime()?;
     let stop_asked = runtime
@@ -235,6 +236,14 @@ fn status_text(
             "waiting    {urgent} urgent, {state} states, {events} events, {samples} samples; {} KiB",
             spool.bytes / 1024
         ));
+        if let Some(look) = &spool.first_look {
+            lines.push(format!(
+                "first look {} files and {} MiB of {} so far",
+                look.files,
+                look.bytes >> 20,
+                look.root
+            ));
+        }
         for unseen in &spool.unsupported {
             lines.push(format!(
                 "not seen   {}: {} ({})",

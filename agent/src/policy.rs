@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use vong_proto::policy::{Policy, PolicyFault};
 use vong_proto::session::{PolicyDocument, PolicyStatus};
@@ -58,6 +59,8 @@ pub struct Policies {
 struct Shared {
     current: Mutex<Current>,
     changed: Condvar,
+    /// The generation, for those who wait asynchronously.
+    told: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -110,9 +113,18 @@ impl PolicyWatch {
         current.generation
     }
 
+    /// Waits until the generation differs from `seen`, without holding a thread.
+    pub async fn changed(&self, seen: u64) {
+        let mut told = self.0.told.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = told.wait_for(|generation| *generation != seen).await;
+    }
+
     /// Wakes everybody who waits for a change, though there is none: they shall see that the agent stops.
     pub fn wake_all(&self) {
-        self.0.lock().generation += 1;
+        let mut current = self.0.lock();
+        current.generation += 1;
+        self.0.told.send_replace(current.generation);
         self.0.changed.notify_all();
     }
 }
@@ -205,6 +217,7 @@ impl Shared {
                 generation: 1,
             }),
             changed: Condvar::new(),
+            told: watch::Sender::new(1),
         }
     }
 
@@ -216,6 +229,7 @@ impl Shared {
         let mut current = self.lock();
         current.policy = Arc::new(policy);
         current.generation += 1;
+        self.told.send_replace(current.generation);
         self.changed.notify_all();
     }
 }

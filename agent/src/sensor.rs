@@ -14,6 +14,7 @@ use vong_proto::event::{Blind, Body, Lane, Sensor};
 use crate::cause;
 use crate::clock;
 use crate::command::Inboxes;
+use crate::governor::Governor;
 use crate::policy::PolicyWatch;
 use crate::report::{NewEvent, Report, Reports};
 use crate::stop::Stop;
@@ -47,6 +48,8 @@ pub struct Context {
     pub stop: Stop,
     /// Folders of the agent itself, whose changes are its own.
     pub own_folders: Vec<PathBuf>,
+    /// What the agent may use of the PC: whoever works for long asks it.
+    pub governor: Governor,
 }
 
 /// Starts every sensor that runs by itself, each on its own thread. `orders` are the collector's.
@@ -173,6 +176,7 @@ mod tests {
             policy: PolicyWatch::fixed(Policy::before_any()),
             stop: Stop::new(),
             own_folders: Vec::new(),
+            governor: Governor::flat_out(),
         };
         let mut runs = 0;
         let thread = spawn(Sensor::Network, &context, move || {

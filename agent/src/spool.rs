@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 use vong_proto::event::Lane as LaneName;
 
+use crate::governor::Fill;
 use crate::outbox::{OutboxDesk, Request};
 use crate::report::Report;
 
@@ -52,6 +53,8 @@ const STACK_BYTES: usize = 512 * 1024;
 pub struct Spool {
     path: PathBuf,
     keeper: Keeper,
+    limit_bytes: u64,
+    fill: Fill,
     started: Instant,
 }
 
@@ -91,8 +94,15 @@ impl Spool {
         Ok(Self {
             path: path.to_owned(),
             keeper,
+            limit_bytes: limit_bytes.max(LIMIT_BYTES_MIN),
+            fill: Fill::default(),
             started,
         })
+    }
+
+    /// How full it is; stays true while the spool works.
+    pub fn fill(&self) -> Fill {
+        self.fill.clone()
     }
 
     /// Starts the thread. It ends when every end of `reports` is gone and everything is durable.
@@ -190,6 +200,7 @@ impl Spool {
                         info!("the disk has room again");
                     }
                     committed?;
+                    self.fill.note(self.keeper.file().used_bytes()?, self.limit_bytes);
                     desk.tell_committed(self.keeper.committed());
                     return Ok(());
                 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
 use vong_proto::event::Sensor;
 
 /// A checkpoint may hold the file this long at most; readers are otherwise never held up.
@@ -16,6 +17,32 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The page cache of one reader, KiB: pages of keys in order need hardly any.
 const CACHE_KIB: i64 = 256;
+
+/// The key of the files sensor under which stands how far its first look has come, while there is one.
+pub const FIRST_LOOK_KEY: &[u8] = b"\xfffirst_look";
+
+/// How far the first look at a watched tree has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstLook {
+    /// The tree.
+    pub root: String,
+    /// Files that were met so far.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl FirstLook {
+    /// As it is kept.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and text can be written as JSON")
+    }
+
+    /// What was kept, if it can be read.
+    pub fn decode(value: &[u8]) -> Option<FirstLook> {
+        serde_json::from_slice(value).ok()
+    }
+}
 
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);

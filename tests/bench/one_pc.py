@@ -22,14 +22,13 @@ T = TypeVar("T")
 
 
 def idle(running: vong.Stack, _api: Api) -> Figures:
-    """agent_, collector_, engine_idle_rss_mib: resident memory after a minute in which nothing happens."""
+    """collector_, engine_idle_rss_mib: resident memory after a minute in which nothing happens."""
     # First of all benches: later measurements leave memory warm.
     say(f"letting it idle for {IDLE_SECONDS} s …")
     time.sleep(IDLE_SECONDS)
     pids = {one.name: one.process.pid for one in running.processes.started}
     engine = next(pid for pid in running.processes.marked() if "engine" in arguments_of(pid))
     return {
-        "agent_idle_rss_mib": figure(rss_mib(pids["agent"]), "MiB"),
         "collector_idle_rss_mib": figure(rss_mib(pids["collector"]), "MiB"),
         "engine_idle_rss_mib": figure(rss_mib(engine), "MiB"),
     }

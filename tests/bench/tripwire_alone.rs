@@ -71,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         policy: PolicyWatch::fixed(policy),
         stop: Stop::new(),
         own_folders: vec![plan.data.clone()],
+        governor: vong_agent::governor::Governor::flat_out(),
     };
     let target = Target::default();
     let listener = {

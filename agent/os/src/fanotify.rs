@@ -16,9 +16,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 
+use crate::bell::{self, Bell};
 use crate::process::Handle;
 
 /// What is asked for. Opening and reading are not: they are most of a system's events and change nothing.
@@ -195,13 +195,15 @@ impl Group {
     /// # Errors
     /// The system's.
     pub fn wait(&self, patience: Duration) -> io::Result<bool> {
-        let mut polled = [PollFd::new(&self.fd, PollFlags::IN)];
-        let patience = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
-        match poll(&mut polled, Some(&patience)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        bell::wait(self.fd.as_fd(), patience)
+    }
+
+    /// Waits until there is something to read or the bell rings, at most `patience`; whether there is something.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn wait_beside(&self, bell: &Bell, patience: Duration) -> io::Result<bool> {
+        bell.wait(self.fd.as_fd(), patience)
     }
 
     /// Reads what is there, without waiting, and hands each event over; whether that was everything.

@@ -4,6 +4,8 @@
 //! What only one system has (fanotify, the table of mounts) is a module of that system alone, and the sensor that uses it
 //! chooses its own body in the same way.
 
+#[cfg(target_os = "linux")]
+pub mod bell;
 pub mod clock;
 pub mod disk;
 pub mod echo;
@@ -22,3 +24,4 @@ pub mod rights;
 #[cfg(target_os = "linux")]
 pub mod starts;
 pub mod tcp;
+pub mod usage;

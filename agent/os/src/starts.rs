@@ -7,10 +7,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::bell::{self, Bell};
 
 /// Index and value of the process connector, and the multicast group of the same number.
 const CONNECTOR: u32 = 1;
@@ -64,18 +64,30 @@ impl Starts {
         })
     }
 
+    /// The next start, waiting until there is one or the bell rings, at most `patience`. `None` when there was none, or
+    /// something else.
+    ///
+    /// # Errors
+    /// The system's; `ENOBUFS` when starts were dropped.
+    pub fn next_beside(&self, bell: &Bell, patience: Duration) -> io::Result<Option<Start>> {
+        match bell.wait(self.socket.as_fd(), patience)? {
+            true => self.read(),
+            false => Ok(None),
+        }
+    }
+
     /// The next start, waiting at most `patience`. `None` when there was none, or something else.
     ///
     /// # Errors
     /// The system's; `ENOBUFS` when starts were dropped.
     pub fn next(&self, patience: Duration) -> io::Result<Option<Start>> {
-        let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
-        let patience = Timespec::try_from(patience).map_err(|_| io::ErrorKind::InvalidInput)?;
-        match poll(&mut polled, Some(&patience)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
+        match bell::wait(self.socket.as_fd(), patience)? {
+            true => self.read(),
+            false => Ok(None),
         }
+    }
+
+    fn read(&self) -> io::Result<Option<Start>> {
         let mut buffer = [0; BUFFER_BYTES];
         let length = rustix::io::read(&self.socket, &mut buffer)?;
         Ok(parse(&buffer[..length]))
@@ -167,8 +179,11 @@ mod tests {
             return;
         };
         let mut child = std::process::Command::new("true").spawn().expect("a child");
+        let bell = Bell::new().expect("a bell");
         let begun = Instant::now();
-        while starts.next(Duration::from_secs(1)).expect("readable")
+        while starts
+            .next_beside(&bell, Duration::from_secs(1))
+            .expect("readable")
             != Some(Start::Executed { pid: child.id() })
         {
             assert!(begun.elapsed() < Duration::from_secs(20), "nothing was told");

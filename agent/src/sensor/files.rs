@@ -29,6 +29,7 @@ use super::unseen::Unseen;
 use super::{Context, event_now};
 use crate::clock;
 use crate::command::Rescan;
+use crate::governor::{Governor, Work};
 use crate::policy::PolicyWatch;
 use crate::report::SpoolStopped;
 use crate::state::{StateError, StateReader};
@@ -50,11 +51,13 @@ mod names;
 mod planned;
 mod queue;
 mod recheck;
+mod rehash;
 mod remount;
 mod root;
 mod said;
 mod standard;
 mod task;
+mod upkeep;
 mod walk;
 pub(super) mod watch;
 
@@ -73,7 +76,8 @@ use limit::Limit;
 use look::Looker;
 use memory::{Memory, MemoryError};
 use root::{Roots, spelt_by_system, stamp};
-use task::{Comparison, FORGETTING, Forgetting, Progress, Task};
+use task::{Comparison, FORGETTING, Forgetting, Task};
+use upkeep::Upkeep;
 use watch::{WatchSet, Watched};
 
 /// The sensor looks up this often for a stop, a new policy and orders.
@@ -152,6 +156,7 @@ pub fn run_with(
         policy: context.policy.clone(),
         stop: context.stop.clone(),
         own_folders: context.own_folders.clone(),
+        governor: context.governor.clone(),
         looker: Looker::new(memory, Explainer::new(places)),
         source: imp::Source::open(hearing, Arc::clone(&inbox)),
         inbox,
@@ -163,6 +168,7 @@ pub fn run_with(
         recovery_due: Instant::now(),
         deaf: Vec::new(),
         deaf_due: Instant::now() + DEAF_INTERVAL,
+        upkeep: Upkeep::new(),
         limits: Vec::new(),
         unreadable: BTreeSet::new(),
         too_deep: BTreeSet::new(),
@@ -177,6 +183,7 @@ struct Files<'a> {
     policy: PolicyWatch,
     stop: Stop,
     own_folders: Vec<PathBuf>,
+    governor: Governor,
     looker: Looker,
     inbox: Arc<Inbox>,
     source: imp::Source,
@@ -191,6 +198,7 @@ struct Files<'a> {
     /// Roots in which not every change is heard of.
     deaf: Vec<Vec<u8>>,
     deaf_due: Instant,
+    upkeep: Upkeep,
     /// What could not be seen when the watches were last armed.
     limits: Vec<Limit>,
     /// Folders that the last comparison with them could not read.
@@ -208,7 +216,7 @@ impl Files<'_> {
             self.follow_policy()?;
             self.follow_roots()?;
             self.recover_if_due();
-            self.compare_deaf_if_due();
+            self.keep_up()?;
             for rescan in commands.try_iter() {
                 self.rescan(&rescan);
             }
@@ -235,6 +243,12 @@ impl Files<'_> {
 
     /// Looks at the changes that are due; whether there were any.
     fn look_at_changes(&mut self) -> Result<bool, MemoryError> {
+        if let Some(wait) = self.governor.may_go_on(Work::Now) {
+            self.stop.wait(wait.min(LOOK_UP));
+            return Ok(false);
+        }
+        let governor = self.governor.clone();
+        let mut piece = governor.piece(Work::Now);
         for count in 0..CHANGES_AT_ONCE {
             let Some(change) = self.inbox.pop() else {
                 return Ok(count > 0);
@@ -247,38 +261,12 @@ impl Files<'_> {
                 // The inside of a folder that appeared was written before anybody listened there.
                 self.compare_below(folder, i64::MAX);
             }
+            piece.read(self.looker.take_bytes_read());
             if self.looker.memory.is_urgent() {
                 self.looker.memory.flush()?;
             }
         }
         Ok(true)
-    }
-
-    /// Does a piece of the long work; how long to wait before the next.
-    fn work(&mut self) -> Result<Duration, MemoryError> {
-        let Some(task) = self.tasks.front_mut() else {
-            self.looker.explainer.complete_at(clock::wall_ms());
-            return Ok(LOOK_UP);
-        };
-        match task {
-            Task::Forget(forgetting) => {
-                if !forgetting.advance(&mut self.looker)? {
-                    self.tasks.pop_front();
-                }
-            }
-            Task::Compare(comparison) => {
-                match comparison.advance(&mut self.looker, &self.inbox, &self.source)? {
-                    Progress::More => {}
-                    Progress::Later(pause) => return Ok(pause.min(LOOK_UP)),
-                    Progress::Done(blanks) => {
-                        let top = std::mem::take(&mut comparison.top);
-                        self.tasks.pop_front();
-                        self.take_blanks(&top, blanks);
-                    }
-                }
-            }
-        }
-        Ok(Duration::ZERO)
     }
 
     fn follow_policy(&mut self) -> Result<(), MemoryError> {
@@ -319,7 +307,7 @@ impl Files<'_> {
         let mut limits = self.source.arm(&watches);
         limits.extend(foreign::limits(&self.foreign, &wanted));
         limits.extend(self.roots.limit());
-        let heard_since_ns = clock::wall_ms().saturating_mul(1_000_000);
+        let heard_since_ns = heard_from_ns(clock::wall_ms());
         self.forget_others(&watches)?;
         let mounted = self.source.mount_points();
         self.looker.away = away::follow(&mut self.looker.memory, &watches, &mounted)?;
@@ -396,26 +384,13 @@ impl Files<'_> {
         }
     }
 
-    /// Where the system cannot tell everything, changes are found all the same, only later.
-    fn compare_deaf_if_due(&mut self) {
-        if self.deaf.is_empty() || !self.tasks.is_empty() || Instant::now() < self.deaf_due {
-            return;
-        }
-        self.deaf_due = Instant::now() + DEAF_INTERVAL;
-        let last_ms = clock::wall_ms().saturating_sub(DEAF_INTERVAL.as_millis() as i64);
-        self.looker.explainer.incomplete_since(last_ms);
-        for root in self.deaf.clone() {
-            self.compare_below(root, i64::MAX);
-        }
-    }
-
     /// Compares every tree after the system has lost events, and says for how long nothing was heard.
     fn recover(&mut self, lost: Lost) {
         warn!(
             since_ms = lost.since_ms,
             "the system has lost file events, comparing"
         );
-        let heard_since_ns = lost.until_ms.saturating_mul(1_000_000);
+        let heard_since_ns = heard_from_ns(lost.until_ms);
         self.looker.explainer.incomplete_since(lost.since_ms);
         for (name, root) in self.present_roots() {
             self.looker.memory.report(event_now(
@@ -433,7 +408,7 @@ impl Files<'_> {
     }
 
     fn rescan(&mut self, rescan: &Rescan) {
-        let now_ns = clock::wall_ms().saturating_mul(1_000_000);
+        let now_ns = heard_from_ns(clock::wall_ms());
         for (name, root) in self.present_roots() {
             if rescan.watch.is_empty() || rescan.watch == name {
                 self.compare_again(&name, root, now_ns);
@@ -444,11 +419,9 @@ impl Files<'_> {
     /// Compares a root once more. One such comparison that has not begun gives way: this one sees more.
     fn compare_again(&mut self, name: &str, root: Vec<u8>, heard_since_ns: i64) {
         info!(watch = name, "comparing");
-        let mut place = 0;
         self.tasks.retain(|task| {
-            place += 1;
-            place == 1
-                || !matches!(task, Task::Compare(waiting) if waiting.top == root && waiting.is_repeat())
+            let Task::Compare(waiting) = task else { return true };
+            waiting.has_begun() || waiting.top != root || !waiting.is_repeat()
         });
         let comparison = Comparison::new(root.clone(), root, heard_since_ns);
         self.tasks.push_back(Task::Compare(Box::new(comparison)));
@@ -477,4 +450,9 @@ impl Files<'_> {
         }
         Ok(())
     }
+}
+
+/// From when on changes are certainly heard of, when listening had begun by the end of this millisecond.
+fn heard_from_ns(ms: i64) -> i64 {
+    ms.saturating_add(1).saturating_mul(1_000_000)
 }

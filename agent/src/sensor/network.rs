@@ -37,8 +37,8 @@ use tracker::Tracker;
 const LINKS_INTERVAL: Duration = Duration::from_secs(10);
 /// How the PC is connected is said again after this time, though nothing has changed.
 const REPEAT: Duration = Duration::from_secs(24 * 3_600);
-/// A new policy is noticed within this time.
-const LOOK_UP: Duration = Duration::from_secs(1);
+/// With nothing to do the sensor looks up this often.
+const LOOK_UP: Duration = LINKS_INTERVAL;
 /// First attempts are spread over this time at most, so that PCs that start together do not ask together.
 const SPREAD_MAX: Duration = Duration::from_secs(10);
 /// So many echoes may wait in the system at once; more wait for their turn within their deadline.
@@ -137,6 +137,7 @@ impl<'a> Network<'a> {
                     Ok((probe, outcome)) => self.answered(&probe, &outcome)?,
                     Err(error) => warn!(%error, "an attempt panicked"),
                 },
+                () = self.context.policy.changed(self.generation) => {}
                 () = sleep_until(due) => {}
             }
         }

@@ -119,7 +119,7 @@ impl Keeper {
             return None;
         }
         let at_once = self.pending.urgent || self.pending.bytes >= PENDING_BYTES_MAX;
-        Some(self.tempo.wait(at_once, now))
+        Some(self.tempo.wait(at_once, self.pending.is_erasing(), now))
     }
 
     /// Makes everything pending durable. `now` counts as for [`wait`](Self::wait).
@@ -354,7 +354,7 @@ impl Keeper {
         }))
     }
 
-    #[cfg(test)]
+    /// The file.
     pub(super) fn file(&self) -> &SpoolFile {
         &self.file
     }
@@ -362,10 +362,12 @@ impl Keeper {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.events.is_empty()
-            && self.state.is_empty()
-            && self.committed.is_empty()
-            && self.acknowledged == [None; 4]
+        self.is_erasing() && self.acknowledged == [None; 4]
+    }
+
+    /// Whether nothing comes and nobody waits.
+    fn is_erasing(&self) -> bool {
+        self.events.is_empty() && self.state.is_empty() && self.committed.is_empty()
     }
 
     fn add(&mut self, new: NewEvent) {

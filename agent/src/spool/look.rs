@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::SpoolError;
+use vong_proto::event::Sensor;
+
 use crate::clock;
+use crate::state::{self, FIRST_LOOK_KEY, FirstLook};
 
 /// What stands in a spool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +18,8 @@ pub struct Contents {
     pub waiting: [u64; 4],
     /// Bytes that these take.
     pub bytes: u64,
+    /// How far the first look at a watched tree has come, while there is one.
+    pub first_look: Option<FirstLook>,
     /// What the sensors said in this boot that they cannot see.
     pub unsupported: Vec<Unseen>,
 }
@@ -46,6 +51,12 @@ pub fn look(path: &Path) -> Result<Contents, SpoolError> {
         }
         bytes += row.get::<_, u64>(2)?;
     }
+    let mut first_look = file.prepare("SELECT value FROM sensor_state WHERE sensor = ?1 AND key = ?2")?;
+    let first_look: Option<Vec<u8>> = first_look
+        .query_row(params![state::number(Sensor::Files), FIRST_LOOK_KEY], |row| {
+            row.get(0)
+        })
+        .optional()?;
     let mut unsupported =
         file.prepare("SELECT sensor, what, why FROM unsupported WHERE boot = ?1 ORDER BY sensor, what")?;
     let unseen = unsupported.query_map([clock::boot_id().0], |row| {
@@ -58,6 +69,7 @@ pub fn look(path: &Path) -> Result<Contents, SpoolError> {
     Ok(Contents {
         waiting,
         bytes,
+        first_look: first_look.and_then(|value| FirstLook::decode(&value)),
         unsupported: unseen.collect::<Result<_, _>>()?,
     })
 }

@@ -9,6 +9,10 @@ use std::time::Duration;
 /// Commits of anything but lane 0 are at least this far apart.
 const INTERVAL_MIN: Duration = Duration::from_millis(20);
 
+/// A commit that only erases what the collector owns can wait for company: made at once, it would hold up the next
+/// event, which often comes just then.
+const ERASING_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Between two commits pass at least so many times the last one's duration.
 const FSYNCS_APART: u32 = 10;
 
@@ -26,11 +30,12 @@ impl Tempo {
         self.took = ended.saturating_sub(began);
     }
 
-    /// How long what is pending should still wait.
-    pub(super) fn wait(&self, urgent: bool, now: Duration) -> Duration {
+    /// How long what is pending should still wait; `erases` when it is nothing but erasing.
+    pub(super) fn wait(&self, urgent: bool, erases: bool, now: Duration) -> Duration {
         match self.ended {
             Some(ended) if !urgent => {
-                let interval = INTERVAL_MIN.max(self.took * FSYNCS_APART);
+                let least = if erases { ERASING_INTERVAL } else { INTERVAL_MIN };
+                let interval = least.max(self.took * FSYNCS_APART);
                 (ended + interval).saturating_sub(now)
             }
             _ => Duration::ZERO,
@@ -47,18 +52,23 @@ mod tests {
     #[test]
     fn lane_0_and_an_idle_spool_never_wait() {
         let mut tempo = Tempo::default();
-        assert_eq!(tempo.wait(false, MS), Duration::ZERO);
+        assert_eq!(tempo.wait(false, false, MS), Duration::ZERO);
         tempo.committed(MS, 2 * MS);
-        assert_eq!(tempo.wait(true, 2 * MS), Duration::ZERO);
-        assert_eq!(tempo.wait(false, 500 * MS), Duration::ZERO);
+        assert_eq!(tempo.wait(true, false, 2 * MS), Duration::ZERO);
+        assert_eq!(tempo.wait(false, false, 500 * MS), Duration::ZERO);
+        assert_eq!(
+            tempo.wait(false, true, 100 * MS),
+            402 * MS,
+            "erasing waits for company"
+        );
     }
 
     #[test]
     fn a_slow_disk_gets_rest() {
         let mut tempo = Tempo::default();
         tempo.committed(MS, 2 * MS);
-        assert_eq!(tempo.wait(false, 2 * MS), 20 * MS);
+        assert_eq!(tempo.wait(false, false, 2 * MS), 20 * MS);
         tempo.committed(100 * MS, 130 * MS);
-        assert_eq!(tempo.wait(false, 130 * MS), 300 * MS);
+        assert_eq!(tempo.wait(false, false, 130 * MS), 300 * MS);
     }
 }

@@ -88,6 +88,7 @@ impl Scene {
             policy: PolicyWatch::fixed(policy),
             stop: stop.clone(),
             own_folders: Vec::new(),
+            governor: crate::governor::Governor::flat_out(),
         };
         let given = places.clone();
         let sensor = thread::spawn(move || {

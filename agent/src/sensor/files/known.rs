@@ -413,6 +413,9 @@ pub(super) fn root_of(key: &[u8]) -> Option<&[u8]> {
     key.strip_prefix(ROOT_PREFIX)
 }
 
+/// The key under which stands how far the repeated reading of all files has come.
+pub(super) const REHASH_KEY: &[u8] = b"\xffrehash";
+
 /// The key under which is kept that something was mounted here.
 pub(super) fn mount_key(point: &[u8]) -> Vec<u8> {
     [MOUNT_PREFIX, point].concat()

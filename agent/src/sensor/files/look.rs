@@ -9,7 +9,7 @@ use std::time::Duration;
 use vong_os::file::{Facts, Kind, link_text, look, path_of, rights_beside_mode};
 use vong_proto::event::{Aspect, Body, FileAction, Lane};
 
-use super::digest::Hasher;
+use super::digest::{Hasher, Reached, Reading};
 use super::explain::Explainer;
 use super::known::{Beside, Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::leads;
@@ -270,10 +270,20 @@ impl Looker {
     /// Compares what a walk met with what is remembered. `absorb` takes what is new for what always was.
     pub(super) fn met(&mut self, path: &[u8], absorb: bool) -> Result<(), MemoryError> {
         let before = self.memory.known(path)?;
-        let Look::Something(now) = self.inspect(path, before.as_ref(), true) else {
-            return Ok(());
-        };
-        let action = match &before {
+        match self.inspect(path, before.as_ref(), true) {
+            Look::Something(now) => self.found(path, before.as_ref(), now, absorb),
+            Look::Nothing | Look::Unchanged => Ok(()),
+        }
+    }
+
+    fn found(
+        &mut self,
+        path: &[u8],
+        before: Option<&Known>,
+        now: Known,
+        absorb: bool,
+    ) -> Result<(), MemoryError> {
+        let action = match before {
             None if absorb => return self.memory.remember(path, Some(&now)),
             None => FileAction::Created,
             Some(before) => match before.compare(&now) {
@@ -281,7 +291,39 @@ impl Looker {
                 None => return self.memory.remember(path, Some(&now)),
             },
         };
-        self.catch_up(action, path, before.as_ref(), Some(&now))
+        self.catch_up(action, path, before, Some(&now))
+    }
+
+    /// Begins to read a large file that a walk met.
+    pub(super) fn begin_reading(&mut self, path: &[u8], facts: Facts) -> Reached {
+        self.hasher.begin(&path_of(path), facts, self.bytes_max)
+    }
+
+    /// Reads on.
+    pub(super) fn read_on(&mut self, reading: Box<Reading>, bytes: u64) -> Reached {
+        self.hasher.go_on(reading, bytes)
+    }
+
+    /// How many bytes of files were read since this was last asked.
+    pub(super) fn take_bytes_read(&mut self) -> u64 {
+        self.hasher.take_bytes_read()
+    }
+
+    /// As [`met`](Self::met), of a file that was read beginning at `began_ms`. One that has changed since is read anew.
+    pub(super) fn met_read(
+        &mut self,
+        path: &[u8],
+        (facts, mark): (Facts, Mark),
+        began_ms: i64,
+        absorb: bool,
+    ) -> Result<(), MemoryError> {
+        let facts = comparable(facts);
+        if !look(&path_of(path)).is_ok_and(|now| comparable(now) == facts) {
+            return self.met(path, absorb);
+        }
+        let before = self.memory.known(path)?;
+        let now = self.known(path, facts, mark, began_ms);
+        self.found(path, before.as_ref(), now, absorb)
     }
 
     /// Reports what a walk did not meet, if it is really gone.
@@ -351,14 +393,20 @@ impl Looker {
     }
 
     fn read(&mut self, place: &Path, facts: Facts) -> Option<Known> {
-        let read_ns = clock::wall_ms().saturating_mul(1_000_000);
+        let began_ms = clock::wall_ms();
         let (facts, mark) = self.hasher.digest(place, facts, self.bytes_max)?;
-        Some(Known {
+        Some(self.known(vong_os::file::bytes_of(place), facts, mark, began_ms))
+    }
+
+    /// What is to be remembered of a file that was read beginning at `began_ms`.
+    fn known(&self, path: &[u8], facts: Facts, mark: Mark, began_ms: i64) -> Known {
+        let read_ns = began_ms.saturating_mul(1_000_000);
+        Known {
             too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
             facts: comparable(facts),
             mark,
-            beside: self.beside(vong_os::file::bytes_of(place), &facts),
-        })
+            beside: self.beside(path, &facts),
+        }
     }
 
     /// What there is beside facts and content. What the system does not tell counts as not there: it will say why

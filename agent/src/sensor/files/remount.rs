@@ -44,7 +44,7 @@ impl Files<'_> {
         ));
         // Another root is compared because it is another.
         if !self.looker.watches.iter().any(|watched| watched.root == point) {
-            self.compare_below(point, until_ms.saturating_mul(1_000_000));
+            self.compare_below(point, super::heard_from_ns(until_ms));
         }
     }
 }

@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use vong_os::file::{Kind, born_ns, look, path_of};
+use vong_os::file::{Facts, Kind, born_ns, look, path_of};
 
+use super::digest::{Reached, Reading};
 use super::imp::Source;
 use super::inbox::Inbox;
-use super::known::root_key;
+use super::known::{Mark, root_key};
 use super::look::{Looker, is_unchanged};
 use super::memory::MemoryError;
 use super::recheck::{Found, Recheck};
+use super::rehash::{FILE_BYTES_MIN, Rehash};
 use super::watch::folder_of;
+use crate::clock;
+use crate::governor::Work;
 
 /// A piece takes about so long; a change waits no longer for its look.
 const PIECE: Duration = Duration::from_millis(10);
@@ -19,6 +23,8 @@ const PIECE: Duration = Duration::from_millis(10);
 const DOUBT: Duration = Duration::from_millis(60);
 /// So many doubts are held; then the walk waits for them.
 const DOUBTS_MAX: usize = 1_024;
+/// A larger file is read in parts of so much, a few milliseconds each.
+pub(super) const PART_BYTES: u64 = 4 * 1024 * 1024;
 /// Under a root's key in place of its stamp; no stamp contains a zero, because no name does.
 pub(super) const FORGETTING: &[u8] = b"\0forgetting";
 /// The clock that stamps files ticks this coarsely behind the one that is read here.
@@ -31,6 +37,19 @@ pub(super) enum Task {
     Compare(Box<Comparison>),
     /// Forget a root that is no longer watched.
     Forget(Forgetting),
+    /// Read some files again though nothing shows that they have changed.
+    Rehash(Box<Rehash>),
+}
+
+impl Task {
+    /// What kind of work it is.
+    pub(super) fn work(&self) -> Work {
+        match self {
+            Task::Compare(comparison) => comparison.work,
+            Task::Forget(_) => Work::Now,
+            Task::Rehash(_) => Work::Background,
+        }
+    }
 }
 
 /// The forgetting of a root on its way.
@@ -83,7 +102,13 @@ pub(super) struct Comparison {
     finish: Option<Vec<u8>>,
     /// The system reports what changed since then, with who did it.
     heard_since_ns: i64,
+    work: Work,
+    begun: bool,
+    /// What was met so far.
+    met: Met,
     recheck: Recheck,
+    /// A large file that is being read.
+    reading: Option<LargeFile>,
     doubts: VecDeque<Doubt>,
     walked: bool,
     unseen: Blanks,
@@ -108,6 +133,62 @@ struct Doubt {
     path: Vec<u8>,
     /// Whether the walk met it.
     met: bool,
+}
+
+/// How many files a walk has met, and how large they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Met {
+    /// Files.
+    pub(super) files: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Their bytes, small files counted as [`FILE_BYTES_MIN`].
+    pub(super) effort: u64,
+}
+
+/// A large file on its way to a digest.
+#[derive(Debug)]
+pub(super) struct LargeFile {
+    path: Vec<u8>,
+    reading: Box<Reading>,
+    began_ms: i64,
+}
+
+/// What a part of a large file came to.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// There is more to read.
+    More(LargeFile),
+    /// This was read at this path, beginning then.
+    Done(Vec<u8>, (Facts, Mark), i64),
+    /// Nothing is there any more.
+    Gone,
+}
+
+impl LargeFile {
+    /// Begins to read.
+    pub(super) fn begin(path: Vec<u8>, facts: Facts, looker: &mut Looker) -> Part {
+        let reached = looker.begin_reading(&path, facts);
+        Self::part(path, clock::wall_ms(), reached)
+    }
+
+    /// Reads a part.
+    pub(super) fn go_on(self, looker: &mut Looker) -> Part {
+        let reached = looker.read_on(self.reading, PART_BYTES);
+        Self::part(self.path, self.began_ms, reached)
+    }
+
+    fn part(path: Vec<u8>, began_ms: i64, reached: Reached) -> Part {
+        match reached {
+            Reached::More(reading) => Part::More(LargeFile {
+                path,
+                reading,
+                began_ms,
+            }),
+            Reached::Done(facts, mark) => Part::Done(path, (facts, mark), began_ms),
+            Reached::Gone => Part::Gone,
+        }
+    }
 }
 
 /// How a piece of work ended.
@@ -143,6 +224,10 @@ impl Comparison {
             absorb: false,
             finish: None,
             heard_since_ns,
+            work: Work::Now,
+            begun: false,
+            met: Met::default(),
+            reading: None,
             doubts: VecDeque::new(),
             walked: false,
             unseen: Blanks::default(),
@@ -154,13 +239,42 @@ impl Comparison {
         Self {
             absorb: true,
             finish: Some(stamp),
+            work: Work::Background,
             ..Self::new(root.clone(), root, heard_since_ns)
+        }
+    }
+
+    /// The same comparison, which nobody waits for.
+    pub(super) fn in_background(self) -> Self {
+        Self {
+            work: Work::Background,
+            ..self
         }
     }
 
     /// Whether this is not the first look at its root.
     pub(super) fn is_repeat(&self) -> bool {
         self.finish.is_none()
+    }
+
+    /// Whether it learns what is there.
+    pub(super) fn is_first(&self) -> bool {
+        self.absorb
+    }
+
+    /// Whether a part of it is done.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether it is about its root as a whole.
+    pub(super) fn is_whole(&self) -> bool {
+        self.top == self.root
+    }
+
+    /// What was met so far.
+    pub(super) fn met(&self) -> Met {
+        self.met
     }
 
     /// Does one piece.
@@ -170,6 +284,7 @@ impl Comparison {
         inbox: &Inbox,
         source: &Source,
     ) -> Result<Progress, MemoryError> {
+        self.begun = true;
         let until = Instant::now() + PIECE;
         while !self.walked && self.doubts.len() < DOUBTS_MAX && Instant::now() < until {
             self.step(looker, inbox, source)?;
@@ -179,8 +294,6 @@ impl Comparison {
             Some(doubt) if self.walked || self.doubts.len() >= DOUBTS_MAX => Ok(Progress::Later(
                 doubt.due.saturating_duration_since(Instant::now()),
             )),
-            // A first look reads every file: it leaves half of the time to others.
-            _ if !self.walked && self.absorb => Ok(Progress::Later(PIECE)),
             _ if !self.walked => Ok(Progress::More),
             _ => {
                 if let Some(stamp) = self.finish.take() {
@@ -193,13 +306,23 @@ impl Comparison {
     }
 
     fn step(&mut self, looker: &mut Looker, inbox: &Inbox, source: &Source) -> Result<(), MemoryError> {
+        if let Some(large) = self.reading.take() {
+            let part = large.go_on(looker);
+            return self.take_part(part, looker, inbox);
+        }
         let watches = &looker.watches;
         let root = &self.root;
         let admits = |path: &[u8]| watches.find(path).is_some_and(|watched| watched.root == *root);
         match self.recheck.next(&looker.memory, admits)? {
             Some(Found::Present { path, facts, known }) => {
-                if facts.kind == Kind::Folder {
-                    source.learn(&path);
+                match facts.kind {
+                    Kind::Folder => source.learn(&path),
+                    Kind::File => {
+                        self.met.files += 1;
+                        self.met.bytes += facts.size;
+                        self.met.effort += facts.size.max(FILE_BYTES_MIN);
+                    }
+                    Kind::Link | Kind::Other => {}
                 }
                 if is_unchanged(known.as_ref(), &facts) {
                     return Ok(());
@@ -207,21 +330,18 @@ impl Comparison {
                 if self.is_heard(facts.ctime_ns) || inbox.holds(&path) {
                     // The system says what changed it, but not everything that gives it another time: an entry of a
                     // folder does, and another name of a file.
-                    let due = Instant::now() + DOUBT;
-                    self.doubts.push_back(Doubt { due, path, met: true });
-                } else {
-                    looker.met(&path, self.absorb)?;
+                    self.doubt(path, true);
+                    return Ok(());
                 }
+                let has_same_content = known.is_some_and(|known| known.has_certainly_content_of(&facts));
+                if facts.kind == Kind::File && facts.size > PART_BYTES && !has_same_content {
+                    let part = LargeFile::begin(path, facts, looker);
+                    return self.take_part(part, looker, inbox);
+                }
+                looker.met(&path, self.absorb)?;
             }
             Some(Found::Absent { path }) => match looker.watches.find(&path) {
-                Some(watched) if watched.root == self.root => {
-                    let due = Instant::now() + DOUBT;
-                    self.doubts.push_back(Doubt {
-                        due,
-                        path,
-                        met: false,
-                    });
-                }
+                Some(watched) if watched.root == self.root => self.doubt(path, false),
                 Some(_) => {}
                 None => looker.memory.remember(&path, None)?,
             },
@@ -231,11 +351,29 @@ impl Comparison {
         Ok(())
     }
 
+    /// A large file is read between looks at what happens now; what happened to it meanwhile is left to those.
+    fn take_part(&mut self, part: Part, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {
+        match part {
+            Part::More(large) => self.reading = Some(large),
+            Part::Done(path, read, _) if inbox.holds(&path) || self.is_heard(read.0.ctime_ns) => {
+                self.doubt(path, true);
+            }
+            Part::Done(path, read, began_ms) => looker.met_read(&path, read, began_ms, self.absorb)?,
+            Part::Gone => {}
+        }
+        Ok(())
+    }
+
     /// Whether a change at this time is for the system to report. A time in the future is a clock that was
     /// set back, and nobody's promise.
     fn is_heard(&self, ctime_ns: i64) -> bool {
-        let now_ns = crate::clock::wall_ms().saturating_mul(1_000_000);
+        let now_ns = clock::wall_ms().saturating_mul(1_000_000);
         ctime_ns >= self.heard_since_ns && ctime_ns <= now_ns.saturating_add(CLOCK_TICK_NS)
+    }
+
+    fn doubt(&mut self, path: Vec<u8>, met: bool) {
+        let due = Instant::now() + DOUBT;
+        self.doubts.push_back(Doubt { due, path, met });
     }
 
     fn settle_doubts(&mut self, looker: &mut Looker, inbox: &Inbox) -> Result<(), MemoryError> {

@@ -19,6 +19,7 @@ mod mounts;
 mod odd;
 mod oracle;
 mod stage;
+mod upkeep;
 
 use stage::{Shell, Stage, files_of, may_act_as_root, on_both};
 

@@ -267,6 +267,7 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
         policy: PolicyWatch::fixed(policy),
         stop: Stop::new(),
         own_folders: Vec::new(),
+        governor: crate::governor::Governor::flat_out(),
     };
     let sensor = thread::spawn({
         let context = context.clone();
@@ -305,6 +306,7 @@ fn what_an_earlier_run_could_not_ask_is_taken_back_when_nobody_asks_for_it() {
         policy: PolicyWatch::fixed(policy),
         stop: Stop::new(),
         own_folders: Vec::new(),
+        governor: crate::governor::Governor::flat_out(),
     };
     let mut unseen = Unseen::new(Sensor::Network);
     unseen.say("icmp", "unprivileged").expect("news");

@@ -63,6 +63,7 @@ impl Sensing {
             }),
             stop: Stop::new(),
             own_folders: vec![data.path().to_owned()],
+            governor: crate::governor::Governor::flat_out(),
         };
         let of_thread = context.clone();
         let thread = thread::spawn(move || {

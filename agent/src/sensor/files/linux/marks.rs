@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
+use vong_os::bell::Bell;
 use vong_os::fanotify::{Event, FilesystemId, FolderHandle, Group, Mount, Place};
 use vong_os::file::path_of;
 use vong_os::process::Processes;
@@ -28,8 +29,10 @@ use super::mounts::{Mounted, places_within};
 use super::recent::Recent;
 use crate::clock;
 
-/// The reader looks up at least this often to see whether it shall end.
-const LOOK_UP: Duration = Duration::from_millis(500);
+/// The reader looks up at least this often: when the queue overflows, nobody knows of what happened since then.
+const LOOK_UP: Duration = Duration::from_secs(5);
+/// After a failure it rests for so long.
+const REST: Duration = Duration::from_millis(500);
 
 /// The marks and their reader.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ struct Shared {
     generation: AtomicU64,
     folders: Mutex<Folders>,
     closing: AtomicBool,
+    bell: Bell,
 }
 
 /// What the reader lets through.
@@ -74,6 +78,7 @@ impl Marks {
             generation: AtomicU64::new(0),
             folders: Mutex::default(),
             closing: AtomicBool::new(false),
+            bell: Bell::new()?,
         });
         let reader = Reader::new(Arc::clone(&shared), inbox);
         let reader = thread::Builder::new()
@@ -156,6 +161,7 @@ impl Marks {
 impl Drop for Marks {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Relaxed);
+        self.shared.bell.ring();
         if let Some(reader) = self.reader.take()
             && reader.join().is_err()
         {
@@ -224,19 +230,18 @@ impl Reader {
             if let Err(error) = self.read_once(&mut buffer) {
                 warn!(%error, "cannot read file events");
                 self.desk.lose("source_failed");
-                thread::sleep(LOOK_UP);
+                thread::sleep(REST);
             }
         }
     }
 
     fn read_once(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let is_woken = self.shared.group.wait(LOOK_UP)?;
+        let is_woken = self.shared.group.wait_beside(&self.shared.bell, LOOK_UP)?;
         let now_ms = clock::wall_ms();
         if !is_woken {
             self.desk.complete_ms = now_ms;
             return Ok(());
         }
-        self.desk.catch_up_with(&self.shared);
         let (desk, shared) = (&mut self.desk, &self.shared);
         if shared.group.read(buffer, |event| desk.take(&event, shared))? {
             self.desk.complete_ms = now_ms;
@@ -263,6 +268,9 @@ impl Desk {
     }
 
     fn take(&mut self, event: &Event<'_>, shared: &Shared) {
+        // Asked for each event, after it was read: what happened after an arming is judged by that arming, because the
+        // comparison that goes with it leaves it to this one.
+        self.catch_up_with(shared);
         if event.overflow {
             self.lose("queue_overflow");
             // Among what is lost may be the renaming of a folder.

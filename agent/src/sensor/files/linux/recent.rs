@@ -1,26 +1,43 @@
 //! Programs that started lately: who it was, when a process is gone before its event can be read.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tracing::{debug, warn};
+use vong_os::bell::Bell;
 use vong_os::process::{Facts, Processes};
 use vong_os::starts::{Start, Starts};
 
 /// So many programs are remembered, about 300 bytes each. An event is read milliseconds after it happened.
 const REMEMBERED_MAX: usize = 1_024;
-/// The listener looks up at least this often to see whether it shall end.
-const LOOK_UP: Duration = Duration::from_millis(500);
+/// It reads small files.
+const STACK_BYTES: usize = 256 * 1024;
+/// The listener is woken when it shall end; what would wake it is not waited for longer than this.
+const LOOK_UP: Duration = Duration::from_secs(60);
 
 /// The memory and the thread that fills it.
 #[derive(Debug)]
 pub(super) struct Recent {
     remembered: Arc<Mutex<Remembered>>,
-    closing: Arc<AtomicBool>,
-    listener: Option<JoinHandle<()>>,
+    listener: Option<Listener>,
+}
+
+/// The thread that listens.
+#[derive(Debug)]
+struct Listener {
+    closing: Arc<Closing>,
+    thread: JoinHandle<()>,
+}
+
+/// The request to end.
+#[derive(Debug)]
+struct Closing {
+    asked: AtomicBool,
+    bell: Bell,
 }
 
 #[derive(Debug, Default)]
@@ -35,25 +52,28 @@ impl Recent {
     /// reported by their id alone.
     pub(super) fn open() -> Recent {
         let remembered = Arc::<Mutex<Remembered>>::default();
-        let closing = Arc::<AtomicBool>::default();
-        let listener = match Starts::open() {
-            Ok(starts) => {
-                let (remembered, closing) = (Arc::clone(&remembered), Arc::clone(&closing));
-                thread::Builder::new()
-                    .name("starts".to_owned())
-                    .spawn(move || listen(&starts, &remembered, &closing))
-                    .ok()
-            }
-            Err(error) => {
-                debug!(%error, "the system does not tell which programs start");
-                None
-            }
-        };
+        let listener = Self::listen_to_all(&remembered);
+        if let Err(error) = &listener {
+            debug!(%error, "the system does not tell which programs start");
+        }
         Recent {
             remembered,
-            closing,
-            listener,
+            listener: listener.ok(),
         }
+    }
+
+    fn listen_to_all(remembered: &Arc<Mutex<Remembered>>) -> io::Result<Listener> {
+        let starts = Starts::open()?;
+        let closing = Arc::new(Closing {
+            asked: AtomicBool::new(false),
+            bell: Bell::new()?,
+        });
+        let (remembered, asked) = (Arc::clone(remembered), Arc::clone(&closing));
+        let thread = thread::Builder::new()
+            .name("starts".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || listen(&starts, &remembered, &asked))?;
+        Ok(Listener { closing, thread })
     }
 
     /// What was known of a process when it started.
@@ -64,11 +84,12 @@ impl Recent {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        self.closing.store(true, Ordering::Relaxed);
-        if let Some(listener) = self.listener.take()
-            && listener.join().is_err()
-        {
-            warn!("the listener for starting programs has panicked");
+        if let Some(Listener { closing, thread }) = self.listener.take() {
+            closing.asked.store(true, Ordering::Relaxed);
+            closing.bell.ring();
+            if thread.join().is_err() {
+                warn!("the listener for starting programs has panicked");
+            }
         }
     }
 }
@@ -94,10 +115,10 @@ impl Remembered {
     }
 }
 
-fn listen(starts: &Starts, remembered: &Mutex<Remembered>, closing: &AtomicBool) {
+fn listen(starts: &Starts, remembered: &Mutex<Remembered>, closing: &Closing) {
     let mut processes = Processes::default();
-    while !closing.load(Ordering::Relaxed) {
-        match starts.next(LOOK_UP) {
+    while !closing.asked.load(Ordering::Relaxed) {
+        match starts.next_beside(&closing.bell, LOOK_UP) {
             Ok(Some(start)) => lock(remembered).take(start, |pid| processes.describe(pid, None)),
             Ok(None) => {}
             // What was dropped leaves old entries behind whose numbers may be taken by others now.

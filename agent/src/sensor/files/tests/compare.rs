@@ -8,6 +8,7 @@ use vong_os::file::bytes_of;
 use vong_proto::event::{Digest, FileAction};
 use vong_proto::policy::Watch;
 
+use super::super::task::Progress;
 use super::super::*;
 use super::stage::{Given, Shell, Stage, files_of, on_both, spool};
 use crate::report::Reports;

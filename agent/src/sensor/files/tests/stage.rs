@@ -146,6 +146,7 @@ pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) memory: TempDir,
     pub(super) policy: Policy,
+    pub(super) governor: Governor,
     pub(super) places: Places,
     pub(super) given: Arc<Given>,
     pub(super) gate: Arc<Mutex<()>>,
@@ -168,6 +169,7 @@ impl Stage {
         let mut stage = Self {
             hearing,
             policy: Policy::before_any(),
+            governor: Governor::flat_out(),
             places: Places::default(),
             memory: tempfile::tempdir().expect("a folder"),
             given: Arc::default(),
@@ -191,6 +193,12 @@ impl Stage {
 
     /// Starts the sensor and waits until it has looked at everything once.
     pub(super) fn start(&mut self) {
+        self.begin();
+        self.wait_for_first_look();
+    }
+
+    /// Starts the sensor.
+    pub(super) fn begin(&mut self) {
         let (reports, received) = Reports::channel();
         let file = self.memory.path().join("spool.db");
         let spool = spool(&file, received, Arc::clone(&self.given), Arc::clone(&self.gate));
@@ -203,6 +211,7 @@ impl Stage {
             policy,
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
+            governor: self.governor.clone(),
         };
         let (orders, commands) = rescans();
         let (hearing, places) = (self.hearing, self.places.clone());
@@ -220,7 +229,6 @@ impl Stage {
             sensor,
             spool,
         });
-        self.wait_for_first_look();
     }
 
     pub(super) fn wait_for_first_look(&self) {
