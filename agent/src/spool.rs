@@ -133,9 +133,11 @@ impl Spool {
     /// Takes reports and requests until all reporters are gone.
     fn serve(&mut self, reports: &Receiver<Report>, desk: &OutboxDesk) -> Result<(), SpoolError> {
         desk.tell_committed(self.keeper.committed());
+        let mut rank = Rank::default();
         loop {
             self.attend(desk)?;
             let wait = self.keeper.wait(self.started.elapsed());
+            rank.set(self.keeper.is_urgent() || !self.keeper.has_pending());
             let next = match wait {
                 Some(Duration::ZERO) => {
                     self.commit(desk)?;
@@ -213,6 +215,25 @@ impl Spool {
 
     fn attempt_answer(&mut self, request: Request) -> Result<(), SpoolError> {
         self.answer(request).or_else(tolerate_full_disk)
+    }
+}
+
+/// Whoever waits for what is urgent must not wait for a processor, and least when somebody else keeps them all busy. What
+/// is not urgent takes its turn. While nothing is pending nobody knows what comes, so the thread wakes up in a hurry.
+#[derive(Debug, Default)]
+struct Rank {
+    is_urgent: bool,
+    is_refused: bool,
+}
+
+impl Rank {
+    fn set(&mut self, is_urgent: bool) {
+        if self.is_refused || self.is_urgent == is_urgent {
+            return;
+        }
+        self.is_urgent = is_urgent;
+        // Without privilege everything takes its turn.
+        self.is_refused = vong_os::process::real_time(is_urgent).is_err();
     }
 }
 

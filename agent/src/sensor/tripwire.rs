@@ -49,6 +49,10 @@ const ROOTS_INTERVAL: Duration = Duration::from_secs(10);
 const CANARIES_INTERVAL: Duration = Duration::from_secs(300);
 /// After a loss they are looked at, but not more often than this.
 const LOSS_INTERVAL: Duration = Duration::from_secs(5);
+/// What is new is kept for the next run of the agent after this time: an alarm must not wait until that is written.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// More sums than this are not taken over.
+const SUMS_MAX: usize = 1_024;
 /// Under this code it is said that there is no tripwire.
 const WHAT: &str = "tripwire";
 /// What is remembered of each root that canaries were placed in.
@@ -103,6 +107,7 @@ pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> 
         tripwire.hear()?;
         tripwire.pass_time()?;
     }
+    tripwire.desk.keep(true)?;
     Ok(())
 }
 
@@ -117,21 +122,26 @@ struct Tripwire {
     roots_due: Instant,
     canaries_due: Instant,
     loss_due: Instant,
+    keep_due: Option<Instant>,
     complete_ms: i64,
 }
 
 impl Tripwire {
-    fn new(context: &Context) -> Result<Self, StateError> {
+    fn new(context: &Context) -> Result<Self, TripwireError> {
         let state = StateReader::open(&context.state)?;
         let kept = state.page(Sensor::Tripwire, Some(ROOT_PREFIX), ROOTS_PAGE)?;
         let placed = kept
             .iter()
             .filter_map(|(key, _)| key.strip_prefix(ROOT_PREFIX).map(<[u8]>::to_vec))
             .collect();
+        let mut desk = Desk::new(context.reports.clone(), &context.programs);
+        let sums = state.page(Sensor::Tripwire, Some(desk::SUM_PREFIX), SUMS_MAX)?;
+        let is_sum = |(key, _): &(Vec<u8>, Vec<u8>)| key.starts_with(desk::SUM_PREFIX);
+        desk.restore(sums.into_iter().filter(is_sum).collect())?;
         let now = Instant::now();
         Ok(Self {
             source: None,
-            desk: Desk::new(context.reports.clone(), &context.programs),
+            desk,
             own_folders: context
                 .own_folders
                 .iter()
@@ -142,6 +152,7 @@ impl Tripwire {
             roots_due: now,
             canaries_due: now,
             loss_due: now,
+            keep_due: None,
             complete_ms: clock::wall_ms(),
         })
     }
@@ -269,10 +280,13 @@ impl Tripwire {
 
     /// How long nothing is to be done unless something happens.
     fn patience(&self) -> Duration {
-        match self.desk.scores.is_watching() {
+        let is_busy = self.desk.scores.is_watching() || self.keep_due.is_some();
+        let patience = match is_busy {
             true => LOOK_UP,
             false => self.roots_due.saturating_duration_since(Instant::now()),
-        }
+        };
+        let due_in = self.desk.scores.due_in(clock::mono_ms());
+        due_in.map_or(patience, |due_in| due_in.min(patience))
     }
 
     fn hear(&mut self) -> Result<(), TripwireError> {
@@ -311,6 +325,14 @@ impl Tripwire {
     fn pass_time(&mut self) -> Result<(), TripwireError> {
         for told in self.desk.scores.tick(now()) {
             self.desk.tell(told);
+        }
+        if std::mem::take(&mut self.desk.has_news) {
+            self.keep_due
+                .get_or_insert_with(|| Instant::now() + KEEP_INTERVAL);
+        }
+        if self.keep_due.is_some_and(|due| Instant::now() >= due) {
+            self.keep_due = None;
+            self.desk.keep(false)?;
         }
         if Instant::now() >= self.canaries_due {
             self.canaries_due = Instant::now() + CANARIES_INTERVAL;

@@ -66,6 +66,23 @@ impl Kin {
         self.known.of(key)?.1.user
     }
 
+    /// A key of nobody.
+    pub(in super::super) fn new_key(&mut self) -> Key {
+        self.last_key += 1;
+        self.last_key
+    }
+
+    /// Whether the process of this number is the one that started then.
+    pub(in super::super) fn is(&self, pid: u32, start: u64) -> bool {
+        parent_and_start(pid).is_some_and(|(_, other)| other == start)
+    }
+
+    /// By what the next run of the agent knows the process with this key: its number, and when it started.
+    pub(in super::super) fn identity(&self, key: Key) -> Option<(u32, u64)> {
+        let (pid, known) = self.known.of(key)?;
+        Some((pid, known.start?))
+    }
+
     /// What is known of the processes with these keys; of a user's, of the last and of who has started it.
     pub(in super::super) fn processes(&mut self, chain: &[Key]) -> Vec<Process> {
         let pids: Vec<u32> = match chain {
@@ -170,11 +187,11 @@ impl Kin {
     ) -> Known {
         let (pid, own_pid) = (facts.pid, std::process::id());
         let is_host = is_host(&facts);
-        self.last_key += 1;
+        let key = self.new_key();
         let mut known = Known {
             birth: birth.map_or(0, |birth| birth.number),
             start,
-            chain: vec![self.last_key],
+            chain: vec![key],
             user: (pid != own_pid && parent != own_pid).then(|| user_key(&facts.user)),
             is_host,
             facts,
