@@ -67,11 +67,12 @@ impl KnownProcesses {
     pub(super) fn remember(&mut self, pid: u32, process: Known, is_alive: impl Fn(u32) -> bool) {
         let entry = Entry {
             process,
-            is_asked_for: false,
+            is_asked_for: true,
         };
-        if self.known.insert(pid, entry).is_none() {
-            self.order.push_back(pid);
+        if self.known.insert(pid, entry).is_some() {
+            self.order.retain(|other| *other != pid);
         }
+        self.order.push_back(pid);
         for _ in 0..2 {
             if self.order.len() <= KNOWN_MAX {
                 return;
@@ -141,9 +142,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn whoever_lives_and_dies_it_stays_bounded_and_holds_the_last(
-            steps in prop::collection::vec((0_u32..5_000, any::<bool>(), 0_u32..8), 1..6_000),
+            steps in prop::collection::vec((0_u32..5_000, any::<bool>(), 0_u32..8), 4_000..5_000),
         ) {
             let mut all = KnownProcesses::default();
             for (pid, is_asked_for, lives) in steps {
