@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn whoever_asks_shares_one_listener_that_ends_with_the_last() {
         let programs = Programs::default();
-        let (one, other) = (programs.listen(), programs.clone().listen());
+        let (one, other) = (programs.listen(), programs.listen());
         assert!(Arc::ptr_eq(&one, &other));
         drop((one, other));
         assert!(programs.0.lock().expect("no panic").upgrade().is_none());
