@@ -266,7 +266,6 @@ fn who_has_begun_before_a_restart_of_the_agent_is_known_after_it() {
     let sensing = sensing.restart();
     spoil(3);
     let tripped = warned.and_then(|warned| Some((warned, sensing.tripped()?)));
-    drop(spoil);
     drop(tell);
     shell.wait().expect("it ends");
     let Some((warned, tripped)) = tripped else { return };

@@ -44,7 +44,8 @@ impl Scores {
             let slow = tree.slow.at(now.mono_ms, SLOW_HALF_LIFE_MS);
             let level = tree.told_level();
             // Of a process that has spoilt one file the one that has started it knows, too.
-            let is_of_interest = level.is_some() || (slow >= KEPT_MIN && tree.touched() >= 2);
+            let is_of_interest =
+                level.is_some() || (slow >= KEPT_MIN && (tree.touched() >= 2 || tree.settled.value > 0.0));
             let is_news = tree.kept.is_none_or(|(before, before_level)| {
                 let step = if all { 0.0 } else { STEP.max(before * STEP_PART) };
                 slow > before + step || level != before_level
