@@ -42,9 +42,11 @@ impl Office {
         tx.commit().await.expect("commit");
     }
 
+    /// What was mailed to the contact of the unit.
     async fn kinds(&self, alert: i64) -> Vec<MailKind> {
-        let duty = self.mails(alert).await.into_iter();
-        duty.filter(|(_, to)| to == "truc@tinh.example")
+        let office = self.mails(alert).await.into_iter();
+        office
+            .filter(|(_, to)| to == "soc@tinh.example")
             .map(|(kind, _)| kind)
             .collect()
     }
@@ -78,6 +80,11 @@ async fn a_warning_that_rises_to_an_alarm_is_mailed_as_critical_at_once() {
         assert_eq!(
             (last.content.severity, last.content.findings[0].rule.as_str()),
             (Severity::Critical, RANSOMWARE)
+        );
+        let duty = (told[told.len() - 1], "truc@tinh.example".to_owned());
+        assert!(
+            office.mails(alert.id).await.contains(&duty),
+            "critical is for the duty, too"
         );
         let alert = office.alerts().await.remove(0);
         assert_eq!(
