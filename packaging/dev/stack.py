@@ -6,7 +6,7 @@ own in a temporary folder when they need one. Every step can be repeated: what i
     FOLDER/collector/   the collector's data, with collector.toml beside it
     FOLDER/agent/       the agent's data, with agent.toml beside it
     FOLDER/mail/        caught mails
-    FOLDER/demo/        the watched folder, and one with the tripwire's documents
+    FOLDER/demo/        the watched folder
     FOLDER/logs/        what each process said
 """
 
@@ -81,11 +81,6 @@ class Stack:
         return self.folder / "demo" / "hồ sơ"
 
     @property
-    def documents(self) -> Path:
-        """What the tripwire looks after, instead of the homes of the people on this machine."""
-        return self.folder / "demo" / "tài liệu"
-
-    @property
     def web(self) -> str:
         return f"http://127.0.0.1:{self.ports.web}"
 
@@ -94,8 +89,7 @@ class Stack:
 
     def start(self) -> str | None:
         """Starts everything in order. The answer is the administrator's one-time password, if there is one."""
-        for folder in (self.demo, self.documents):
-            folder.mkdir(parents=True, exist_ok=True)
+        self.demo.mkdir(parents=True, exist_ok=True)
         if not os.environ.get("VONG_COLLECTOR__MAIL__HOST"):
             self.start_sink()
         self.start_service()
@@ -210,12 +204,12 @@ class Stack:
     def set_policy(self) -> None:
         document = {
             "files": {
-                "watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical"}],
+                "watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical", "exclude": ["?Vọng canh gác*"]}],
                 # This is somebody's own PC: reading all of its programs is not what they asked for.
                 "standard": {"system_binaries": "off", "ssh_keys": "off", "web_roots": "off"},
             },
             # Nor are canaries in their home.
-            "tripwire": {"paths": [str(self.documents)]},
+            "tripwire": {"paths": [str(self.demo)]},
             "network": {
                 "probes": [
                     {
