@@ -60,8 +60,12 @@ pub(super) struct Clue {
     pub(super) kind: Option<&'static str>,
     /// The document is lost.
     pub(super) is_lost: bool,
+    /// Honest programs do so to all files, too: what that adds up to is bounded.
+    pub(super) is_bounded: bool,
     /// Whom it counts against, the lowest first.
     pub(super) chain: Vec<Key>,
+    /// Who did the worst of it; not always one of those.
+    pub(super) by: Key,
 }
 
 /// The weights. A warning needs 3 points in about a minute, an alarm 6.
@@ -96,6 +100,11 @@ pub(super) mod points {
     pub(crate) const REWRITTEN: f64 = 1.6;
     /// Random bytes under any name, and a document gone.
     pub(crate) const REPLACED: f64 = 0.9;
+    /// One random file holds many: a container, and a document gone.
+    pub(crate) const CONTAINED: f64 = 0.3;
+    /// A random copy beside a document, with the ending that nearly all of the last ones have. Nothing is lost yet:
+    /// some fifteen of them in a minute are enough.
+    pub(crate) const COPIED: f64 = 0.4;
     /// The original is in an archive that only a password opens.
     pub(crate) const ARCHIVED_ENCRYPTED: f64 = 1.2;
     /// The original is in an archive that anybody opens: people do that, so the sum of these is bounded.

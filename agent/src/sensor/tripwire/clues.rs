@@ -11,9 +11,11 @@ use super::content::Verdict;
 use super::kinds::{Family, Named, Type, file_name, folder, named, stem};
 use super::memory::Memory;
 
+mod hostage;
 mod note;
 mod spoilt;
 
+pub(super) use hostage::copy_of;
 use note::Notes;
 pub(super) use note::is_note;
 use spoilt::spoilt;
@@ -31,6 +33,8 @@ const JUST_MADE_MAX: usize = 4;
 /// An archive is filled for hours before what is in it is removed.
 const ARCHIVE_MS: u64 = 3_600_000;
 const ARCHIVES_MAX: usize = 32;
+/// A random file holds another document for each so many bytes; most documents are larger.
+const CONTAINED_BYTES: u64 = 16 * 1024;
 /// The endings of the last so many files tell whether there is one for all.
 const ENDINGS: usize = 20;
 const ENDINGS_MIN: usize = 5;
@@ -60,6 +64,10 @@ pub(super) struct Deed<'a> {
     pub(super) path: &'a [u8],
     /// Its path before.
     pub(super) from: Option<&'a [u8]>,
+    /// How much is in it now.
+    pub(super) size: u64,
+    /// A document lies beside it that has its name, but for the last ending.
+    pub(super) is_copy: bool,
     /// Who, then who started that, and so on; never empty.
     pub(super) chain: &'a [Key],
     /// When, in milliseconds of a clock that only goes forward.
@@ -83,6 +91,10 @@ struct Stranger {
     path: Vec<u8>,
     chain: Vec<Key>,
     verdict: Verdict,
+    /// How much of it is not accounted for by documents that are gone.
+    size: u64,
+    /// Documents that are gone have been set off against it.
+    is_opened: bool,
     at_ms: u64,
 }
 
@@ -234,7 +246,10 @@ impl Clues {
                     self.remember_stranger(deed, verdict, &mut clues);
                 }
                 let before = original.map(|original| original.path);
-                clues.extend(spoilt(deed, kind, verdict, before));
+                // Whoever makes room for a file leaves it to others to fill it.
+                if verdict != Verdict::Wiped || self.fresh.get(now_ms, deed.path).is_none() {
+                    clues.extend(spoilt(deed, kind, verdict, before));
+                }
             }
             if matches!(verdict, Verdict::Sound) {
                 // Whoever made it has finished; what is done to it from now on is done to a document.
@@ -245,6 +260,9 @@ impl Clues {
             }
         } else {
             self.remember_stranger(deed, verdict, &mut clues);
+            if is_fresh && clues.is_empty() {
+                clues.extend(self.copied(deed, verdict));
+            }
         }
         clues
     }
@@ -262,6 +280,8 @@ impl Clues {
             path: deed.path.to_vec(),
             chain: deed.chain.to_vec(),
             verdict,
+            size: deed.size,
+            is_opened: false,
             at_ms: deed.at_ms,
         };
         if let Verdict::Archive { .. } = verdict {
@@ -322,10 +342,19 @@ impl Clues {
             .loose
             .iter()
             .position(|loose| meets(&loose.chain, deed.chain))
-            && let Some(stranger) = self.loose.remove(place)
+            && let Some(mut stranger) = self.loose.remove(place)
         {
             let mut clue = self.replaced(&original, &stranger, deed);
-            clue.points = points::REPLACED;
+            clue.points = if stranger.is_opened {
+                points::CONTAINED
+            } else {
+                points::REPLACED
+            };
+            if stranger.size > CONTAINED_BYTES {
+                stranger.size -= CONTAINED_BYTES;
+                stranger.is_opened = true;
+                self.loose.push_back(stranger);
+            }
             return Some(clue);
         }
         self.gone.insert(now_ms, deed.path, original.clone());
@@ -364,6 +393,8 @@ impl Clues {
             old_path: Some(original.path.clone()),
             kind: Some(original.kind.extension),
             is_lost: true,
+            is_bounded: weight <= points::ARCHIVED,
+            by: stranger.chain[0],
             chain: common(deed.chain, &stranger.chain, &original.chain),
         }
     }
@@ -406,7 +437,7 @@ impl Clues {
             return clues;
         };
         // Whoever gives a document another name need not know what is wrong with it.
-        if verdict != Verdict::Lost {
+        if !matches!(verdict, Verdict::Lost | Verdict::Wiped) {
             clues.extend(spoilt(deed, before.kind, verdict, Some(before.path.clone())));
         }
         if made_by == Some(deed.chain[0]) {
@@ -423,7 +454,9 @@ impl Clues {
                 old_path: Some(before.path.clone()),
                 kind: Some(before.kind.extension),
                 is_lost: false,
+                is_bounded: false,
                 chain: deed.chain.to_vec(),
+                by: deed.chain[0],
             });
         }
         if !matches!(to, Named::Document(kind) if kind == before.kind) {
@@ -437,7 +470,8 @@ impl Clues {
         let mut clues = Vec::new();
         match named(file_name(deed.path)) {
             // Whoever moves a document need not know what is wrong with it.
-            Named::Document(kind) if verdict != Verdict::Lost && !self.is_new_name(deed.path, deed.at_ms) => {
+            Named::Document(kind)
+                if !matches!(verdict, Verdict::Lost | Verdict::Wiped) && !self.is_new_name(deed.path, deed.at_ms) => {
                 clues.extend(spoilt(deed, kind, verdict, None));
             }
             Named::Document(_) => {}

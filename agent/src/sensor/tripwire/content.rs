@@ -33,6 +33,8 @@ pub(super) enum Verdict {
     Broken,
     /// It is written in letters that stand for bytes.
     Base64,
+    /// It is empty, or one byte repeated.
+    Wiped,
     /// It is none of what its name may mean, and not random.
     Lost,
     /// It is an archive.
@@ -76,6 +78,10 @@ impl Content<'_> {
 
 /// Judges the content of a document.
 pub(super) fn judge(kind: &Type, content: &Content<'_>) -> Verdict {
+    if content.size == 0 && !matches!(kind.family, Family::Text) {
+        // Notes and logs are emptied by whoever has read them.
+        return Verdict::Wiped;
+    }
     if content.size < BYTES_MIN as u64 {
         return Verdict::Unknown;
     }
@@ -84,6 +90,9 @@ pub(super) fn judge(kind: &Type, content: &Content<'_>) -> Verdict {
         return Verdict::Unknown;
     }
     let rest = Rest::new(content);
+    if is_repeated(&head) && rest.is_repeated(head[0]) {
+        return Verdict::Wiped;
+    }
     if matches!(kind.family, Family::Text) {
         return text(&head, &rest);
     }
@@ -160,6 +169,11 @@ impl<'a> Rest<'a> {
         self.windows().iter().any(|window| is_random(window))
     }
 
+    fn is_repeated(&self, byte: u8) -> bool {
+        let is_it = |window: &[u8]| window.iter().all(|other| *other == byte);
+        is_it(self.tail()) && self.windows().iter().all(|window| is_it(window))
+    }
+
     /// The tail counts too: it is what the end of the format should have been.
     fn is_any_random_or_tail(&self) -> bool {
         is_random(self.tail()) || self.is_any_random()
@@ -210,6 +224,10 @@ fn digits_of(window: &[u8]) -> usize {
 
 fn is_hole(window: &[u8]) -> bool {
     window.iter().all(|byte| *byte == 0)
+}
+
+fn is_repeated(window: &[u8]) -> bool {
+    window.iter().all(|byte| *byte == window[0])
 }
 
 /// Whether this is text: in any of the alphabets of a byte or two to a letter.

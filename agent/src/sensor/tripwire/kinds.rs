@@ -436,6 +436,14 @@ pub(super) fn named(name: &[u8]) -> Named<'_> {
     }
 }
 
+/// Whether somebody has used an ending before.
+pub(super) fn is_known(ending: &[u8]) -> bool {
+    let lower = ending.to_ascii_lowercase();
+    KNOWN
+        .binary_search_by(|known| known.as_bytes().cmp(&lower))
+        .is_ok()
+}
+
 /// What stands behind the last dot of a name that does not begin with it.
 fn extension(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().rposition(|byte| *byte == b'.')?;

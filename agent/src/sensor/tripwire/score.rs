@@ -45,6 +45,8 @@ pub(super) struct Moment {
 pub(super) struct Told {
     pub(super) tripwire: Tripwire,
     pub(super) chain: Vec<Key>,
+    /// Who did the worst deed, if that is known.
+    pub(super) by: Option<Key>,
 }
 
 /// All trees.

@@ -54,7 +54,9 @@ impl Notes {
             old_path: None,
             kind: None,
             is_lost: false,
+            is_bounded: false,
             chain: deed.chain.to_vec(),
+            by: deed.chain[0],
         })
     }
 }

@@ -13,19 +13,19 @@ pub(super) fn spoilt(
     before: Option<Vec<u8>>,
 ) -> Option<Clue> {
     let is_text = kind.family == Family::Text;
-    let (code, points) = match verdict {
+    let (code, weight) = match verdict {
         Verdict::Random => (Code::ContentRandom, points::RANDOM),
-        Verdict::Lost => (Code::ContentRandom, points::LOST),
+        Verdict::Lost | Verdict::Wiped => (Code::ContentRandom, points::LOST),
         Verdict::Broken => (Code::TailRandom, points::BROKEN),
         Verdict::Base64 if is_text => (Code::Base64, points::BASE64_TEXT),
         Verdict::Base64 => (Code::Base64, points::BASE64),
         Verdict::Archive { encrypted } if kind.family != Family::Archive && kind.family != Family::Office => {
-            let points = if encrypted {
+            let weight = if encrypted {
                 points::ARCHIVED_ENCRYPTED
             } else {
                 points::ARCHIVED
             };
-            (Code::ArchivedAndDeleted, points)
+            (Code::ArchivedAndDeleted, weight)
         }
         Verdict::Archive { encrypted: true } if kind.family == Family::Office => {
             (Code::ArchivedAndDeleted, points::ARCHIVED_ENCRYPTED)
@@ -34,11 +34,13 @@ pub(super) fn spoilt(
     };
     Some(Clue {
         code,
-        points,
+        points: weight,
         path: deed.path.to_vec(),
         old_path: before.filter(|before| before != deed.path),
         kind: Some(kind.extension),
         is_lost: true,
+        is_bounded: weight <= points::ARCHIVED,
         chain: deed.chain.to_vec(),
+        by: deed.chain[0],
     })
 }

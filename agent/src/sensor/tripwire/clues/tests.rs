@@ -44,6 +44,8 @@ impl Hands {
                 act,
                 path,
                 from,
+                size: 1 << 20,
+                is_copy: false,
                 chain: &[key, SHELL],
                 at_ms: self.at_ms,
             };
@@ -119,6 +121,8 @@ fn strangers_do_not_make_a_pair() {
         act,
         path,
         from: None,
+        size: 0,
+        is_copy: false,
         chain,
         at_ms: 1,
     };
@@ -270,6 +274,8 @@ fn a_note_in_many_folders_counts_once_and_a_readme_of_its_own_never() {
             act: MADE,
             path: path.as_bytes(),
             from: None,
+            size: 0,
+            is_copy: false,
             chain: &[5],
             at_ms: number,
         };

@@ -397,7 +397,7 @@ fn is_box(name: &[u8]) -> bool {
 /// is packed and not encrypted begins as its method begins.
 fn is_encrypted_archive(head: &[u8], content: &Content<'_>) -> bool {
     if head.starts_with(b"PK\x03\x04") {
-        return head.get(6).is_some_and(|flags| flags & 1 == 1);
+        return is_encrypted_zip(head);
     }
     if head.starts_with(SEVEN_ZIP) {
         return is_encrypted_7z(head, content);
@@ -405,6 +405,27 @@ fn is_encrypted_archive(head: &[u8], content: &Content<'_>) -> bool {
     if head.starts_with(b"Rar!\x1a\x07\x01\0") {
         // The header that follows the signature is of the kind "encryption".
         return head.get(12..15).is_some_and(|bytes| bytes.contains(&4)) && head.get(13) == Some(&4);
+    }
+    false
+}
+
+/// Folders and empty files have no password: the first entry with a content tells.
+fn is_encrypted_zip(head: &[u8]) -> bool {
+    const HEADER_BYTES: usize = 30;
+    let mut at = 0;
+    while head.get(at..at + 4) == Some(b"PK\x03\x04") {
+        if head.get(at + 6).is_some_and(|flags| flags & 1 == 1) {
+            return true;
+        }
+        let (Some(packed), Some(name), Some(extra)) =
+            (u32_at(head, at + 18), u16_at(head, at + 26), u16_at(head, at + 28))
+        else {
+            return false;
+        };
+        if packed > 0 {
+            return false;
+        }
+        at += HEADER_BYTES + usize::from(name) + usize::from(extra);
     }
     false
 }

@@ -234,6 +234,8 @@ mod tests {
             old_path: Some(format!("/h/{number}.docx").into_bytes()),
             kind: Some("docx"),
             is_lost: true,
+            is_bounded: false,
+            by: shell,
             chain: vec![shell],
         }
     }

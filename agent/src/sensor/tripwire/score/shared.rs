@@ -81,6 +81,8 @@ mod tests {
             old_path: None,
             kind: Some("docx"),
             is_lost: true,
+            is_bounded: false,
+            by: chain[0],
             chain: chain.to_vec(),
         }
     }

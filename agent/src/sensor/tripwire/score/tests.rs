@@ -24,6 +24,8 @@ fn spoilt(number: u64, chain: &[Key]) -> Clue {
         old_path: None,
         kind: Some("docx"),
         is_lost: true,
+        is_bounded: false,
+        by: chain[0],
         chain: chain.to_vec(),
     }
 }
@@ -291,7 +293,7 @@ proptest! {
             told.extend(scores.tick(at(now)));
             told.extend(scores.tick(at(now + WARNING_HELD_MS)));
         }
-        for Told { tripwire, chain } in told {
+        for Told { tripwire, chain, .. } in told {
             prop_assert!(!chain.is_empty());
             prop_assert!(tripwire.files.len() <= Tripwire::FILES_MAX && tripwire.curve.len() <= Tripwire::CURVE_MAX);
             prop_assert!(tripwire.score_milli >= 3_000 || tripwire.slow_score_milli >= 8_000);

@@ -21,6 +21,8 @@ const SLOW_WARNING: f64 = 8.0;
 const SLOW_ALARM: f64 = 16.0;
 /// What packs documents away without a password is never more than strange.
 const ARCHIVED_MAX: f64 = 1.5;
+/// Whoever tidies up meets canaries, and may pack what he meets: both together stay below the alarm.
+const CANARIES_MAX: f64 = 4.0;
 /// A weight for each type of document beyond the first.
 const FURTHER_TYPE: f64 = 0.25;
 const FURTHER_TYPES_MAX: usize = 2;
@@ -63,6 +65,10 @@ pub(super) struct Tree {
     pub(super) quick_max: f64,
     pub(super) slow_max: f64,
     pub(super) archived: f64,
+    /// What canaries that can still be read, or are gone, have added.
+    pub(super) canaries_sum: Fading,
+    /// Who has done the worst deed, and what it weighs.
+    pub(super) worst: Option<(f64, Key)>,
     pub(super) types: Vec<&'static str>,
     /// What each file has added, by its content and by its name.
     pub(super) counted: HashMap<File, f64>,
@@ -112,7 +118,7 @@ pub(super) struct Occurrence {
 
 impl Tree {
     pub(super) fn take(&mut self, now: Moment, clue: &Clue) {
-        let added = self.points_of(clue);
+        let added = self.points_of(now, clue);
         self.last = now;
         if self.first_ms == 0 {
             self.first_ms = now.wall_ms;
@@ -134,6 +140,9 @@ impl Tree {
         if added <= 0.0 {
             return;
         }
+        if self.worst.is_none_or(|(weight, _)| added > weight) {
+            self.worst = Some((added, clue.by));
+        }
         let quick = self.quick.add(now.mono_ms, HALF_LIFE_MS, added);
         self.quick_max = self.quick_max.max(quick);
         if !matches!(clue.code, Code::Extension | Code::Note) {
@@ -149,7 +158,7 @@ impl Tree {
 
     /// What a clue adds: a file counts once, by the weightiest that is known of it, and more if documents of several
     /// types are spoilt.
-    pub(super) fn points_of(&mut self, clue: &Clue) -> f64 {
+    pub(super) fn points_of(&mut self, now: Moment, clue: &Clue) -> f64 {
         if let Some(kind) = clue.kind
             && !self.types.contains(&kind)
             && self.types.len() <= FURTHER_TYPES_MAX
@@ -166,7 +175,11 @@ impl Tree {
                 points::CANARY_TOUCHED_FURTHER
             };
         }
-        if clue.code == Code::ArchivedAndDeleted && points <= points::ARCHIVED {
+        if clue.code == Code::Canary && clue.is_bounded {
+            let sum = self.canaries_sum.at(now.mono_ms, HALF_LIFE_MS);
+            points = points.min(CANARIES_MAX - sum).max(0.0);
+        }
+        if clue.code == Code::ArchivedAndDeleted && clue.is_bounded {
             points = points.min(ARCHIVED_MAX - self.archived).max(0.0);
             self.archived += points;
         } else if clue.kind.is_some() {
@@ -182,11 +195,15 @@ impl Tree {
             _ => &mut self.counted,
         };
         let before = counted.get(&file).copied();
+        let added = (points - before.unwrap_or_default()).max(0.0);
+        if clue.code == Code::Canary && clue.is_bounded {
+            self.canaries_sum.add(now.mono_ms, HALF_LIFE_MS, added);
+        }
         if counted.len() < COUNTED_MAX || before.is_some() {
             counted.insert(file, before.unwrap_or_default().max(points));
             self.bytes += if before.is_none() { COUNTED_BYTES } else { 0 };
         }
-        (points - before.unwrap_or_default()).max(0.0)
+        added
     }
 
     pub(super) fn remember(&mut self, now: Moment, clue: &Clue, added: f64) {
@@ -279,6 +296,7 @@ impl Tree {
         Some(Told {
             tripwire: self.as_event(&occurrence.key, occurrence.level, over),
             chain: self.chain.clone(),
+            by: self.worst.map(|(_, by)| by),
         })
     }
 
