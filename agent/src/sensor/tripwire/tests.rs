@@ -16,6 +16,8 @@ use crate::policy::PolicyWatch;
 use crate::report::Reports;
 use crate::stop::Stop;
 
+mod rounds;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A sensor at work over a folder of its own.
@@ -33,11 +35,7 @@ impl Sensing {
             tempfile::tempdir().expect("a folder"),
             tempfile::tempdir().expect("a folder"),
         );
-        let state = data.path().join("spool.db");
-        let connection = rusqlite::Connection::open(&state).expect("a spool");
-        let table =
-            "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
-        connection.execute(table, []).expect("a table");
+        let state = empty_state(data.path());
         let (reports, said) = Reports::channel();
         let tripwire = TripwirePolicy {
             paths: vec![home.path().to_string_lossy().into_owned()],
@@ -140,6 +138,15 @@ impl Drop for Sensing {
             thread.join().expect("no panic");
         }
     }
+}
+
+/// A spool that remembers nothing.
+fn empty_state(data: &Path) -> std::path::PathBuf {
+    let state = data.join("spool.db");
+    let connection = rusqlite::Connection::open(&state).expect("a spool");
+    let table = "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
+    connection.execute(table, []).expect("a table");
+    state
 }
 
 const DOCUMENTS: &str = "for n in $(seq 40); do yes 'Báo cáo tháng của ủy ban nhân dân xã' | head -n 400 > \"hồ sơ $n.txt\"; done";
