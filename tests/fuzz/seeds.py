@@ -74,7 +74,19 @@ def events() -> dict[str, bytes]:
     process = number(1, 42) + data(2, b"/usr/bin/vi") + data(3, b"vi\0k\xe1\xba\xbf") + data(4, b"an") + number(5, 1)
     meta = number(1, 12) + signed(2, -1) + number(3, 0o644) + data(4, b"root") + data(5, bytes(32))
     file = number(1, 2) + data(2, b"/srv/\xff\xfe") + number(4, 1) + data(5, meta) + data(6, data(1, process))
+    link = data(9, data(1, b"../a") + number(2, 4))
+    rich = file + number(9, 1) + number(9, 4) + number(10, 3) + signed(11, -9)
+    tripwire = data(1, b"a1") + number(2, 2) + number(3, 6_100) + data(5, data(1, b"canary") + number(2, 1) + number(3, 9))
+    tripwire += data(6, data(1, b"/home/\xff") + data(2, b"/home/a") + data(3, b"canary") + signed(5, 4)) + data(7, signed(1, 4) + number(2, 9))
     return {
+        "file_of_a_package": event(1, 16, rich + data(12, data(1, data(1, b"dpkg") + data(2, b"bash") + data(3, b"5.2")))),
+        "file_of_a_later_cause": event(1, 16, rich + data(12, data(9, b"whatever"))),
+        "file_of_an_unknown_aspect": event(1, 16, file + number(9, 99)),
+        "link": event(1, 16, number(1, 1) + data(2, b"/a") + number(4, 1) + data(5, data(6, b"not_a_file") + data(7, b"0") + link) + data(6, number(2, 7))),
+        "tripwire": event(1, 27, tripwire + data(8, process) + number(11, 7) + number(16, 1)),
+        "tripwire_without_a_key": event(1, 27, number(2, 1)),
+        "tripwire_with_too_many_files": event(1, 27, tripwire + data(6, b"") * 49),
+        "strain": event(1, 28, data(1, b"cpu") + number(2, 500) + number(3, 612) + signed(4, 5)),
         "file": event(1, 16, file + data(7, "Hồ sơ".encode()) + number(8, 4)),
         "file_without_a_path": event(1, 16, number(1, 1)),
         "file_with_a_short_digest": event(1, 16, number(1, 1) + data(2, b"/a") + number(4, 1) + data(5, data(5, bytes(31)))),

@@ -42,7 +42,7 @@ impl TryFrom<pb::FileEvent> for FileEvent {
             who: present("file.who", wire.who.and_then(|who| who.who))?.into(),
             watch: wire.watch,
             severity: severity_from_wire("file.severity", wire.severity)?,
-            changed: aspects_from_wire(wire.changed)?,
+            changed: aspects_from_wire(&wire.changed),
             count: wire.count.max(1),
             first_ms: wire.first_ms,
             // A cause that this build does not know explains nothing.
@@ -178,16 +178,11 @@ fn aspect_to_wire(aspect: Aspect) -> pb::file_event::Aspect {
     }
 }
 
-/// Each aspect once, in order, however often it was said.
-fn aspects_from_wire(wire: Vec<i32>) -> Result<Vec<Aspect>, Malformed> {
-    let mut aspects = std::collections::BTreeSet::new();
-    for value in wire {
-        let said = word("file.changed", value)?;
-        let all = Aspect::ALL.into_iter();
-        let known = all.clone().find(|aspect| aspect_to_wire(*aspect) == said);
-        aspects.insert(known.ok_or_else(|| Malformed::new("file.changed", "absent"))?);
-    }
-    Ok(aspects.into_iter().collect())
+/// Each aspect once, in order, however often it was said. One of a later version says nothing here, and is no reason to
+/// lose the rest of the event.
+fn aspects_from_wire(wire: &[i32]) -> Vec<Aspect> {
+    let said = |aspect: &Aspect| wire.contains(&i32::from(aspect_to_wire(*aspect)));
+    Aspect::ALL.into_iter().filter(said).collect()
 }
 
 impl From<&Who> for pb::Who {
