@@ -1,5 +1,5 @@
 //! What explains a change, from the PC to the mail: a package and an announced window tell nobody, the same change
-//! without them does.
+//! without them does. And what people say of that change: it stands where the change is shown.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -63,7 +64,52 @@ fn what_is_explained_tells_nobody_and_the_same_change_alone_does() -> anyhow::Re
         let path = String::from_utf8(path)?;
         ensure!(path.contains("/round-"), "{path} was explained: {finding}");
     }
+    what_is_said_of_a_change_is_shown(&stack, &api, &findings[0]["evidence"])
+}
+
+fn what_is_said_of_a_change_is_shown(stack: &Stack, api: &Api, change: &Value) -> anyhow::Result<()> {
+    let host = stack.host()?["id"].clone();
+    let (key, sha256) = (text(change, "event_key")?, text(change, "sha256")?);
+    let event_path = format!("/events/{key}");
+    poll::until_true("the event to be stored", PATIENCE, || {
+        Ok(api.send(Method::GET, &event_path, None)?.status == 200)
+    })?;
+    let say = |body: Value| -> anyhow::Result<Value> {
+        let path = format!("/hosts/{host}/file-reviews");
+        let answer = api.send(Method::POST, &path, Some(&body))?;
+        ensure!(answer.status == 200, "{body}: {answer:?}");
+        Ok(answer.body)
+    };
+    let reason = "không ai ở đơn vị sửa tệp này";
+    let said = say(json!({ "event_key": key, "verdict": "flagged", "reason": reason, "add_hash": true }))?;
+    ensure!(said["sha256"] == sha256, "{said}");
+    let event = api.get(&event_path)?;
+    ensure!(
+        event["file"]["known"] == "bad",
+        "its content is on the bad list: {event}"
+    );
+    let review = &event["review"];
+    ensure!(
+        review["verdict"] == "flagged" && review["reason"] == reason,
+        "what was said stands at the event: {event}"
+    );
+    let seen = api.get(&format!("/hashes/{sha256}/sightings"))?;
+    ensure!(seen["listed"]["verdict"] == "bad", "{seen}");
+    let sightings = seen["sightings"].as_array().context("sightings")?;
+    ensure!(
+        sightings
+            .iter()
+            .any(|one| one["host"]["id"] == host && one["path"]["text"] == change["path"]),
+        "{sightings:?}"
+    );
+    say(json!({ "event_key": key, "verdict": "accepted", "reason": "đơn vị đã xác nhận" }))?;
+    let review = &api.get(&event_path)?["review"];
+    ensure!(review["verdict"] == "accepted", "the later word counts: {review}");
     Ok(())
+}
+
+fn text<'a>(of: &'a Value, name: &str) -> anyhow::Result<&'a str> {
+    of[name].as_str().with_context(|| format!("{name} of {of}"))
 }
 
 fn policy(stack: &Stack, with_window: bool) -> anyhow::Result<Value> {

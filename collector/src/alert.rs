@@ -196,7 +196,13 @@ impl Alerts {
             return Ok(row.alert_id);
         }
         if let Some(mut known) = known {
-            let lines = state::finding_closed(&mut known, row, now_ms);
+            let lines = match row.closed_ms {
+                Some(_) => state::finding_closed(&mut known, row, now_ms),
+                None => {
+                    let names_it = finding::naming(tx, known.id).await?.as_ref() == Some(&row.finding.id);
+                    state::finding_told_again(&mut known, row, names_it, now_ms)
+                }
+            };
             return written(tx, &known, &lines).await.map(Some);
         }
         if !group::concerns(row, self.standing(row).await?) {

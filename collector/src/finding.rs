@@ -101,10 +101,15 @@ pub enum FindingChange {
         /// When, milliseconds since 1970.
         closed_ms: i64,
     },
-    /// More is known of a finding that is open: its facts are these from now on.
+    /// More is known of a finding: its facts are these from now on. An alarm that people have closed and that goes on is
+    /// opened anew.
     Evidence {
         /// Which.
         id: String,
+        /// Where in the journal that stands.
+        pos: u64,
+        /// When that was, milliseconds since 1970.
+        at_ms: i64,
         /// The facts.
         evidence: serde_json::Value,
     },

@@ -273,8 +273,8 @@ impl Rules {
 }
 
 impl Rules {
-    /// A file changed: what is listed as bad is told whatever explains it, and what is explained, listed as good or
-    /// accepted is told to nobody.
+    /// A file changed: what is listed as bad is told whatever explains it, and what is explained, accepted, or only
+    /// became a content that is listed as good, is told to nobody.
     fn file(
         &mut self,
         host: HostId,
@@ -285,12 +285,11 @@ impl Rules {
     ) {
         let sha256 = lists::sha256_of(file);
         match (sha256, lists.listing(sha256)) {
-            (Some(sha256), Some(listing)) => {
-                if listing.verdict == HashVerdict::Bad {
-                    self.known_bad
-                        .changed(host, file, (sha256, listing), moment, judgement);
-                }
+            (Some(sha256), Some(listing)) if listing.verdict == HashVerdict::Bad => {
+                self.known_bad
+                    .changed(host, file, (sha256, listing), moment, judgement);
             }
+            (_, Some(_)) if lists::content_excuses(file) => {}
             _ if file.severity.is_none() || file.cause.is_some() || lists.accepts(host, file) => {}
             _ => self.files.changed(host, file, moment, judgement),
         }
@@ -322,9 +321,12 @@ impl Rules {
 /// What a cloned agent reports may be of another machine than it seems: each finding says so.
 fn mark_cloned(findings: &mut [FindingChange]) {
     for change in findings {
-        if let FindingChange::Opened(finding) = change
-            && let Some(facts) = finding.evidence.as_object_mut()
-        {
+        let evidence = match change {
+            FindingChange::Opened(finding) => &mut finding.evidence,
+            FindingChange::Evidence { evidence, .. } => evidence,
+            FindingChange::Closed { .. } | FindingChange::Unwatched { .. } => continue,
+        };
+        if let Some(facts) = evidence.as_object_mut() {
             facts.insert("cloned".to_owned(), Value::Bool(true));
         }
     }

@@ -204,10 +204,12 @@ class Stack:
     def set_policy(self) -> None:
         document = {
             "files": {
-                "watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical"}],
+                "watches": [{"name": WATCH, "path": str(self.demo), "severity": "critical", "exclude": ["?Vọng canh gác*"]}],
                 # This is somebody's own PC: reading all of its programs is not what they asked for.
                 "standard": {"system_binaries": "off", "ssh_keys": "off", "web_roots": "off"},
             },
+            # Nor are canaries in their home.
+            "tripwire": {"paths": [str(self.demo)]},
             "network": {
                 "probes": [
                     {

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 use vong_proto::event::Severity;
 
+use crate::finding::RANSOMWARE;
 use crate::registry::alert::{Action, Alert, AlertState, HistoryLine, MailKind, PlannedMail, SYSTEM};
 use crate::registry::finding::{FindingRow, NOT_WATCHED};
 
@@ -114,6 +115,25 @@ pub(super) fn finding_closed(alert: &mut Alert, row: &FindingRow, now_ms: i64) -
     lines
 }
 
+/// More is known of a finding that is going on. The alert's title follows the finding that gave it its name; nobody is
+/// written to again.
+pub(super) fn finding_told_again(
+    alert: &mut Alert,
+    row: &FindingRow,
+    names_it: bool,
+    now_ms: i64,
+) -> Vec<HistoryLine> {
+    if names_it && alert.title_code == row.finding.rule {
+        let total = alert.title_params[TOTAL].take();
+        alert.title_params = title_params(&row.finding.evidence);
+        if !total.is_null() {
+            alert.title_params[TOTAL] = total;
+        }
+    }
+    alert.updated_ms = now_ms;
+    Vec::new()
+}
+
 /// The host no longer belongs here: nobody will mend it, and nobody is to be reminded of it.
 pub(super) fn host_retired(alert: &mut Alert, now_ms: i64) -> Vec<HistoryLine> {
     alert.state = AlertState::Resolved;
@@ -180,6 +200,11 @@ fn stands_for(evidence: &Value) -> i64 {
 
 /// Plans the mail that tells of a new finding, or lets the one that is planned tell it.
 fn plan(alert: &mut Alert, from_ms: i64) {
+    let is_worse = match alert.mailed_severity {
+        Some(known) => alert.severity > known,
+        // What its readers take to be over is a fault that comes and goes, but for an alarm.
+        None => alert.title_code == RANSOMWARE,
+    };
     let soon_ms = from_ms + first_wait_ms(alert.severity);
     let wanted = match alert.mailed_ms {
         None => PlannedMail {
@@ -188,7 +213,7 @@ fn plan(alert: &mut Alert, from_ms: i64) {
         },
         Some(mailed_ms) => PlannedMail {
             kind: MailKind::Update,
-            due_ms: if alert.mailed_severity.is_some_and(|known| alert.severity > known) {
+            due_ms: if is_worse {
                 soon_ms
             } else {
                 soon_ms.max(mailed_ms + BETWEEN_MAILS_MS)

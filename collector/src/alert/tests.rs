@@ -15,6 +15,7 @@ use crate::registry::harness::{a_host, a_unit, sqlite};
 use crate::scope::Scope;
 
 mod many;
+mod tripwire;
 
 const NOW_MS: i64 = 1_000_000_000_000;
 const SECOND: i64 = 1_000;

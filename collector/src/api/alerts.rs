@@ -29,8 +29,6 @@ use report::{DeliveryReport, FindingReport, HistoryEntry};
 
 /// Findings that one alert's page shows.
 const FINDINGS_MAX: i64 = 200;
-/// Findings whose files are accepted in one go.
-const ACCEPTED_MAX: i64 = 2_000;
 /// A comment is a remark, not a file.
 const COMMENT_CHARACTERS_MAX: usize = 4_000;
 
@@ -182,6 +180,8 @@ pub(super) struct AcceptBaselineRequest {
     /// For which hosts: the alert's own when absent.
     #[serde(default)]
     scope: ReviewScope,
+    /// The findings that the asker has seen, as the page of the alert lists them (at most 200): nothing else is accepted.
+    findings: Vec<String>,
 }
 
 /// The alerts that the asker may see: the gravest first, and among equals the newest.
@@ -287,8 +287,10 @@ async fn comment_alert(
 }
 
 /// Accepts the states that the files of an alert were left in as they should be, and closes it as harmless: the same
-/// states open no finding again. Findings that only count changes name no file, so nothing of them is accepted; neither
-/// is a content that is listed as bad. Audited; for analysts and administrators.
+/// states open no finding again. Only what the asker has seen is accepted: when the alert's newest findings are others
+/// than those named, it is a conflict (`findings_changed`). Findings that only count changes name no file, so nothing of
+/// them is accepted; neither is a content that is listed as bad, nor one that nobody could read. When nothing at all
+/// could be accepted, it is a conflict, too (`nothing_to_accept`). Audited; for analysts and administrators.
 #[utoipa::path(
     post, path = "/api/v1/alerts/{id}/accept-baseline", tag = "alerts", params(("id" = i64, Path)), request_body = AcceptBaselineRequest,
     responses((status = OK, body = AlertDetail), (status = BAD_REQUEST, body = ApiError), (status = NOT_FOUND, body = ApiError), (status = CONFLICT, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
@@ -309,14 +311,23 @@ async fn accept_baseline(
         ReviewScope::Host => file_review::Place::Host(listed.alert.host),
         ReviewScope::Unit => file_review::Place::Unit(listed.unit_id),
     };
-    let findings = finding::of_alert(&api.registry, id, ACCEPTED_MAX).await?;
-    let total = findings.len();
-    let states = findings
-        .iter()
-        .filter_map(|row| baseline::state(row, place, &reason, &viewer.user.name));
-    let states: Vec<_> = states.collect();
     let mut change = Change::begin(&api, &viewer, id).await?;
     let (name, now_ms) = (&viewer.user.name, change.now_ms);
+    // Once it is locked, no finding joins it.
+    alert::locked(&mut change.tx, id).await?;
+    let findings = finding::of_alert_within(&mut change.tx, id, FINDINGS_MAX)
+        .await?
+        .rows;
+    if !baseline::are_these(&findings, &request.findings) {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "findings_changed"));
+    }
+    let states = findings
+        .iter()
+        .filter_map(|row| baseline::state(row, place, &reason, name));
+    let states: Vec<_> = states.collect();
+    if states.is_empty() && listed.alert.state != crate::registry::alert::AlertState::Resolved {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "nothing_to_accept"));
+    }
     let done = alert::resolve(&mut change.tx, id, name, alert::Verdict::Benign, &reason, now_ms).await?;
     if done {
         for state in &states {
@@ -324,7 +335,8 @@ async fn accept_baseline(
         }
     }
     let detail = json!({
-        "reason": reason, "scope": request.scope, "accepted": states.len(), "not_accepted": total - states.len(),
+        "reason": reason, "scope": request.scope, "accepted": states.len(),
+        "not_accepted": count(listed.alert.findings).saturating_sub(states.len() as u64),
     });
     change.finish(done, "alert.baseline_accepted", detail).await
 }

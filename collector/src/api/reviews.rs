@@ -99,7 +99,8 @@ async fn list_file_reviews(
 }
 
 /// Says of the state that a file event left its file in that it is accepted, or flagged. What is accepted opens no
-/// finding again as long as it stays exactly so. A later word replaces an earlier one. Audited; for analysts and
+/// finding again as long as it stays exactly so. A file whose content nobody could read cannot be accepted: size and time
+/// can be forged, so that is a conflict (`content_unknown`). A later word replaces an earlier one. Audited; for analysts and
 /// administrators.
 #[utoipa::path(
     post, path = "/api/v1/hosts/{id}/file-reviews", tag = "events", params(("id" = i64, Path)), request_body = FileReviewRequest,
@@ -122,6 +123,9 @@ async fn review_file(
     let hash = <[u8; 32]>::try_from(row.file_sha256.0.as_slice()).ok();
     if add_hash && hash.is_none() {
         return Err(ApiError::new(ErrorCode::Conflict).with("state", "no_hash"));
+    }
+    if request.verdict == ReviewVerdict::Accepted && !state_of(&row).is_certain() {
+        return Err(ApiError::new(ErrorCode::Conflict).with("state", "content_unknown"));
     }
     let new = NewReview {
         place: match request.scope {

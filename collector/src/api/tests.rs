@@ -158,6 +158,14 @@ impl World {
         }
     }
 
+    async fn set_evidence(&self, finding: &str, evidence: &Value) {
+        let mut tx = self.registry().begin().await.expect("begin");
+        finding::set_evidence(&mut tx, finding, evidence)
+            .await
+            .expect("known");
+        tx.commit().await.expect("commit");
+    }
+
     async fn acts(&self) -> Vec<String> {
         let page = Page {
             after: None,
@@ -522,7 +530,7 @@ fn body_for(world: &World, path: &str) -> Value {
         Some("resolve") => json!({ "verdict": "benign", "comment": "" }),
         Some("comment") => json!({ "comment": "xong" }),
         Some("commands") => json!({ "kind": "rescan" }),
-        Some("accept-baseline") => json!({ "reason": "đã cập nhật phần mềm" }),
+        Some("accept-baseline") => json!({ "reason": "đã cập nhật phần mềm", "findings": [] }),
         Some("file-reviews") => json!({ "event_key": "1-0", "verdict": "accepted", "reason": "đã kiểm tra" }),
         Some("hashes") => json!({ "sha256": ["ab".repeat(32)], "verdict": "bad", "source": "trung tâm" }),
         Some("mark") => json!({ "kind": "printer" }),
@@ -1045,22 +1053,39 @@ async fn a_list_of_bad_files_is_kept_by_those_who_see_all_and_every_change_is_wr
 async fn accepting_a_baseline_closes_the_alert_and_keeps_the_state() {
     let world = World::new().await;
     let path = format!("/api/v1/alerts/{}/accept-baseline", world.alerts[0]);
-    let body = json!({ "reason": "đã cập nhật phần mềm", "scope": "unit" });
+    let finding = format!("finding of {}", world.hosts[0]);
+    let body = json!({ "reason": "đã cập nhật phần mềm", "scope": "unit", "findings": [finding] });
     let staff = world.sign_in("cán bộ A").await;
     assert_eq!(
         staff.change(Method::POST, &path, body.clone()).await.code(),
         "forbidden"
     );
-    let mut tx = world.registry().begin().await.expect("begin");
-    let evidence =
-        json!({ "path": "/a", "path_hex": "2f61", "action": "modified", "state_key": "ab".repeat(16) });
-    let finding = format!("finding of {}", world.hosts[0]);
-    finding::set_evidence(&mut tx, &finding, &evidence)
-        .await
-        .expect("known");
-    tx.commit().await.expect("commit");
-
     let browser = world.sign_in("phân tích").await;
+    let refused = async |body: &Value| {
+        let answer = browser.change(Method::POST, &path, body.clone()).await;
+        assert_eq!(answer.code(), "conflict");
+        answer.json()["params"]["state"].clone()
+    };
+    let mut evidence = json!({
+        "path": "/a", "path_hex": "2f61", "action": "modified", "state_key": "ab".repeat(16), "size": 5,
+        "sha256_absent": "too_large",
+    });
+    world.set_evidence(&finding, &evidence).await;
+    for seen in [json!([]), json!([finding, "another"])] {
+        let body = json!({ "reason": "đã cập nhật phần mềm", "findings": seen });
+        assert_eq!(
+            refused(&body).await,
+            "findings_changed",
+            "only what was seen is accepted"
+        );
+    }
+    assert_eq!(
+        refused(&body).await,
+        "nothing_to_accept",
+        "size and time can be forged"
+    );
+    evidence["sha256"] = json!("cd".repeat(32));
+    world.set_evidence(&finding, &evidence).await;
     let answer = browser.change(Method::POST, &path, body.clone()).await;
     assert_eq!(
         (&answer.json()["state"], &answer.json()["verdict"]),

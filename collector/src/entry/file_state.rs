@@ -2,13 +2,16 @@
 //!
 //! What people say of a change ("that is as it should be") is said of such a state. It is made of the path, of what
 //! is there now, and of who may do what with it; not of when that was, or of who did it. Where nobody could read the
-//! content, size and time of the last change stand for it.
+//! content, size and time of the last change stand for it: enough to tell two events apart, and not enough to trust, because
+//! whoever may write a file may also set its time. Such a state can be flagged, and not [accepted](FileState::is_certain).
 
 use sha2::{Digest as _, Sha256};
 use vong_proto::event::{Digest, FileEvent, FileMeta};
 
 /// How the store says that a file is not there any more.
 pub const GONE: &str = "gone";
+/// How agents say that there is no content to read: a folder, a link, a device.
+pub const NOT_A_FILE: &str = "not_a_file";
 
 /// What a file is after an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +69,11 @@ impl<'a> FileState<'a> {
             acl_sha256: meta.acl_sha256.as_ref().map_or(&[], |hash| hash.as_slice()),
             link_text: meta.link.as_ref().map_or(&[], |link| &link.text),
         }
+    }
+
+    /// Whether two files of this state are alike for certain: the content is known, or there is none.
+    pub fn is_certain(&self) -> bool {
+        !self.sha256.is_empty() || [GONE, NOT_A_FILE].contains(&self.digest_absent)
     }
 
     /// Its name: 32 hexadecimal digits.
@@ -137,5 +145,34 @@ mod tests {
             ..FileState::default()
         };
         assert_ne!(state.key(), FileState { mtime_ns: 5, ..state }.key());
+    }
+
+    #[test]
+    fn what_nobody_read_is_not_certain() {
+        let state = FileState::default();
+        for (digest_absent, is_certain) in [
+            ("too_large", false),
+            ("unreadable", false),
+            ("", false),
+            (NOT_A_FILE, true),
+            (GONE, true),
+        ] {
+            assert_eq!(
+                FileState {
+                    digest_absent,
+                    ..state
+                }
+                .is_certain(),
+                is_certain,
+                "{digest_absent}"
+            );
+        }
+        assert!(
+            FileState {
+                sha256: &[7; 32],
+                ..state
+            }
+            .is_certain()
+        );
     }
 }

@@ -187,9 +187,19 @@ impl Judge {
             match change {
                 FindingChange::Opened(opened) => finding::open(&mut tx, opened, *judged_ms).await?,
                 FindingChange::Closed { id, closed_ms } => finding::close(&mut tx, id, *closed_ms).await?,
-                FindingChange::Evidence { id, evidence } => {
-                    finding::set_evidence(&mut tx, id, evidence).await?;
-                    alerts.extend(finding::alert_of(&mut tx, id).await?);
+                FindingChange::Evidence {
+                    id,
+                    pos,
+                    at_ms,
+                    evidence,
+                } => {
+                    let news = finding::News {
+                        id,
+                        evidence,
+                        pos: *pos,
+                        at_ms: *at_ms,
+                    };
+                    alerts.extend(finding::follow_up(&mut tx, news, *judged_ms).await?);
                 }
                 FindingChange::Unwatched { id, closed_ms } => {
                     self.close_unwatched(&mut tx, id, *closed_ms).await?;

@@ -1,7 +1,7 @@
 //! Findings as rows: written by the rules' task, taken up by the alert stage.
 //!
 //! `settled` is the hand-over between the two: a finding is unsettled from its opening, and again from
-//! its closing, until the alert stage has seen that change and committed what follows from it.
+//! each change of its facts and from its closing, until the alert stage has seen that change and committed what follows from it.
 
 use serde_json::Value;
 use sqlx::Row;
@@ -13,6 +13,10 @@ use super::unreadable::{Readable, Unreadable};
 use super::{Registry, Result, Transaction};
 use crate::entry::HostId;
 use crate::finding::{Finding, MOMENTS};
+
+mod again;
+
+pub use again::{News, follow_up};
 
 /// A finding with what became of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,17 +99,18 @@ pub async fn close(tx: &mut Transaction, id: &str, closed_ms: i64) -> Result<()>
     Ok(())
 }
 
-/// The facts of an open finding are these from now on.
+/// The facts of an open finding are these from now on; whether it was open. The alert stage looks at it again.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_evidence(tx: &mut Transaction, id: &str, evidence: &Value) -> Result<()> {
-    sqlx::query("UPDATE findings SET evidence = $2 WHERE id = $1 AND closed_ms IS NULL")
+pub async fn set_evidence(tx: &mut Transaction, id: &str, evidence: &Value) -> Result<bool> {
+    let statement = "UPDATE findings SET evidence = $2, settled = 0 WHERE id = $1 AND closed_ms IS NULL";
+    let done = sqlx::query(statement)
         .bind(id.to_owned())
         .bind(evidence.to_string())
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Nobody watches for a finding's cause any more; its evidence says so from now on, as `ended`. Evidence that
@@ -165,6 +170,18 @@ pub async fn alert_of(tx: &mut Transaction, id: &str) -> Result<Option<i64>> {
         .fetch_optional(&mut **tx)
         .await?;
     Ok(found.flatten())
+}
+
+/// The finding that names an alert: the last one of its gravest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn naming(tx: &mut Transaction, alert_id: i64) -> Result<Option<String>> {
+    let statement = "SELECT id FROM findings WHERE alert_id = $1 ORDER BY severity DESC, opened_pos DESC, id DESC LIMIT 1";
+    Ok(sqlx::query_scalar(statement)
+        .bind(alert_id)
+        .fetch_optional(&mut **tx)
+        .await?)
 }
 
 /// The findings whose last change the alert stage has not seen, in journal order; a row that cannot be

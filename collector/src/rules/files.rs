@@ -133,10 +133,11 @@ fn short_hash(file: &FileEvent) -> String {
 
 pub(super) fn evidence(file: &FileEvent, moment: Moment) -> Value {
     let meta = file.meta.as_ref();
-    let sha256 = file.meta.as_ref().and_then(|meta| match &meta.digest {
-        Digest::Sha256(digest) => Some(hex::encode(digest)),
-        Digest::Absent(_) => None,
-    });
+    let (sha256, sha256_absent) = match meta.map(|meta| &meta.digest) {
+        Some(Digest::Sha256(digest)) => (Some(hex::encode(digest)), None),
+        Some(Digest::Absent(reason)) => (None, Some(reason)),
+        None => (None, None),
+    };
     let (process, who_reason) = who(&file.who);
     json!({
         "path": lossy(&file.path),
@@ -145,6 +146,7 @@ pub(super) fn evidence(file: &FileEvent, moment: Moment) -> Value {
         "old_path": file.old_path.as_deref().map(lossy),
         "origin": file.origin,
         "sha256": sha256,
+        "sha256_absent": sha256_absent,
         "size": file.meta.as_ref().map(|meta| meta.size),
         "watch": file.watch,
         "changed": file.changed,

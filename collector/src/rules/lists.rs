@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use vong_proto::event::{Body, Digest, FileEvent};
+use vong_proto::event::{Aspect, Body, Digest, FileAction, FileEvent};
 
 use crate::entry::file_state::FileState;
 use crate::entry::{Entry, Fact, HostId};
 use crate::registry::file_hash::{Listing, Sha256};
+
+/// Set-user-id, set-group-id, and writable by all.
+const DANGEROUS_MODES: u32 = 0o6002;
 
 /// What is said of the contents and states that occur in what is to be judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,11 @@ impl Lists {
 
     pub(super) fn accepts(&self, host: HostId, file: &FileEvent) -> bool {
         // Few states are ever accepted; naming one costs more than most events do.
-        !self.accepted.is_empty() && self.accepted.contains(&(host, FileState::of(file).key()))
+        if self.accepted.is_empty() {
+            return false;
+        }
+        let state = FileState::of(file);
+        state.is_certain() && self.accepted.contains(&(host, state.key()))
     }
 }
 
@@ -69,6 +76,24 @@ impl Wanted {
                 .insert(FileState::of(file).key());
         }
     }
+}
+
+/// Whether a content that is listed as good is all there is to say of a change. It says nothing of who may do what with
+/// the file: a good shell that runs as root for everybody is a back door.
+pub(super) fn content_excuses(file: &FileEvent) -> bool {
+    let Some(meta) = &file.meta else { return false };
+    let only_content = || {
+        file.changed
+            .iter()
+            .all(|aspect| matches!(aspect, Aspect::Content | Aspect::Times))
+    };
+    let is_of_content = match file.action {
+        FileAction::Created | FileAction::Renamed => true,
+        FileAction::Modified => only_content(),
+        FileAction::Attributes => !file.changed.is_empty() && only_content(),
+        FileAction::Deleted => false,
+    };
+    is_of_content && meta.mode & DANGEROUS_MODES == 0 && meta.acl_sha256.is_none()
 }
 
 /// The content that an event left, where somebody could read it.

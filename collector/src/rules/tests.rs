@@ -111,7 +111,7 @@ fn keep(findings: &mut BTreeMap<String, (Finding, Option<i64>)>, judgement: &Jud
                 let (_, closed) = findings.get_mut(id).expect("only what was opened is closed");
                 closed.get_or_insert(*closed_ms);
             }
-            FindingChange::Evidence { id, evidence } => {
+            FindingChange::Evidence { id, evidence, .. } => {
                 let (finding, _) = findings
                     .get_mut(id)
                     .expect("only of what was opened more is known");

@@ -4,8 +4,9 @@
 //! alarm is a new, graver finding in place of the first. Both are moments for people: that nothing more was seen of an
 //! occurrence does not bring the files back, so no rule ever closes an alarm, and nothing silences one.
 //!
-//! An agent could invent occurrences: at most [`TOLD_MAX`] of a PC become findings in an hour, and one at the hour's end
-//! names the number of the others. They are one alert anyway.
+//! An agent could invent occurrences: at most [`TOLD_MAX`] warnings and as many alarms of a PC become findings in an hour,
+//! and one names the number of the others: of alarms at once, and of warnings at the hour's end. So no number of warnings
+//! holds back an alarm. They are one alert anyway.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +23,10 @@ use crate::registry::rule_state::RuleState;
 pub(super) const FAMILY: &str = "tripwire";
 
 const HOUR_MS: i64 = 3_600_000;
-/// More occurrences in an hour tell a person nothing that their number does not.
+/// More occurrences of one level in an hour tell a person nothing that their number does not.
 const TOLD_MAX: usize = 20;
-/// So many occurrences of a PC are followed; of more, those that were heard of last.
-const FOLLOWED_MAX: usize = 20;
+/// So many occurrences of a PC are followed; of more, alarms, and those that were heard of last.
+const FOLLOWED_MAX: usize = 2 * TOLD_MAX;
 /// What was not heard of for so long is followed no longer.
 const FOLLOWED_MS: i64 = 24 * HOUR_MS;
 /// Evidence shows no more of a path; the event has all of it.
@@ -50,10 +51,13 @@ struct State {
 #[serde(default)]
 struct Hour {
     began_ms: i64,
+    /// The warnings of it.
     told: usize,
     held_back: u64,
-    /// The gravest of those.
-    held_severity: Option<Severity>,
+    alarms_told: usize,
+    alarms_held_back: u64,
+    /// The finding that names the number of those.
+    more: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,18 +95,16 @@ impl Tripwires {
                 followed.heard_ms = moment.received_ms;
                 judgement.findings.push(FindingChange::Evidence {
                     id: followed.finding.clone(),
+                    pos: moment.pos,
+                    at_ms: moment.at_ms,
                     evidence: evidence(tripwire, moment),
                 });
             }
             Some(_) => state.rise(host, tripwire, moment, judgement),
-            None if state.hour.told >= TOLD_MAX => {
-                state.hour.held_back += 1;
-                state.hour.held_severity = state.hour.held_severity.max(Some(severity(tripwire.level)));
-            }
-            None => {
-                state.hour.told += 1;
+            None if state.hour.has_room(tripwire.level) => {
                 state.open(host, tripwire, evidence(tripwire, moment), moment, judgement);
             }
+            None => state.hold_back(host, tripwire.level, moment, judgement),
         }
     }
 
@@ -124,6 +126,17 @@ impl Tripwires {
 impl Hour {
     fn is_over(&self, moment: Moment) -> bool {
         moment.received_ms - self.began_ms >= HOUR_MS
+    }
+
+    /// Whether one more of a level is told by itself; it is counted.
+    fn has_room(&mut self, level: TripwireLevel) -> bool {
+        let told = match level {
+            TripwireLevel::Warning => &mut self.told,
+            TripwireLevel::Alarm => &mut self.alarms_told,
+        };
+        let has_room = *told < TOLD_MAX;
+        *told += usize::from(has_room);
+        has_room
     }
 }
 
@@ -167,7 +180,10 @@ impl State {
         };
         let finding = verdict.at(moment);
         if self.followed.len() >= FOLLOWED_MAX {
-            let oldest = self.followed.iter().min_by_key(|(_, followed)| followed.heard_ms);
+            let oldest = self
+                .followed
+                .iter()
+                .min_by_key(|(_, followed)| (followed.level, followed.heard_ms));
             if let Some(key) = oldest.map(|(key, _)| key.clone()) {
                 self.followed.remove(&key);
             }
@@ -182,24 +198,53 @@ impl State {
         judgement.findings.push(FindingChange::Opened(finding));
     }
 
+    /// Counts what is not told by itself. Nobody waits for the number of alarms: the first one opens its finding.
+    fn hold_back(&mut self, host: HostId, level: TripwireLevel, moment: Moment, judgement: &mut Judgement) {
+        if level == TripwireLevel::Warning {
+            self.hour.held_back += 1;
+            return;
+        }
+        self.hour.alarms_held_back += 1;
+        let evidence = more(self.hour.alarms_held_back, self.hour.began_ms);
+        match &self.hour.more {
+            Some(id) => judgement.findings.push(FindingChange::Evidence {
+                id: id.clone(),
+                pos: moment.pos,
+                at_ms: moment.at_ms,
+                evidence,
+            }),
+            None => {
+                let finding = number_of(host, level, evidence).at(moment);
+                self.hour.more = Some(finding.id.clone());
+                judgement.findings.push(FindingChange::Opened(finding));
+            }
+        }
+    }
+
     /// Forgets an hour, and says what was held back in it.
     fn end_hour(&mut self, host: HostId, moment: Moment, judgement: &mut Judgement) {
         let ended = std::mem::take(&mut self.hour);
-        let Some(severity) = ended.held_severity else {
-            return;
-        };
-        let verdict = Verdict {
-            rule: match severity {
-                Severity::Critical => RANSOMWARE,
-                _ => SUSPICIOUS,
-            },
-            category: Category::Ransomware,
-            host,
-            key: "",
-            severity,
-            evidence: json!({ "more": ended.held_back, "since_ms": ended.began_ms }),
-        };
-        judgement.findings.push(FindingChange::Opened(verdict.at(moment)));
+        if ended.held_back > 0 {
+            let evidence = more(ended.held_back, ended.began_ms);
+            let verdict = number_of(host, TripwireLevel::Warning, evidence);
+            judgement.findings.push(FindingChange::Opened(verdict.at(moment)));
+        }
+    }
+}
+
+fn more(held_back: u64, since_ms: i64) -> Value {
+    json!({ "more": held_back, "since_ms": since_ms })
+}
+
+/// The finding that stands for occurrences which have none.
+fn number_of(host: HostId, level: TripwireLevel, evidence: Value) -> Verdict<'static> {
+    Verdict {
+        rule: rule(level),
+        category: Category::Ransomware,
+        host,
+        key: "",
+        severity: severity(level),
+        evidence,
     }
 }
 

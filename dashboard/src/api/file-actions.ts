@@ -7,7 +7,7 @@ export async function reviewFile({ host, ...body }: { host: number } & FileRevie
   await dataOf(api.POST('/api/v1/hosts/{id}/file-reviews', { params: { path: { id: host } }, body }));
 }
 
-/** Accepts every change of an alert about files as the new state, which closes it. */
+/** Accepts the changes of an alert about files that were seen as the new state, which closes it. */
 export function acceptBaseline({ id, ...body }: Accepting): Promise<AlertDetail> {
   return dataOf(api.POST('/api/v1/alerts/{id}/accept-baseline', { params: { path: { id } }, body }));
 }
@@ -16,6 +16,7 @@ export interface Accepting {
   readonly id: number;
   readonly reason: string;
   readonly scope: FileReviewScope;
+  readonly findings: string[];
 }
 
 /** Takes back what was said of a change. */

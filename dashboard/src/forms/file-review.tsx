@@ -2,6 +2,7 @@
 import { Button, Checkbox, Group, Radio, Stack, Text, Textarea } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { ApiError } from '~/api/client';
 import { reviewFile } from '~/api/file-actions';
 import type { EventRow, FileReviewRequest } from '~/api/types';
 import { useMay } from '~/components/rights';
@@ -39,7 +40,9 @@ export function FileReviewForm({ event, verdict, onDone }: FileReviewFormProps) 
       onDone();
     },
   });
-  const failure = useErrorText(reviewing.error);
+  const otherwise = useErrorText(reviewing.error);
+  const unknown = reviewing.error instanceof ApiError && reviewing.error.params.state === 'content_unknown';
+  const failure = unknown ? t('review.contentUnknown') : otherwise;
   const submit = form.onSubmit(({ reason, scope, addHash }) =>
     reviewing.mutate({
       host: event.host,

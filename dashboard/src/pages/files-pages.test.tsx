@@ -292,8 +292,8 @@ const ALERT = {
   title: { code: 'file.critical_changed', params: { action: 'modified', path: '/etc/hosts' } },
   host: { id: 1, name: 'SNV-PC-001' },
   unit: UNIT,
-  findings: 1,
-  open_findings: 1,
+  findings: 2,
+  open_findings: 2,
   opened_ms: 1,
   updated_ms: 1,
   assignee: null,
@@ -302,7 +302,26 @@ const ALERT = {
   unit_told: true,
   history: [],
   deliveries: [],
-  findings_list: [],
+  findings_list: [
+    {
+      id: 'f2',
+      rule: 'file.critical_changed',
+      key: '/etc/hosts',
+      severity: 'high',
+      opened_ms: 1,
+      closed_ms: null,
+      evidence: { state_key: 'ab', sha256: 'cd', size: 5 },
+    },
+    {
+      id: 'f1',
+      rule: 'file.critical_changed',
+      key: '',
+      severity: 'high',
+      opened_ms: 1,
+      closed_ms: null,
+      evidence: { more: 30, since_ms: 1 },
+    },
+  ],
 } as unknown as AlertDetail;
 
 test('an alert about files is accepted as the new state, with a reason', async () => {
@@ -312,10 +331,31 @@ test('an alert about files is accepted as the new state, with a reason', async (
   const user = userEvent.setup();
   await user.click(await screen.findByRole('button', { name: 'Chấp nhận là trạng thái mới' }));
   const dialog = within(await screen.findByRole('dialog'));
+  expect(dialog.getByText(/^1 thay đổi hiện trên trang này/)).toBeTruthy();
+  expect(dialog.getByText(/^30 thay đổi khác trong cảnh báo không được chấp nhận/)).toBeTruthy();
   await user.type(dialog.getByRole('textbox', { name: /Lý do/ }), 'Bảo trì theo kế hoạch');
   await user.click(dialog.getByRole('button', { name: 'Chấp nhận và đóng cảnh báo' }));
   expect(await screen.findByText('Đã khắc phục')).toBeTruthy();
-  expect(collector.sent[0]?.body).toEqual({ reason: 'Bảo trì theo kế hoạch', scope: 'host' });
+  expect(collector.sent[0]?.body).toEqual({
+    reason: 'Bảo trì theo kế hoạch',
+    scope: 'host',
+    findings: ['f2', 'f1'],
+  });
+});
+
+test('what came to an alert meanwhile is not accepted unseen, and why is said', async () => {
+  collector.answers.set('/api/v1/alerts/7', ALERT);
+  collector.answers.set(
+    '/api/v1/alerts/7/accept-baseline',
+    Response.json({ code: 'conflict', params: { state: 'findings_changed' } }, { status: 409 }),
+  );
+  visit('/alerts/7');
+  const user = userEvent.setup();
+  await user.click(await screen.findByRole('button', { name: 'Chấp nhận là trạng thái mới' }));
+  const dialog = within(await screen.findByRole('dialog'));
+  await user.type(dialog.getByRole('textbox', { name: /Lý do/ }), 'Bảo trì theo kế hoạch');
+  await user.click(dialog.getByRole('button', { name: 'Chấp nhận và đóng cảnh báo' }));
+  expect((await dialog.findByRole('alert')).textContent).toContain('chưa xem');
 });
 
 const HASH: HashRow = { sha256: SHA, verdict: 'bad', source: 'A05', note: '', author: 'lan', at_ms: 1 };

@@ -1,6 +1,6 @@
 //! Changes of files: what explains them, what the lists say of them, and what looks like ransomware.
 
-use vong_proto::event::{Cause, Detection, Strain, Tripwire, TripwireFile, TripwireLevel};
+use vong_proto::event::{Aspect, Cause, Detection, Strain, Tripwire, TripwireFile, TripwireLevel};
 
 use super::*;
 use crate::entry::file_state::FileState;
@@ -145,6 +145,61 @@ fn what_is_listed_as_good_or_was_accepted_is_told_to_nobody_and_nothing_else_is(
 }
 
 #[test]
+fn a_good_content_excuses_no_change_of_rights() {
+    let mut reader = Reader::new();
+    reader.lists = listed(HashVerdict::Good);
+    let mut changed = |path: &str, change: &dyn Fn(&mut FileEvent)| {
+        let Body::File(mut of) = file(path.as_bytes(), Some(Severity::Critical)) else {
+            unreachable!("it is a file")
+        };
+        change(&mut of);
+        reader.event(Body::File(of)).findings.len()
+    };
+    fn meta(of: &mut FileEvent) -> &mut FileMeta {
+        of.meta.as_mut().expect("it is there")
+    }
+    let told = [
+        changed("/usr/bin/bash", &|of| {
+            of.changed = vec![Aspect::Content, Aspect::Times]
+        }),
+        changed("/usr/bin/new", &|of| of.action = FileAction::Created),
+        changed("/usr/bin/touched", &|of| {
+            (of.action, of.changed) = (FileAction::Attributes, vec![Aspect::Times]);
+        }),
+    ];
+    assert_eq!(told, [0; 3]);
+    let told = [
+        changed("/usr/bin/chmod", &|of| {
+            of.changed = vec![Aspect::Content, Aspect::Mode]
+        }),
+        changed("/usr/bin/chown", &|of| of.changed = vec![Aspect::Owner]),
+        changed("/usr/bin/unknown", &|of| of.action = FileAction::Attributes),
+        changed("/usr/bin/suid", &|of| {
+            (of.action, meta(of).mode) = (FileAction::Created, 0o104_755);
+        }),
+        changed("/usr/bin/everybody", &|of| {
+            (of.action, meta(of).mode) = (FileAction::Renamed, 0o100_666);
+        }),
+        changed("/usr/bin/setcap", &|of| {
+            (of.action, meta(of).acl_sha256) = (FileAction::Created, Some([1; 32]));
+        }),
+    ];
+    assert_eq!(told, [1; 6]);
+}
+
+#[test]
+fn a_state_whose_content_nobody_read_is_accepted_by_no_word() {
+    let Body::File(mut of) = file(b"/var/big.iso", Some(Severity::High)) else {
+        unreachable!("it is a file")
+    };
+    of.meta.as_mut().expect("it is there").digest = Digest::Absent("too_large".to_owned());
+    let mut reader = Reader::new();
+    reader.lists.accepted = [(HOST, FileState::of(&of).key())].into();
+    reader.event(Body::File(of));
+    assert_eq!(reader.open_rules(), [FILE_CHANGED]);
+}
+
+#[test]
 fn what_must_be_known_is_what_occurs() {
     let fact = events(
         HOST,
@@ -194,9 +249,39 @@ fn invented_occurrences_are_counted() {
     for key in 0..100 {
         reader.event(tripwire(&key.to_string(), TripwireLevel::Alarm, 1));
     }
-    assert_eq!(reader.open_rules().len(), 20);
+    assert_eq!(reader.open_rules().len(), 21);
+    let number = reader
+        .findings
+        .values()
+        .find(|(finding, _)| finding.key.is_empty());
+    let (number, _) = number.expect("their number");
+    assert_eq!(
+        (&number.evidence["more"], number.severity),
+        (&json!(80), Severity::Critical)
+    );
     reader.tick_after(HOUR_MS);
     assert_eq!(reader.open_rules().len(), 21);
+}
+
+#[test]
+fn no_number_of_warnings_holds_back_an_alarm() {
+    let mut reader = Reader::new();
+    for key in 0..100 {
+        reader.event(tripwire(&key.to_string(), TripwireLevel::Warning, 1));
+    }
+    assert_eq!(reader.open_rules(), [SUSPICIOUS; 20]);
+    reader.event(tripwire("a real one", TripwireLevel::Alarm, 5));
+    assert!(reader.open_rules().contains(&RANSOMWARE), "at once");
+    reader.tick_after(HOUR_MS);
+    let number = reader
+        .findings
+        .values()
+        .find(|(finding, _)| finding.key.is_empty());
+    let (number, _) = number.expect("their number");
+    assert_eq!(
+        (&number.evidence["more"], number.rule.as_str()),
+        (&json!(80), SUSPICIOUS)
+    );
 }
 
 #[test]

@@ -66,8 +66,10 @@ export interface paths {
         put?: never;
         /**
          * Accepts the states that the files of an alert were left in as they should be, and closes it as harmless: the same
-         *     states open no finding again. Findings that only count changes name no file, so nothing of them is accepted; neither
-         *     is a content that is listed as bad. Audited; for analysts and administrators.
+         *     states open no finding again. Only what the asker has seen is accepted: when the alert's newest findings are others
+         *     than those named, it is a conflict (`findings_changed`). Findings that only count changes name no file, so nothing of
+         *     them is accepted; neither is a content that is listed as bad, nor one that nobody could read. When nothing at all
+         *     could be accepted, it is a conflict, too (`nothing_to_accept`). Audited; for analysts and administrators.
          */
         post: operations["accept_baseline"];
         delete?: never;
@@ -709,7 +711,8 @@ export interface paths {
         put?: never;
         /**
          * Says of the state that a file event left its file in that it is accepted, or flagged. What is accepted opens no
-         *     finding again as long as it stays exactly so. A later word replaces an earlier one. Audited; for analysts and
+         *     finding again as long as it stays exactly so. A file whose content nobody could read cannot be accepted: size and time
+         *     can be forged, so that is a conflict (`content_unknown`). A later word replaces an earlier one. Audited; for analysts and
          *     administrators.
          */
         post: operations["review_file"];
@@ -1067,6 +1070,8 @@ export interface components {
     schemas: {
         /** @description Accepting what an alert's files have become. */
         AcceptBaselineRequest: {
+            /** @description The findings that the asker has seen, as the page of the alert lists them (at most 200): nothing else is accepted. */
+            findings: string[];
             /** @description Why: 3 to 500 characters. */
             reason: string;
             /** @description For which hosts: the alert's own when absent. */

@@ -64,9 +64,9 @@ export const files = {
     unknown: 'Unknown',
     file: 'A file',
     folder: 'A folder',
-    other: 'A device or a pipe',
+    other: 'A special file',
     missing: 'Nothing',
-    loop: 'Itself in the end',
+    loop: 'A loop of links',
   },
   cause: {
     package: 'Package {{name}} {{version}} ({{by}})',
@@ -101,13 +101,25 @@ export const files = {
     addHash: 'Put this content (SHA-256) on the list of bad hashes',
     addHashNote: 'Every PC that has a file with this content raises a critical alert.',
     badNote: 'This content is on the list of bad hashes and cannot be accepted; remove it from the list first.',
+    contentUnknown: 'It cannot be accepted because nobody has read its content (SHA-256): size and time can be forged.',
     acceptedNow: 'The new state is accepted.',
     flaggedNow: 'Flagged.',
   },
   baseline: {
     accept: 'Accept as new baseline',
     title: 'Accept as new baseline',
-    note: 'All changes of files in this alert count as right from now on, and the alert is closed as “True, harmless”. Different content still raises an alert.',
+    note_one:
+      '{{shown}} change shown on this page counts as right from now on, and the alert is closed as “True, harmless”. Different content still raises an alert.',
+    note_other:
+      '{{shown}} changes shown on this page count as right from now on, and the alert is closed as “True, harmless”. Different content still raises an alert.',
+    uncovered_one:
+      '{{shown}} other change of this alert is not accepted: it is not shown on this page, its content could not be read, or it is on the list of bad hashes. It still raises an alert when it is seen again.',
+    uncovered_other:
+      '{{shown}} other changes of this alert are not accepted: they are not shown on this page, their content could not be read, or it is on the list of bad hashes. They still raise an alert when they are seen again.',
+    findings_changed:
+      'The alert has new changes that you have not seen. Close this window, look at them, and accept then.',
+    nothing_to_accept:
+      'There is nothing to accept: the content could not be read, or it is on the list of bad hashes. Use “Close” instead.',
     hint: 'Who changed it, why, and who confirmed it.',
     submit: 'Accept and close the alert',
     done: 'Accepted, and the alert is closed.',
@@ -116,7 +128,7 @@ export const files = {
     said: 'The agent slows itself down: {{line}}',
     saidOver: 'The agent need not slow down any more: {{line}}',
     title: 'The agent slows itself down',
-    note: 'It scans and compares more slowly so as not to slow the user down; new events are still recorded. Since {{since}}.',
+    note: 'It scans and compares more slowly so as not to slow the user down; new events may be recorded later than usual. Since {{since}}.',
     line: '{{budget}}: {{measured}} (limit {{limit}})',
   },
   strainBudget: { cpu: 'CPU', memory: 'Memory', disk: 'Disk reads', spool: 'Spool' },

@@ -63,9 +63,9 @@ export const files = {
     unknown: 'Không rõ',
     file: 'Tệp',
     folder: 'Thư mục',
-    other: 'Thiết bị hoặc đường ống',
+    other: 'Tệp đặc biệt',
     missing: 'Không có gì ở đó',
-    loop: 'Vòng lại chính nó',
+    loop: 'Liên kết vòng',
   },
   cause: {
     package: 'Gói {{name}} {{version}} ({{by}})',
@@ -101,13 +101,21 @@ export const files = {
     addHashNote: 'Máy nào có tệp với nội dung này sẽ tạo cảnh báo khẩn cấp.',
     badNote:
       'Nội dung này có trong danh sách tệp độc hại nên không chấp nhận được; muốn vậy phải xóa khỏi danh sách trước.',
+    contentUnknown:
+      'Không chấp nhận được vì chưa đọc được nội dung tệp (SHA-256): kích thước và thời gian có thể bị làm giả.',
     acceptedNow: 'Đã chấp nhận trạng thái mới.',
     flaggedNow: 'Đã đánh dấu.',
   },
   baseline: {
     accept: 'Chấp nhận là trạng thái mới',
     title: 'Chấp nhận là trạng thái mới',
-    note: 'Mọi thay đổi của tệp trong cảnh báo này được coi là trạng thái đúng từ nay về sau, và cảnh báo được đóng với kết luận “Đúng, không gây hại”. Nội dung khác đi thì vẫn cảnh báo.',
+    note_other:
+      '{{shown}} thay đổi hiện trên trang này được coi là trạng thái đúng từ nay về sau, và cảnh báo được đóng với kết luận “Đúng, không gây hại”. Nội dung khác đi thì vẫn cảnh báo.',
+    uncovered_other:
+      '{{shown}} thay đổi khác trong cảnh báo không được chấp nhận, vì không hiện trên trang này, không đọc được nội dung tệp, hoặc nội dung có trong danh sách tệp độc hại. Gặp lại những thay đổi đó thì vẫn cảnh báo.',
+    findings_changed: 'Cảnh báo vừa có thay đổi mới mà bạn chưa xem. Hãy đóng cửa sổ này, xem lại rồi chấp nhận.',
+    nothing_to_accept:
+      'Không có thay đổi nào chấp nhận được: không đọc được nội dung tệp, hoặc nội dung có trong danh sách tệp độc hại. Hãy đóng cảnh báo bằng nút “Đóng”.',
     hint: 'Ai đã thay đổi, vì sao, đã xác nhận với ai.',
     submit: 'Chấp nhận và đóng cảnh báo',
     done: 'Đã chấp nhận và đóng cảnh báo.',
@@ -116,10 +124,10 @@ export const files = {
     said: 'Phần mềm giám sát tự giảm tải: {{line}}',
     saidOver: 'Phần mềm giám sát hết phải giảm tải: {{line}}',
     title: 'Phần mềm giám sát trên máy đang tự giảm tải',
-    note: 'Để không làm chậm người dùng, phần mềm giám sát làm chậm lại việc quét và so sánh; sự kiện mới vẫn được ghi nhận. Từ {{since}}.',
+    note: 'Để không làm chậm người dùng, phần mềm giám sát làm chậm lại việc quét và so sánh; sự kiện mới có thể được ghi nhận chậm hơn. Từ {{since}}.',
     line: '{{budget}}: {{measured}} (giới hạn {{limit}})',
   },
-  strainBudget: { cpu: 'CPU', memory: 'Bộ nhớ', disk: 'Đọc đĩa', spool: 'Bộ nhớ tạm' },
+  strainBudget: { cpu: 'CPU', memory: 'Bộ nhớ', disk: 'Đọc đĩa', spool: 'Hàng chờ trên đĩa' },
   ransom: {
     title: 'Nghi mã độc tống tiền',
     titleWarning: 'Dấu hiệu giống mã độc tống tiền',
@@ -168,7 +176,7 @@ export const files = {
     base64: 'Nội dung tài liệu biến thành chuỗi base64',
     extension: 'Phần mở rộng quen thuộc bị thay bằng phần mở rộng lạ',
     rewritten_and_deleted: 'Ghi ra tệp mới rồi xóa tệp gốc',
-    note: 'Cùng một tệp nhắn (kiểu thư đòi tiền) xuất hiện trong nhiều thư mục',
+    note: 'Cùng một tệp lời nhắn (kiểu thư đòi tiền) xuất hiện trong nhiều thư mục',
     archived_and_deleted: 'Nén vào tệp lưu trữ rồi xóa tệp gốc',
   },
   hashes: {
