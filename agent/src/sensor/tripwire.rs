@@ -85,9 +85,11 @@ pub enum TripwireError {
 /// # Errors
 /// See [`TripwireError`].
 pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> {
+    // An encryptor takes all the processors there are; what shall notice it, and the threads that it starts, must not
+    // wait for one.
+    let hurried = vong_os::process::hurry();
     let mut tripwire = Tripwire::new(context)?;
-    // An encryptor takes all the processors there are; what shall notice it must not wait for one.
-    if let Err(error) = vong_os::process::hurry() {
+    if let Err(error) = hurried {
         warn!(%error, "the tripwire has no more right to a processor than others");
         tripwire.tardy = Some(why(&error));
     }

@@ -195,10 +195,15 @@ impl Desk {
             mono_ms: now.mono_ms + SURELY_OVER_MS,
             ..now
         };
-        for told in self.scores.tick(later) {
+        // A warning that was held back is told first.
+        for told in [self.scores.tick(later), self.scores.tick(later)].concat() {
             self.tell(told);
         }
         self.scores = nothing_known();
+        let forgotten = self.kept.drain().map(|(_, name)| change(name, None)).collect();
+        if let Err(stopped) = self.send_state(forgotten) {
+            self.failure = Some(stopped);
+        }
         self.clues = Clues::default();
     }
 
