@@ -133,21 +133,25 @@ impl Spool {
     /// Takes reports and requests until all reporters are gone.
     fn serve(&mut self, reports: &Receiver<Report>, desk: &OutboxDesk) -> Result<(), SpoolError> {
         desk.tell_committed(self.keeper.committed());
-        let mut rank = Rank::default();
+        let (mut rank, mut is_urgent) = (Rank::default(), false);
         loop {
             self.attend(desk)?;
             let wait = self.keeper.wait(self.started.elapsed());
-            rank.set(self.keeper.is_urgent() || !self.keeper.has_pending());
+            rank.set(is_urgent || wait.is_none());
             let next = match wait {
                 Some(Duration::ZERO) => {
                     self.commit(desk)?;
+                    is_urgent = false;
                     continue;
                 }
                 Some(wait) => reports.recv_timeout(wait),
                 None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match next {
-                Ok(report) => self.keeper.take(report),
+                Ok(report) => {
+                    is_urgent |= report.events.iter().any(|event| event.lane == LaneName::Urgent);
+                    self.keeper.take(report);
+                }
                 Err(RecvTimeoutError::Timeout) => self.commit(desk)?,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.attend(desk)?;

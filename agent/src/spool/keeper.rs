@@ -103,16 +103,6 @@ impl Keeper {
         }
     }
 
-    /// Whether something is to be committed at once.
-    pub(super) fn is_urgent(&self) -> bool {
-        self.pending.urgent
-    }
-
-    /// Whether something is to be committed.
-    pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
     /// How long the next commit should still wait; `None` when there is nothing to commit.
     pub(super) fn wait(&self, now: Duration) -> Option<Duration> {
         if self.pending.is_empty() {

@@ -10,7 +10,7 @@ use tracing::warn;
 use vong_os::file::{Kind, look_open, open_quietly, path_of};
 use vong_proto::event::{Body, Lane, Sensor};
 
-use super::canary::Canaries;
+use super::canary::{Canaries, News};
 use super::clue::{Clue, Code, Key, USERS, VOLUMES, points};
 use super::clues::{self, Act, Clues, Deed, Question};
 use super::content::{Content, Verdict, judge, judge_stranger};
@@ -27,6 +27,8 @@ const NOTE_BYTES_MAX: u64 = 64 * 1024;
 /// Under this the sums are kept for the next run of the agent: of a process of this boot, of a volume, or of what has
 /// been told and is not over.
 pub(super) const SUM_PREFIX: &[u8] = b"sum:";
+/// Whatever goes on is over when nothing is heard of it for so long.
+const SURELY_OVER_MS: u64 = 86_400_000;
 
 /// What is known, and where it is told.
 pub(super) struct Desk {
@@ -50,7 +52,7 @@ impl Desk {
         Self {
             reports,
             clues: Clues::default(),
-            scores: Scores::new(hex::encode(&clock::random_id()[..6])),
+            scores: nothing_known(),
             canaries: Canaries::default(),
             kin: imp::Kin::open(programs),
             roots: Vec::new(),
@@ -125,6 +127,16 @@ impl Desk {
     pub(super) fn take(&mut self, heard: &imp::Heard) {
         let is_canary = self.canaries.holds(&heard.path)
             || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
+        // A program that the agent starts while it places one holds it open until it runs itself, and then closes it.
+        if is_canary && matches!(heard.act, Act::Written { .. }) && self.canaries.is_as_placed(&heard.path) {
+            return;
+        }
+        if is_canary && heard.act != Act::Made {
+            self.canaries.forget(&heard.path);
+            if let Some(from) = &heard.from {
+                self.canaries.forget(from);
+            }
+        }
         if heard.folder {
             if is_canary {
                 let chain = self.chain(heard.pid, &heard.path);
@@ -164,12 +176,35 @@ impl Desk {
         clues::is_hidden(&path[root.map_or(0, Vec::len)..])
     }
 
-    /// Canaries that somebody unknown has spoilt.
-    pub(super) fn found_spoilt(&mut self, paths: &[Vec<u8>]) {
-        for path in paths {
+    /// What somebody unknown has done to canaries.
+    pub(super) fn found(&mut self, news: &News) {
+        for path in &news.changed {
             let chain = self.chain(0, path);
             self.count(&canary_clue(path, points::CANARY, false, chain));
         }
+        for path in &news.gone {
+            let chain = self.chain(0, path);
+            self.count(&canary_clue(path, points::CANARY_TOUCHED, true, chain));
+        }
+    }
+
+    /// Nobody watches any more: nothing further will be told of what goes on, and nothing of it counts later.
+    pub(super) fn end(&mut self) {
+        let now = now();
+        let later = Moment {
+            mono_ms: now.mono_ms + SURELY_OVER_MS,
+            ..now
+        };
+        // A warning that was held back is told first.
+        for told in [self.scores.tick(later), self.scores.tick(later)].concat() {
+            self.tell(told);
+        }
+        self.scores = nothing_known();
+        let forgotten = self.kept.drain().map(|(_, name)| change(name, None)).collect();
+        if let Err(stopped) = self.send_state(forgotten) {
+            self.failure = Some(stopped);
+        }
+        self.clues = Clues::default();
     }
 
     /// The process and its ancestors; where nobody knows them, the volume.
@@ -280,6 +315,10 @@ fn change(key: Vec<u8>, value: Option<Vec<u8>>) -> StateChange {
         key,
         value,
     }
+}
+
+fn nothing_known() -> Scores {
+    Scores::new(hex::encode(&clock::random_id()[..6]))
 }
 
 /// What the touch of a canary weighs. An honest program that goes through all pictures, or packs all old texts, meets
