@@ -127,8 +127,14 @@ impl Desk {
     pub(super) fn take(&mut self, heard: &imp::Heard) {
         let is_canary = self.canaries.holds(&heard.path)
             || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
-        // A program that the agent starts while it places one holds it open until it runs itself, and then closes it.
-        if is_canary && matches!(heard.act, Act::Written { .. }) && self.canaries.is_as_placed(&heard.path) {
+        // Touched, or replaced by its like, as by who restores a backup. A program that the agent starts while it places
+        // one holds it open, too, until it runs itself, and then closes it.
+        let is_put = match heard.act {
+            Act::Written { .. } => true,
+            Act::Renamed => !heard.from.as_ref().is_some_and(|from| self.canaries.holds(from)),
+            Act::Made | Act::Removed => false,
+        };
+        if is_canary && is_put && self.canaries.is_as_placed(&heard.path) {
             return;
         }
         if is_canary && heard.act != Act::Made {
@@ -140,7 +146,8 @@ impl Desk {
         if heard.folder {
             if is_canary {
                 let chain = self.chain(heard.pid, &heard.path);
-                self.count(&canary_clue(&heard.path, points::CANARY_TOUCHED, true, chain));
+                let clue = canary_clue(&heard.path, points::CANARY_TOUCHED, true, chain);
+                self.count_canary(clue);
             }
             return;
         }
@@ -153,17 +160,22 @@ impl Desk {
             return;
         };
         let chain = self.chain(heard.pid, &heard.path);
-        let (verdict, digest) = sample(&path_of(&heard.path), question);
+        let (verdict, digest, size) = sample(&path_of(&heard.path), question);
+        let is_copy = question == Question::Stranger
+            && matches!(verdict, Verdict::Random | Verdict::Base64)
+            && clues::copy_of(&heard.path).is_some_and(|original| open(&path_of(original)).is_some());
         let deed = Deed {
             act: heard.act,
             path: &heard.path,
             from,
+            size,
+            is_copy,
             chain: &chain,
             at_ms,
         };
         let clues = self.clues.take(&deed, verdict, digest);
         if is_canary && heard.act != Act::Made {
-            self.count(&of_canary(heard, verdict, &clues, chain));
+            self.count_canary(of_canary(heard, verdict, &clues, chain));
             return;
         }
         for clue in clues {
@@ -180,12 +192,19 @@ impl Desk {
     pub(super) fn found(&mut self, news: &News) {
         for path in &news.changed {
             let chain = self.chain(0, path);
-            self.count(&canary_clue(path, points::CANARY, false, chain));
+            self.count_canary(canary_clue(path, points::CANARY, false, chain));
         }
         for path in &news.gone {
             let chain = self.chain(0, path);
-            self.count(&canary_clue(path, points::CANARY_TOUCHED, true, chain));
+            self.count_canary(canary_clue(path, points::CANARY_TOUCHED, true, chain));
         }
+    }
+
+    /// A canary that can still be read, or is gone, is no alarm by itself: who tidies up meets it.
+    fn count_canary(&mut self, mut clue: Clue) {
+        clue.is_bounded =
+            clue.points < points::CANARY && !self.clues.holds_hostage(&clue.chain, clock::mono_ms());
+        self.count(&clue);
     }
 
     /// Nobody watches any more: nothing further will be told of what goes on, and nothing of it counts later.
@@ -236,7 +255,15 @@ impl Desk {
     pub(super) fn tell(&mut self, told: Told) {
         self.has_news = true;
         let mut tripwire = told.tripwire;
-        let processes = self.kin.processes(&told.chain);
+        let mut chain = told.chain.clone();
+        if let (Some(by), [first, ..]) = (told.by, &chain[..])
+            && *first < USERS
+            && by < USERS
+            && !chain.contains(&by)
+        {
+            chain.insert(0, by);
+        }
+        let processes = self.kin.processes(&chain);
         if let Some(process) = processes.first() {
             tripwire.user.clone_from(&process.user);
             tripwire.processes = processes;
@@ -348,17 +375,19 @@ fn canary_clue(path: &[u8], points: f64, is_gone: bool, chain: Vec<Key>) -> Clue
         old_path: None,
         kind: None,
         is_lost: is_gone,
+        is_bounded: false,
+        by: chain.first().copied().unwrap_or_default(),
         chain,
     }
 }
 
-/// Reads as much of a file as the question needs; the answer, and a digest of what may be a note.
-fn sample(path: &Path, question: Question) -> (Verdict, Option<u64>) {
+/// Reads as much of a file as the question needs; the answer, a digest of what may be a note, and the size.
+fn sample(path: &Path, question: Question) -> (Verdict, Option<u64>, u64) {
     if question == Question::Nothing {
-        return (Verdict::Unknown, None);
+        return (Verdict::Unknown, None, 0);
     }
     let Some((file, size)) = open(path) else {
-        return (Verdict::Unknown, None);
+        return (Verdict::Unknown, None, 0);
     };
     let read = |offset: u64, buffer: &mut [u8]| read_at(&file, offset, buffer);
     let content = Content { size, read: &read };
@@ -378,7 +407,7 @@ fn sample(path: &Path, question: Question) -> (Verdict, Option<u64>) {
         (size, &head[..length]).hash(&mut hasher);
         hasher.finish()
     });
-    (verdict, digest)
+    (verdict, digest, size)
 }
 
 fn open(path: &Path) -> Option<(File, u64)> {

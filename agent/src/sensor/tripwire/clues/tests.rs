@@ -10,6 +10,8 @@ struct Hands {
     clues: Clues,
     at_ms: u64,
     children: Key,
+    size: u64,
+    is_copy: bool,
     found: Vec<Clue>,
 }
 
@@ -19,6 +21,8 @@ impl Hands {
             clues: Clues::default(),
             at_ms: 1_000,
             children: 100,
+            size: 1 << 20,
+            is_copy: false,
             found: Vec::new(),
         }
     }
@@ -44,8 +48,8 @@ impl Hands {
                 act,
                 path,
                 from,
-                size: 1 << 20,
-                is_copy: false,
+                size: self.size,
+                is_copy: self.is_copy,
                 chain: &[key, SHELL],
                 at_ms: self.at_ms,
             };
@@ -284,4 +288,80 @@ fn a_note_in_many_folders_counts_once_and_a_readme_of_its_own_never() {
             "each says something else"
         );
     }
+}
+
+#[test]
+fn a_container_stands_for_as_many_documents_as_fit_in() {
+    let removes = |verdict, size_is_small: bool| {
+        let mut hands = Hands::new();
+        if size_is_small {
+            hands.size = 2 * CONTAINED_BYTES;
+        }
+        hands.does(MADE, "/h/kho.bin", None, verdict);
+        assert!(hands.found.is_empty(), "who keeps the documents has a backup");
+        for number in 0..50 {
+            hands.does(Act::Removed, &format!("/h/{number}.docx"), None, Verdict::Unknown);
+        }
+        hands.found.iter().map(|clue| clue.points).sum::<f64>()
+    };
+    assert!(removes(Verdict::Random, false) > 6.0);
+    assert!(removes(Verdict::Random, true) < 3.0);
+    assert!(removes(Verdict::Sound, false) == 0.0);
+}
+
+#[test]
+fn many_random_copies_with_one_ending_count_before_anything_is_lost() {
+    let copies = |count: u64, ending: &dyn Fn(u64) -> String| {
+        let mut hands = Hands::new();
+        hands.is_copy = true;
+        for number in 0..count {
+            let path = format!("/h/{number}.docx.{}", ending(number));
+            hands.does(MADE, &path, None, Verdict::Random);
+        }
+        assert!(hands.found.iter().all(|clue| !clue.is_lost));
+        hands.found.iter().map(|clue| clue.points).sum::<f64>()
+    };
+    assert!(copies(20, &|_| "khoa".to_owned()) > 6.0);
+    assert!(copies(3, &|_| "gpg".to_owned()) == 0.0, "somebody encrypts a few");
+    assert!(copies(40, &|number| format!("x{number}")) == 0.0);
+    assert!(copies(40, &|_| "br".to_owned()) == 0.0, "a web server's pages");
+    // Elsewhere, as a backup is written.
+    let mut hands = Hands::new();
+    for number in 0..40 {
+        hands.does(MADE, &format!("/b/{number}.docx.khoa"), None, Verdict::Random);
+    }
+    assert_eq!(hands.found, []);
+}
+
+#[test]
+fn a_wiped_document_counts_unless_room_was_made_for_it_a_moment_ago() {
+    let mut hands = Hands::new();
+    hands.does(WRITTEN, "/h/a.docx", None, Verdict::Wiped);
+    assert_eq!(hands.codes(), [Code::ContentRandom]);
+    assert!(hands.found[0].is_lost);
+    let mut hands = Hands::new();
+    hands.does(MADE, "/h/download.pdf", None, Verdict::Wiped);
+    hands.does(WRITTEN, "/h/download.pdf", None, Verdict::Wiped);
+    assert_eq!(hands.found, []);
+}
+
+#[test]
+fn whoever_wrote_the_ciphertext_is_named() {
+    let mut hands = Hands::new();
+    hands.as_process(5, MADE, "/h/a.docx.enc", None, Verdict::Random);
+    hands.as_process(6, Act::Removed, "/h/a.docx", None, Verdict::Unknown);
+    assert_eq!((hands.found[0].by, &hands.found[0].chain[..]), (5, &[SHELL][..]));
+}
+
+#[test]
+fn documents_are_held_hostage_by_what_only_a_password_opens() {
+    let holds = |verdict| {
+        let mut hands = Hands::new();
+        hands.as_process(5, MADE, "/h/kho.bin", None, verdict);
+        let at_ms = hands.at_ms;
+        assert!(!hands.clues.holds_hostage(&[99], at_ms), "others are not meant");
+        hands.clues.holds_hostage(&[7, SHELL], at_ms)
+    };
+    assert!(holds(Verdict::Random) && holds(Verdict::Archive { encrypted: true }));
+    assert!(!holds(Verdict::Sound) && !holds(Verdict::Archive { encrypted: false }));
 }

@@ -417,9 +417,11 @@ fn is_encrypted_zip(head: &[u8]) -> bool {
         if head.get(at + 6).is_some_and(|flags| flags & 1 == 1) {
             return true;
         }
-        let (Some(packed), Some(name), Some(extra)) =
-            (u32_at(head, at + 18), u16_at(head, at + 26), u16_at(head, at + 28))
-        else {
+        let (Some(packed), Some(name), Some(extra)) = (
+            u32_at(head, at + 18),
+            u16_at(head, at + 26),
+            u16_at(head, at + 28),
+        ) else {
             return false;
         };
         if packed > 0 {

@@ -278,6 +278,51 @@ fn an_occurrence_is_followed_and_ends() {
     );
 }
 
+#[test]
+fn who_tidies_up_meets_canaries_and_is_warned_of_at_most() {
+    let removes = |is_bounded, packs: bool| {
+        let mut scores = scores();
+        let mut alarm = false;
+        for number in 0..40 {
+            let canary = Clue {
+                code: Code::Canary,
+                points: points::CANARY_TOUCHED,
+                kind: None,
+                is_bounded,
+                ..spoilt(number, &[100 + number, SHELL])
+            };
+            let packed = Clue {
+                code: Code::ArchivedAndDeleted,
+                points: points::ARCHIVED,
+                is_bounded: true,
+                ..spoilt(1_000 + number, &[100 + number, SHELL])
+            };
+            let clues = [Some(canary), packs.then_some(packed)];
+            for clue in clues.iter().flatten() {
+                let told = scores.take(at(number * 1_000), clue);
+                alarm |= told.is_some_and(|told| told.tripwire.level == TripwireLevel::Alarm);
+            }
+        }
+        assert!(scores.trees[&SHELL].quick_max >= 3.0, "a warning");
+        alarm
+    };
+    assert!(!removes(true, false) && !removes(true, true));
+    assert!(removes(false, false), "what is in a container is held hostage");
+}
+
+#[test]
+fn who_did_the_worst_is_told() {
+    let mut scores = scores();
+    let mut told = None;
+    for number in 1..=3 {
+        let mut clue = spoilt(number, &[SHELL, ABOVE]);
+        clue.by = 100 + number;
+        told = told.or(scores.take(at(number), &clue));
+    }
+    let told = told.expect("an alarm");
+    assert_eq!((told.by, told.chain), (Some(101), vec![SHELL, ABOVE]));
+}
+
 proptest! {
     #[test]
     fn whatever_happens_everything_stays_bounded_and_the_levels_true(
