@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import secrets
 import shlex
 import shutil
@@ -139,7 +140,7 @@ def run(binary: Path, corpus: Path, command: str, canaries: bool, seconds: float
     with tempfile.TemporaryDirectory(prefix="vong-tripwire-", dir=where) as folder:
         copy, data = Path(folder) / corpus.resolve().name, Path(folder) / "agent"
         data.mkdir()
-        shutil.copytree(corpus, copy, symlinks=True)
+        copy_all(corpus, copy)
         watcher = Watcher(binary, copy, data, canaries)
         try:
             return carry_out(watcher, corpus, copy, command, seconds)
@@ -147,21 +148,36 @@ def run(binary: Path, corpus: Path, command: str, canaries: bool, seconds: float
             watcher.stop()
 
 
+def copy_all(corpus: Path, copy: Path) -> None:
+    try:
+        shutil.copytree(corpus, copy, symlinks=True)
+    except (OSError, shutil.Error) as error:
+        raise Failure(f"{corpus} cannot be copied: {str(error)[:300]}") from error
+
+
 def check(corpus: Path, command: str) -> None:
     if not corpus.is_dir():
         raise Failure(f"{corpus} is no folder; give one with documents")
+    if Path(tempfile.gettempdir()).resolve().is_relative_to(corpus.resolve()):
+        raise Failure(f"{corpus} would hold its own copy; give a folder with documents and nothing else")
     if not any(one.is_file() for one in corpus.rglob("*")):
         raise Failure(f"{corpus} holds no files")
-    if "{}" not in command:
-        raise Failure("the command has no {}, which stands for the copy of the folder: it would work on something else")
+    if "{}" not in command and not names_folder(command):
+        raise Failure("the command has no {} and no $FOLDER, which stand for the copy of the folder: it would work on something else")
+
+
+def names_folder(command: str) -> bool:
+    """Whoever writes $FOLDER keeps {} for find -exec and xargs."""
+    return re.search(r"\$(FOLDER\b|\{FOLDER\b)", command) is not None
 
 
 def carry_out(watcher: Watcher, corpus: Path, copy: Path, command: str, seconds: float) -> Run:
     ended = Run(files=sum(1 for one in corpus.rglob("*") if one.is_file() and not one.is_symlink()))
     mark = secrets.token_hex(8)
-    environment = {**os.environ, MARK: mark}
+    environment = {**os.environ, MARK: mark, "FOLDER": str(copy)}
+    spoken = command if names_folder(command) else command.replace("{}", shlex.quote(str(copy)))
     with (copy.parent / "said").open("wb") as said:
-        argv = ["bash", "-c", command.replace("{}", shlex.quote(str(copy)))]
+        argv = ["bash", "-c", spoken]
         began = time.time()
         process = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
     try:

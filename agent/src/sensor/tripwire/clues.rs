@@ -261,7 +261,7 @@ impl Clues {
             }
         } else {
             self.remember_stranger(deed, verdict, &mut clues);
-            if is_fresh && clues.is_empty() {
+            if clues.is_empty() {
                 clues.extend(self.copied(deed, verdict));
             }
         }

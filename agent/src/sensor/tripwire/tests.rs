@@ -204,7 +204,9 @@ fn a_loop_of_short_lived_programs_adds_up_under_the_shell() {
     sensing.sh("for f in *.txt; do openssl enc -aes-256-ctr -pass pass:x -nosalt -in \"$f\" -out \"$f.enc\" 2>/dev/null && rm \"$f\"; done");
     let Some(tripped) = sensing.tripped() else { return };
     assert!(tripped.files_lost <= 8, "{tripped:?}");
-    assert!(tripped.processes[0].executable.ends_with(b"bash"), "{tripped:?}");
+    // Who wrote what cannot be read, though it has ended; then who started it.
+    let runs = |number: usize, name: &[u8]| tripped.processes[number].executable.ends_with(name);
+    assert!(runs(0, b"openssl") && runs(1, b"bash"), "{tripped:?}");
     assert_eq!(tripped.reasons[0].code, "rewritten_and_deleted");
 }
 
@@ -289,5 +291,9 @@ fn who_has_begun_before_a_restart_of_the_agent_is_known_after_it() {
     let Some((warned, tripped)) = tripped else { return };
     assert_eq!(tripped.key, warned.key, "the same occurrence");
     assert_eq!(tripped.files_lost, 3, "{tripped:?}");
-    assert_eq!(tripped.processes[0].pid, shell.id());
+    let is_shell = |process: &&Process| process.pid == shell.id();
+    assert!(
+        tripped.processes[..2].iter().any(|process| is_shell(&process)),
+        "{tripped:?}"
+    );
 }

@@ -4,7 +4,7 @@ use super::spoilt::spoilt;
 use super::{Clues, Deed, Original};
 use crate::sensor::tripwire::clue::{Clue, Code, points};
 use crate::sensor::tripwire::content::Verdict;
-use crate::sensor::tripwire::kinds::{Named, file_name, named};
+use crate::sensor::tripwire::kinds::{Family, Named, file_name, named};
 
 impl Clues {
     pub(super) fn took_name(&mut self, deed: &Deed<'_>, verdict: Verdict) -> Vec<Clue> {
@@ -29,6 +29,12 @@ impl Clues {
                 && was_here
             {
                 clues.extend(spoilt(deed, kind, verdict, None));
+            }
+            if let Named::Document(kind) = to
+                && kind.family == Family::Archive
+            {
+                // Packers give an archive its name when it is whole, and remove what is in it at once.
+                self.remember_stranger(deed, verdict, &mut clues);
             }
             return clues;
         };

@@ -147,6 +147,7 @@ fn strangers_do_not_make_a_pair() {
 #[test]
 fn a_name_that_says_nothing_makes_half_a_pair() {
     let mut hands = Hands::new();
+    hands.size = 4_096;
     hands.does(MADE, "/h/8f3a00c1", None, Verdict::Random);
     hands.does(Act::Removed, "/h/a.docx", None, Verdict::Unknown);
     hands.does(Act::Removed, "/h/b.docx", None, Verdict::Unknown);
@@ -243,6 +244,12 @@ fn archives_count_when_originals_go_and_more_with_a_password() {
         hands.found[0].points
     };
     assert!(weight(true) > 4.0 * weight(false));
+    // Whole before it has its name.
+    let mut hands = Hands::new();
+    let encrypted = Verdict::Archive { encrypted: true };
+    hands.as_process(5, Act::Renamed, "/h/all.zip", Some("/h/zidPw0Dx"), encrypted);
+    hands.as_process(5, Act::Removed, "/h/a.docx", None, Verdict::Unknown);
+    assert_eq!(hands.codes(), [Code::ArchivedAndDeleted]);
 }
 
 #[test]

@@ -242,9 +242,11 @@ fn what_is_known_by_another_beginning_is_not_lost() {
         b"<!DOCTYPE html><html>404 Not Found</html>",
         Verdict::Sound,
     );
-    check("docx", &[], Verdict::Unknown);
+    check("docx", &[], Verdict::Wiped);
+    check("txt", &[], Verdict::Unknown);
     check("docx", b"short", Verdict::Unknown);
-    check("docx", &vec![0; 50_000], Verdict::Unknown);
+    check("docx", &vec![0; 50_000], Verdict::Wiped);
+    check("txt", &vec![b'x'; 50_000], Verdict::Wiped);
     let mut utf16 = b"\xff\xfe".to_vec();
     utf16.extend(
         "Kế hoạch công tác tuần"
@@ -284,6 +286,22 @@ fn archives_tell_whether_they_need_a_password() {
     assert_eq!(judged("zip", &zip), Verdict::Archive { encrypted: false });
     zip[6] |= 1;
     assert_eq!(judged("zip", &zip), Verdict::Archive { encrypted: true });
+    // A folder has no password.
+    let folder = [&b"PK\x03\x04\x0a\0\0\0\0\0"[..], &[0; 16], b"\x03\0\0\0", b"AB/"].concat();
+    for encrypted in [true, false] {
+        zip[6] = u8::from(encrypted);
+        let packed = [&folder[..], &zip].concat();
+        let content = Content {
+            size: packed.len() as u64,
+            read: &|offset, buffer| {
+                let rest = &packed[packed.len().min(offset as usize)..];
+                let length = rest.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&rest[..length]);
+                length
+            },
+        };
+        assert_eq!(judge_stranger(&content), Verdict::Archive { encrypted });
+    }
     let mut seven = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0".to_vec();
     seven.extend(9_968_u64.to_le_bytes());
     seven.resize(32, 0);

@@ -236,6 +236,7 @@ fn packing_without_a_password_never_even_warns() {
         let clue = Clue {
             code: Code::ArchivedAndDeleted,
             points: points::ARCHIVED,
+            is_bounded: true,
             ..spoilt(number, &[5])
         };
         assert_eq!(scores.take(at(number), &clue), None);
