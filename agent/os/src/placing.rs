@@ -1,7 +1,8 @@
 //! Placing files in folders of somebody who may wish us ill.
 //!
 //! An agent that runs as administrator and writes where a user may write can be led anywhere by a link. So a folder
-//! is opened first, never through a link at its end, and files are made in what was opened, only where nothing is.
+//! is opened first, never through a link at its end, files are made in what was opened, only where nothing is, and all
+//! of it with the rights of the folder's owner.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +17,7 @@ pub struct Folder(imp::Folder);
 
 impl Folder {
     /// Opens the folder of this name inside `above`, and makes it if nothing is there. What is made belongs to
-    /// whoever `above` belongs to.
+    /// whoever `above` belongs to, and whoever may write in `above` may write in it.
     ///
     /// # Errors
     /// The system's; also when a link or a file stands there, or a folder of somebody else.
@@ -35,17 +36,33 @@ impl Folder {
     /// The content of a file, at most `bytes_max` bytes of it.
     ///
     /// # Errors
-    /// The system's; also when it is a link.
+    /// The system's; also when it is no regular file.
     pub fn read(&self, name: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
         self.0.read(name, bytes_max)
     }
 
-    /// Makes a file where nothing is, for the folder's owner.
+    /// Makes a file where nothing is, for the folder's owner: the whole of it, or nothing, even when the power fails.
     ///
     /// # Errors
     /// The system's.
     pub fn put(&self, name: &str, content: &[u8]) -> io::Result<()> {
         self.0.put(name, content)
+    }
+
+    /// Gives a file another name, in the place of what has that name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    /// Removes what is left of a file of this name whose making was cut short.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sweep(&self, name: &str) -> io::Result<()> {
+        self.0.sweep(name)
     }
 
     /// Removes a file.
@@ -81,7 +98,8 @@ mod tests {
         assert!(folder.put("tệp.txt", b"other").is_err());
         let again = Folder::open(above.path(), "gác").expect("there");
         assert_eq!(again.read("tệp.txt", 4).expect("there"), b"cont");
-        again.remove("tệp.txt").expect("removed");
+        again.rename("tệp.txt", "khác.txt").expect("renamed");
+        again.remove("khác.txt").expect("removed");
         Folder::remove_empty(above.path(), "gác").expect("removed");
         assert!(Folder::open(above.path(), "gác").is_err());
     }

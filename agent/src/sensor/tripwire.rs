@@ -9,14 +9,16 @@
 //! written it; of that nothing is kept but a verdict, and nothing is reported unless the tripwire trips. What trips
 //! it is told as it goes on, and when it is over. Nothing is done against it: that is for people to decide.
 
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use vong_proto::event::{Blind, Body, Lane, Sensor};
 use vong_proto::policy::{TripwirePolicy, Watch};
 
-use super::files::watch::{WatchSet, Watched, is_within};
+use super::files::watch::{WatchSet, Watched};
 use super::unseen::Unseen;
 use super::{Context, event_now};
 use crate::clock;
@@ -36,6 +38,7 @@ mod score;
 #[path = "tripwire/linux.rs"]
 mod imp;
 
+use canary::Record;
 use desk::{Desk, now};
 
 /// What separates the names in a path.
@@ -50,7 +53,11 @@ const CANARIES_INTERVAL: Duration = Duration::from_secs(300);
 const LOSS_INTERVAL: Duration = Duration::from_secs(5);
 /// Under this code it is said that there is no tripwire.
 const WHAT: &str = "tripwire";
-/// What is remembered of each root that canaries were placed in.
+/// Under this one, that it has to wait for a processor as others do.
+const TARDY: &str = "tripwire_tardy";
+/// What the system does not give for want of files or memory it may give later.
+const RETRY_INTERVAL: Duration = Duration::from_secs(60);
+/// What is remembered of each root that canaries were placed in: see [`Record`].
 const ROOT_PREFIX: &[u8] = b"root:";
 const ROOTS_PAGE: usize = 1_024;
 
@@ -65,7 +72,7 @@ pub enum TripwireError {
     Stopped(#[from] SpoolStopped),
     /// The system no longer tells.
     #[error("cannot read what happens to documents")]
-    Deaf(#[from] std::io::Error),
+    Deaf(#[from] io::Error),
 }
 
 /// Watches until the agent stops. What earlier runs said that they cannot see stands in `unseen`.
@@ -73,11 +80,12 @@ pub enum TripwireError {
 /// # Errors
 /// See [`TripwireError`].
 pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> {
+    let mut tripwire = Tripwire::new(context)?;
     // An encryptor takes all the processors there are; what shall notice it must not wait for one.
     if let Err(error) = vong_os::process::hurry() {
-        debug!(%error, "the tripwire has no more right to a processor than others");
+        warn!(%error, "the tripwire has no more right to a processor than others");
+        tripwire.tardy = Some(why(&error));
     }
-    let mut tripwire = Tripwire::new(context)?;
     while !context.stop.requested() {
         let (policy, generation) = context.policy.with_generation();
         if !policy.tripwire.enabled {
@@ -89,8 +97,10 @@ pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> 
             match imp::Source::open() {
                 Ok(source) => tripwire.source = Some(source),
                 Err(error) => {
-                    tripwire.rest_but_say(unseen, &error)?;
-                    context.policy.wait_change(generation, Duration::MAX);
+                    let patience = patience_after(error.kind());
+                    tripwire.say_cannot(unseen, &error, patience.is_some())?;
+                    let patience = patience.unwrap_or(Duration::MAX);
+                    context.policy.wait_change(generation, patience);
                     continue;
                 }
             }
@@ -109,7 +119,9 @@ struct Tripwire {
     own_folders: Vec<Vec<u8>>,
     in_force: Option<(TripwirePolicy, Vec<Vec<u8>>)>,
     /// Roots in which this or an earlier run has placed canaries.
-    placed: Vec<Vec<u8>>,
+    placed: HashMap<Vec<u8>, Record>,
+    /// Why it has no more right to a processor than others.
+    tardy: Option<String>,
     roots_due: Instant,
     canaries_due: Instant,
     loss_due: Instant,
@@ -122,7 +134,7 @@ impl Tripwire {
         let kept = state.page(Sensor::Tripwire, Some(ROOT_PREFIX), ROOTS_PAGE)?;
         let placed = kept
             .iter()
-            .filter_map(|(key, _)| key.strip_prefix(ROOT_PREFIX).map(<[u8]>::to_vec))
+            .filter_map(|(key, value)| Some((key.strip_prefix(ROOT_PREFIX)?.to_vec(), Record::read(value))))
             .collect();
         let now = Instant::now();
         Ok(Self {
@@ -135,6 +147,7 @@ impl Tripwire {
                 .collect(),
             in_force: None,
             placed,
+            tardy: None,
             roots_due: now,
             canaries_due: now,
             loss_due: now,
@@ -143,22 +156,32 @@ impl Tripwire {
     }
 
     /// Nothing is asked for.
-    fn rest(&mut self, unseen: &mut Unseen) -> Result<(), SpoolStopped> {
+    fn rest(&mut self, unseen: &mut Unseen) -> Result<(), TripwireError> {
         self.source = None;
         self.in_force = None;
+        self.desk.end();
+        self.check_told()?;
         self.keep_canaries(&[])?;
-        self.say(unseen.cure_others(|_| false))
+        Ok(self.say(unseen.cure_others(|_| false))?)
     }
 
-    /// Something is asked for that this system does not give.
-    fn rest_but_say(&mut self, unseen: &mut Unseen, error: &std::io::Error) -> Result<(), SpoolStopped> {
-        let why = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => "unprivileged".to_owned(),
-            _ => error.to_string(),
-        };
-        warn!(%error, "there can be no tripwire");
-        self.keep_canaries(&[])?;
-        self.say(unseen.say(WHAT, &why).into_iter().collect())
+    /// Something is asked for that this system does not give; canaries stay when it may give it later.
+    fn say_cannot(
+        &mut self,
+        unseen: &mut Unseen,
+        error: &io::Error,
+        is_passing: bool,
+    ) -> Result<(), SpoolStopped> {
+        warn!(%error, is_passing, "there can be no tripwire");
+        if !is_passing {
+            self.keep_canaries(&[])?;
+        }
+        self.say(unseen.say(WHAT, &why(error)).into_iter().collect())
+    }
+
+    /// Whether everything could be told.
+    fn check_told(&mut self) -> Result<(), SpoolStopped> {
+        self.desk.failure.take().map_or(Ok(()), Err)
     }
 
     fn say(&self, events: Vec<NewEvent>) -> Result<(), SpoolStopped> {
@@ -202,7 +225,11 @@ impl Tripwire {
             .iter()
             .filter_map(|(root, why)| unseen.say(&code(root), why))
             .collect();
-        news.extend(unseen.cure_others(|what| refused.iter().any(|(root, _)| code(root) == what)));
+        news.extend(self.tardy.as_ref().and_then(|why| unseen.say(TARDY, why)));
+        let is_tardy = self.tardy.is_some();
+        news.extend(unseen.cure_others(|what| {
+            is_tardy && what == TARDY || refused.iter().any(|(root, _)| code(root) == what)
+        }));
         self.say(news)?;
         let with_canaries = |root: &&Vec<u8>| {
             policy.canaries
@@ -224,18 +251,20 @@ impl Tripwire {
             value,
         };
         let mut state = Vec::new();
-        for root in std::mem::take(&mut self.placed) {
+        for (root, record) in std::mem::take(&mut self.placed) {
             if roots.contains(&root) {
-                self.placed.push(root);
+                self.placed.insert(root, record);
             } else {
-                self.desk.canaries.remove(&root);
+                self.desk.canaries.remove(&root, &record);
                 state.push(change(&root, None));
             }
         }
-        let known = self.placed.clone();
-        for root in roots.iter().filter(|root| !known.contains(root)) {
-            self.placed.push(root.clone());
-            state.push(change(root, Some(vec![1])));
+        let before = self.placed.clone();
+        for root in roots {
+            let record = self.placed.entry(root.clone()).or_default();
+            if record.add_current() {
+                state.push(change(root, Some(record.bytes())));
+            }
         }
         if !state.is_empty() {
             self.desk.reports.send(Report {
@@ -243,22 +272,13 @@ impl Tripwire {
                 ..Report::default()
             })?;
         }
-        if self.desk.canaries.roots() == roots {
+        if self.desk.canaries.are_in(roots) {
             return Ok(());
         }
-        let before = self.desk.canaries.roots().to_vec();
-        self.desk.canaries.place(roots);
+        self.desk.canaries.place(roots, &before);
         // What was changed before anybody watched was changed all the same.
-        let new_here = |path: &Vec<u8>| !before.iter().any(|root| is_within(root, path));
-        let changed: Vec<Vec<u8>> = self
-            .desk
-            .canaries
-            .look()
-            .changed
-            .into_iter()
-            .filter(new_here)
-            .collect();
-        self.desk.found_spoilt(&changed);
+        let look = self.desk.canaries.look();
+        self.desk.found(&look.news);
         self.canaries_due = Instant::now() + CANARIES_INTERVAL;
         Ok(())
     }
@@ -269,9 +289,7 @@ impl Tripwire {
         };
         let desk = &mut self.desk;
         let is_complete = source.hear(LOOK_UP, |heard| desk.take(&heard))?;
-        if let Some(failure) = self.desk.failure.take() {
-            return Err(failure.into());
-        }
+        self.check_told()?;
         let now_ms = clock::wall_ms();
         if is_complete {
             self.complete_ms = now_ms;
@@ -301,22 +319,35 @@ impl Tripwire {
         }
         if Instant::now() >= self.canaries_due {
             self.canaries_due = Instant::now() + CANARIES_INTERVAL;
-            if !self.desk.scores.is_watching() {
-                let look = self.desk.canaries.look();
+            let look = self.desk.canaries.look();
+            self.desk.found(&look.news);
+            // Never against somebody, nor before anybody has heard of it.
+            if look.news.is_empty() && !self.desk.scores.is_watching() {
                 self.desk.canaries.heal(&look, clock::mono_ms());
             }
         }
-        match self.desk.failure.take() {
-            Some(failure) => Err(failure.into()),
-            None => Ok(()),
-        }
+        Ok(self.check_told()?)
     }
 
     /// Events were lost: among them may be what happened to a canary.
     fn look_round(&mut self) {
         let look = self.desk.canaries.look();
-        let spoilt: Vec<Vec<u8>> = look.changed.into_iter().chain(look.gone).collect();
-        self.desk.found_spoilt(&spoilt);
+        self.desk.found(&look.news);
+    }
+}
+
+/// After which time to ask again for what the system has not given; `None` when it never will.
+fn patience_after(kind: ErrorKind) -> Option<Duration> {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported => None,
+        _ => Some(RETRY_INTERVAL),
+    }
+}
+
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => "unprivileged".to_owned(),
+        _ => error.to_string(),
     }
 }
 

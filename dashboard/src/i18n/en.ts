@@ -412,6 +412,7 @@ export const en = {
     detections: 'malware detections',
     clock_wrong: 'the right time of events (the PC’s clock is wrong)',
     tripwire: 'signs of ransomware (the tripwire cannot be set)',
+    tripwire_tardy: 'ransomware in time (the tripwire has no priority on the processor)',
   },
   unsupportedWhatOf: {
     watch: 'the folder of the watch “{{name}}”',
@@ -427,6 +428,7 @@ export const en = {
   unsupportedWhy: {
     missing: 'not on this PC',
     unprivileged: 'the agent runs unprivileged',
+    network_mount: 'it is on a network drive, or one that a program provides',
     watch_limit: 'more folders than can be watched',
     too_many: 'there are more folders than are watched',
     foreign_mount_below: 'a file system from elsewhere is mounted below',

@@ -413,6 +413,7 @@ export const vi = {
     detections: 'kết quả phát hiện mã độc',
     clock_wrong: 'giờ đúng của sự kiện (đồng hồ máy sai)',
     tripwire: 'dấu hiệu của mã độc tống tiền (không đặt được bẫy)',
+    tripwire_tardy: 'mã độc tống tiền kịp thời (bẫy không được ưu tiên dùng bộ xử lý)',
   },
   unsupportedWhatOf: {
     watch: 'thư mục của mục theo dõi “{{name}}”',
@@ -428,6 +429,7 @@ export const vi = {
   unsupportedWhy: {
     missing: 'không có trên máy',
     unprivileged: 'phần mềm giám sát chạy không đủ quyền',
+    network_mount: 'nằm trên ổ mạng hoặc ổ do một chương trình cung cấp',
     watch_limit: 'vượt số thư mục theo dõi được',
     too_many: 'có nhiều thư mục hơn mức theo dõi được',
     foreign_mount_below: 'bên dưới có ổ đĩa được gắn từ nơi khác',

@@ -9,7 +9,7 @@ use tracing::warn;
 use vong_os::file::{Kind, look_open, open_quietly, path_of};
 use vong_proto::event::{Body, Lane};
 
-use super::canary::Canaries;
+use super::canary::{Canaries, News};
 use super::clue::{Clue, Code, Key, points};
 use super::clues::{self, Act, Clues, Deed, Question};
 use super::content::{Content, Verdict, judge, judge_stranger};
@@ -24,6 +24,8 @@ use crate::sensor::files::watch::is_within;
 const NOTE_BYTES_MAX: u64 = 64 * 1024;
 /// Keys of volumes, where no process is known, begin here.
 const VOLUMES: Key = 1 << 63;
+/// Whatever goes on is over when nothing is heard of it for so long.
+const SURELY_OVER_MS: u64 = 86_400_000;
 
 /// What is known, and where it is told.
 pub(super) struct Desk {
@@ -43,7 +45,7 @@ impl Desk {
         Self {
             reports,
             clues: Clues::default(),
-            scores: Scores::new(hex::encode(&clock::random_id()[..6])),
+            scores: nothing_known(),
             canaries: Canaries::default(),
             kin: imp::Kin::open(),
             roots: Vec::new(),
@@ -56,6 +58,12 @@ impl Desk {
     pub(super) fn take(&mut self, heard: &imp::Heard) {
         let is_canary = self.canaries.holds(&heard.path)
             || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
+        if is_canary && heard.act != Act::Made {
+            self.canaries.forget(&heard.path);
+            if let Some(from) = &heard.from {
+                self.canaries.forget(from);
+            }
+        }
         if heard.folder {
             if is_canary {
                 let chain = self.chain(heard.pid, &heard.path);
@@ -95,12 +103,30 @@ impl Desk {
         clues::is_hidden(&path[root.map_or(0, Vec::len)..])
     }
 
-    /// Canaries that somebody unknown has spoilt.
-    pub(super) fn found_spoilt(&mut self, paths: &[Vec<u8>]) {
-        for path in paths {
+    /// What somebody unknown has done to canaries.
+    pub(super) fn found(&mut self, news: &News) {
+        for path in &news.changed {
             let chain = self.chain(0, path);
             self.count(&canary_clue(path, points::CANARY, false, chain));
         }
+        for path in &news.gone {
+            let chain = self.chain(0, path);
+            self.count(&canary_clue(path, points::CANARY_TOUCHED, true, chain));
+        }
+    }
+
+    /// Nobody watches any more: nothing further will be told of what goes on, and nothing of it counts later.
+    pub(super) fn end(&mut self) {
+        let now = now();
+        let later = Moment {
+            mono_ms: now.mono_ms + SURELY_OVER_MS,
+            ..now
+        };
+        for told in self.scores.tick(later) {
+            self.tell(told);
+        }
+        self.scores = nothing_known();
+        self.clues = Clues::default();
     }
 
     /// The process and its ancestors; where nobody knows them, the volume.
@@ -152,6 +178,10 @@ impl Desk {
             self.failure = Some(stopped);
         }
     }
+}
+
+fn nothing_known() -> Scores {
+    Scores::new(hex::encode(&clock::random_id()[..6]))
 }
 
 /// What the touch of a canary weighs. An honest program that goes through all pictures, or packs all old texts, meets

@@ -86,9 +86,10 @@ impl Source {
 
     /// Listens below these roots from now on. The answer is where that is not possible, and why.
     pub(super) fn arm(&mut self, roots: WatchSet, paths: &[Vec<u8>]) -> Vec<(Vec<u8>, String)> {
-        let mut refused = Vec::new();
+        let places = mounts::places_of(paths);
+        let mut refused = places.elsewhere;
         let (mut mounts, mut needed) = (Vec::new(), HashMap::new());
-        for point in mounts::places_of(paths) {
+        for point in places.here {
             let folder = path_of(&point);
             let marked =
                 Mount::of(&folder).and_then(|mount| self.group.watch_documents(&folder).map(|()| mount));

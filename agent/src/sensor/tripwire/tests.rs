@@ -16,6 +16,8 @@ use crate::policy::PolicyWatch;
 use crate::report::Reports;
 use crate::stop::Stop;
 
+mod rounds;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A sensor at work over a folder of its own.
@@ -33,11 +35,7 @@ impl Sensing {
             tempfile::tempdir().expect("a folder"),
             tempfile::tempdir().expect("a folder"),
         );
-        let state = data.path().join("spool.db");
-        let connection = rusqlite::Connection::open(&state).expect("a spool");
-        let table =
-            "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
-        connection.execute(table, []).expect("a table");
+        let state = empty_state(data.path());
         let (reports, said) = Reports::channel();
         let tripwire = TripwirePolicy {
             paths: vec![home.path().to_string_lossy().into_owned()],
@@ -80,8 +78,20 @@ impl Sensing {
                 .any(|entry| {
                     fs::read_to_string(entry.path()).is_ok_and(|info| info.contains("fanotify sdev:"))
                 });
-            let placed = self.context.policy.current().tripwire.canaries
-                == fs::read_dir(self.home.path()).is_ok_and(|mut all| all.next().is_some());
+            // Half of one has another name.
+            let placed = fs::read_dir(self.home.path())
+                .expect("there")
+                .flatten()
+                .filter_map(|folder| fs::read_dir(folder.path()).ok())
+                .flat_map(Iterator::flatten)
+                .filter(|file| !file.file_name().as_encoded_bytes().starts_with(b"."))
+                .count();
+            let placed = placed
+                == if self.context.policy.current().tripwire.canaries {
+                    10
+                } else {
+                    0
+                };
             if marked && placed {
                 return;
             }
@@ -121,14 +131,13 @@ impl Sensing {
         panic!("nothing was said")
     }
 
-    /// Whether nothing has been said until a canary is touched.
-    fn is_quiet(&self) -> bool {
-        self.said.try_iter().all(|report| {
-            !report
-                .events
-                .iter()
-                .any(|event| matches!(event.body, Body::Tripwire(_)))
-        })
+    /// Nothing has been said until now.
+    fn must_be_quiet(&self) {
+        for event in self.said.try_iter().flat_map(|report| report.events) {
+            if let Body::Tripwire(occurrence) = event.body {
+                panic!("{occurrence:?}");
+            }
+        }
     }
 }
 
@@ -140,6 +149,15 @@ impl Drop for Sensing {
             thread.join().expect("no panic");
         }
     }
+}
+
+/// A spool that remembers nothing.
+fn empty_state(data: &Path) -> std::path::PathBuf {
+    let state = data.join("spool.db");
+    let connection = rusqlite::Connection::open(&state).expect("a spool");
+    let table = "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
+    connection.execute(table, []).expect("a table");
+    state
 }
 
 const DOCUMENTS: &str = "for n in $(seq 40); do yes 'Báo cáo tháng của ủy ban nhân dân xã' | head -n 400 > \"hồ sơ $n.txt\"; done";
@@ -159,7 +177,7 @@ fn a_loop_of_short_lived_programs_adds_up_under_the_shell() {
 fn reading_a_canary_means_nothing_and_writing_to_one_trips() {
     let sensing = Sensing::start(true);
     sensing.sh("cat */* > /dev/null; cp -r . ../copy-$$ && rm -r ../copy-$$");
-    assert!(sensing.is_quiet());
+    sensing.must_be_quiet();
     sensing.sh("printf x >> \"$(ls -d '~'*)/Báo cáo.docx\"");
     let Some(warned) = sensing.told(TripwireLevel::Warning) else {
         return;
@@ -181,7 +199,7 @@ fn strange_files_are_no_danger_to_the_sensor() {
             .is_fifo()
     );
     sensing.sh(DOCUMENTS);
-    assert!(sensing.is_quiet());
+    sensing.must_be_quiet();
     sensing.sh("for f in *.txt; do head -c 8000 /dev/urandom > \"$f\"; done");
     let Some(tripped) = sensing.tripped() else { return };
     assert_eq!(tripped.reasons[0].code, "content_random");
