@@ -109,6 +109,7 @@ const KNOWN: Readonly<Record<string, readonly [label: string, show: Show]>> = {
   who_reason: ['evidence.who_reason', coded('process.reason')],
   size: ['file.size', (value, { language }) => formatBytes(Number(value), language)],
   sha256: ['file.sha256', mono],
+  sha256_absent: ['file.sha256', coded('digestAbsent')],
   owner: ['file.owner', (value) => <Hostile text={String(value)} />],
   group: ['fileMore.group', (value) => <Hostile text={String(value)} />],
   mode: ['fileMore.mode', (value) => <Hostile text={modeText(Number(value))} mono />],

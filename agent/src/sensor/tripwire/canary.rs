@@ -174,6 +174,21 @@ impl Canaries {
         }
     }
 
+    /// Whether the canary at this path is as it was placed.
+    pub(super) fn is_as_placed(&self, path: &[u8]) -> bool {
+        self.roots
+            .iter()
+            .filter(|root| is_within(&root.path, path))
+            .any(|root| {
+                let canary = every().find(|(folder, name)| path_in(&root.path, folder, name) == path);
+                canary.is_some_and(|(folder, name)| {
+                    Folder::open(&path_of(&root.path), folder).is_ok_and(|opened| {
+                        matches!(state(&opened, name, &root.record), State::Intact | State::Old)
+                    })
+                })
+            })
+    }
+
     /// What was done to a canary, or a folder of them, is known: it is no news at the next look.
     pub(super) fn forget(&mut self, path: &[u8]) {
         for root in &mut self.roots {

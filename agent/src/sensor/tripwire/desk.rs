@@ -124,6 +124,10 @@ impl Desk {
     pub(super) fn take(&mut self, heard: &imp::Heard) {
         let is_canary = self.canaries.holds(&heard.path)
             || heard.from.as_ref().is_some_and(|from| self.canaries.holds(from));
+        // A program that the agent starts while it places one holds it open until it runs itself, and then closes it.
+        if is_canary && matches!(heard.act, Act::Written { .. }) && self.canaries.is_as_placed(&heard.path) {
+            return;
+        }
         if is_canary && heard.act != Act::Made {
             self.canaries.forget(&heard.path);
             if let Some(from) = &heard.from {

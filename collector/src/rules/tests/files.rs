@@ -160,7 +160,7 @@ fn a_good_content_excuses_no_change_of_rights() {
     }
     let told = [
         changed("/usr/bin/bash", &|of| {
-            of.changed = vec![Aspect::Content, Aspect::Times]
+            of.changed = vec![Aspect::Content, Aspect::Times];
         }),
         changed("/usr/bin/new", &|of| of.action = FileAction::Created),
         changed("/usr/bin/touched", &|of| {
@@ -170,7 +170,7 @@ fn a_good_content_excuses_no_change_of_rights() {
     assert_eq!(told, [0; 3]);
     let told = [
         changed("/usr/bin/chmod", &|of| {
-            of.changed = vec![Aspect::Content, Aspect::Mode]
+            of.changed = vec![Aspect::Content, Aspect::Mode];
         }),
         changed("/usr/bin/chown", &|of| of.changed = vec![Aspect::Owner]),
         changed("/usr/bin/unknown", &|of| of.action = FileAction::Attributes),

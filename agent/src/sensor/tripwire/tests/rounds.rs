@@ -89,6 +89,24 @@ fn one_that_is_spoilt_under_another_name_is_told_before_it_is_put_back() {
 }
 
 #[test]
+fn one_that_is_closed_as_it_was_means_nothing() {
+    let mut rounds = Rounds::begin();
+    let canary = rounds.canaries().join("Ảnh.jpg");
+    let closed = || imp::Heard {
+        act: clues::Act::Written { made: true },
+        path: vong_os::file::bytes_of(&canary).to_vec(),
+        from: None,
+        folder: false,
+        pid: std::process::id(),
+    };
+    rounds.sensor.desk.take(&closed());
+    assert!(rounds.told().is_empty());
+    fs::write(&canary, [0xa5; 6_000]).expect("written");
+    rounds.sensor.desk.take(&closed());
+    assert_eq!(rounds.told().len(), 1);
+}
+
+#[test]
 fn a_folder_that_went_unheard_is_a_warning_and_only_once() {
     let mut rounds = Rounds::begin();
     fs::remove_dir_all(rounds.canaries()).expect("removed");
