@@ -234,6 +234,9 @@ impl Clues {
             if matches!(verdict, Verdict::Sound) {
                 // Whoever made it has finished; what is done to it from now on is done to a document.
                 self.fresh.remove(now_ms, deed.path);
+            } else if is_fresh {
+                // Not finished: a download in pieces may take hours.
+                self.fresh.insert(now_ms, deed.path, deed.chain[0]);
             }
         } else {
             self.remember_stranger(deed, verdict, &mut clues);

@@ -147,6 +147,23 @@ impl Kin {
         self.known(pid, 0).map(|known| known.chain).unwrap_or_default()
     }
 
+    /// A key of nobody.
+    pub(in super::super) fn new_key(&mut self) -> Key {
+        self.last_key += 1;
+        self.last_key
+    }
+
+    /// Whether the process of this number is the one that started then.
+    pub(in super::super) fn is(&self, pid: u32, start: u64) -> bool {
+        parent_and_start(pid).is_some_and(|(_, other)| other == start)
+    }
+
+    /// By what the next run of the agent knows the process with this key: its number, and when it started.
+    pub(in super::super) fn identity(&self, key: Key) -> Option<(u32, u64)> {
+        let (pid, known) = self.known.iter().find(|(_, known)| known.chain[0] == key)?;
+        Some((*pid, known.start?))
+    }
+
     /// What is known of the processes with these keys.
     pub(in super::super) fn processes(&mut self, chain: &[Key]) -> Vec<Process> {
         let by_key: HashMap<Key, u32> = self
@@ -217,8 +234,7 @@ impl Kin {
                 parent_pid: parent,
                 ..Facts::default()
             });
-        self.last_key += 1;
-        let mut chain = vec![self.last_key];
+        let mut chain = vec![self.new_key()];
         if depth < ANCESTORS_MAX
             && parent > 1
             && parent != std::process::id()
