@@ -1,6 +1,6 @@
 //! Who is written to, and what stands in the mail: put together from rows, fixed as a delivery.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use vong_proto::event::Severity;
 
@@ -101,7 +101,7 @@ impl Letters {
             resolved_ms: alert.resolved_ms,
             resolved_by: alert.resolved_by.clone(),
             verdict: alert.verdict,
-            findings: about.findings.iter().map(seen).collect(),
+            findings: told(about.findings).map(seen).collect(),
             findings_total: alert.findings,
             findings_open: alert.open_findings,
             phone: self.duty_phone.clone(),
@@ -115,6 +115,18 @@ impl Letters {
         getrandom::fill(&mut bytes).expect("the operating system's random source works");
         format!("<{}@{}>", hex::encode(bytes), self.domain)
     }
+}
+
+/// The findings without those that a graver one has taken the place of: "ended" beside such a one would read as if it
+/// were over.
+fn told(findings: &[FindingRow]) -> impl Iterator<Item = &FindingRow> {
+    let replaced: HashSet<&str> = findings
+        .iter()
+        .filter_map(|row| row.finding.evidence["rises_from"].as_str())
+        .collect();
+    findings
+        .iter()
+        .filter(move |row| !replaced.contains(row.finding.id.as_str()))
 }
 
 fn seen(row: &FindingRow) -> SeenFinding {

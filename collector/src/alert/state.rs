@@ -74,6 +74,8 @@ pub(super) fn reopened(alert: &mut Alert, row: &FindingRow, tells: bool, now_ms:
     if alert.resolved_by.is_some() {
         alert.mailed_ms = None;
         alert.mailed_severity = None;
+        // It is as grave as what goes on now, and not as what a person has ended.
+        alert.severity = row.finding.severity;
     }
     alert.state = AlertState::Open;
     alert.verdict = None;

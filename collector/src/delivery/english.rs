@@ -86,6 +86,7 @@ impl Words for English {
     }
 
     fn closed(&self, title: &str) -> String {
+        let title = title.trim_end_matches(files::AT_ONCE);
         format!("the alert “{title}” was closed")
     }
 
@@ -178,7 +179,7 @@ impl Words for English {
 
     fn duty_steps(&self, code: &str, unit_told: bool) -> [&'static str; 3] {
         [
-            "Acknowledge the alert in the system.",
+            files::duty_first(code),
             match unit_told {
                 true => "Call the unit: has the mail arrived, is somebody dealing with it?",
                 false => "Tell the unit: nobody there has received a mail about this.",

@@ -228,11 +228,19 @@ fn a_mail_about_ransomware_says_what_to_do_in_its_first_line_and_what_was_hit() 
         "process": { "pid": 9, "executable": "/tmp/.x/locker" },
         "files": [{ "path": "/home/lan/báo cáo.docx" }, { "path": "/home/lan/lương.xlsx\r\nBcc: x@y" }],
     });
-    let letter = written(&row(MailKind::Opened, content("tripwire.ransomware", evidence)));
+    let letter = written(&row(
+        MailKind::Opened,
+        content("tripwire.ransomware", evidence.clone()),
+    ));
     assert_eq!(
         letter.subject,
         "[Khẩn cấp] Máy KT-01: nghi mã độc tống tiền đang mã hóa tệp, cần rút dây mạng ngay – UBND xã Đông Hà"
     );
+    let mut closed = row(MailKind::Resolved, content("tripwire.ransomware", evidence));
+    closed.content.resolved_by = Some("lan".to_owned());
+    closed.content.verdict = Some(Verdict::Benign);
+    let over = written(&closed);
+    assert!(!over.subject.contains("cần rút"), "{}", over.subject);
     let text = email::text(&letter).expect("text");
     for line in [
         "1. Rút ngay dây mạng (hoặc tắt Wi-Fi) của máy nêu trên",

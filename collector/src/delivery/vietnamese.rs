@@ -86,6 +86,7 @@ impl Words for Vietnamese {
     }
 
     fn closed(&self, title: &str) -> String {
+        let title = title.trim_end_matches(files::AT_ONCE);
         format!("đã đóng cảnh báo về việc {title}")
     }
 
@@ -178,7 +179,7 @@ impl Words for Vietnamese {
 
     fn duty_steps(&self, code: &str, unit_told: bool) -> [&'static str; 3] {
         [
-            "Tiếp nhận cảnh báo trên hệ thống.",
+            files::duty_first(code),
             match unit_told {
                 true => "Gọi cho đơn vị để xác nhận đã nhận được thư và đang xử lý.",
                 false => "Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.",

@@ -194,6 +194,16 @@ impl PlannedWindow {
                 fault(format!("{place}.{key}"), problem)
             })
         };
+        // Other watches may be those of a unit above, which a document on its own does not show.
+        let standard = Standard::default().places();
+        let is_none = |name: &&String| {
+            let place = name.strip_prefix("standard:");
+            place.is_some_and(|place| !standard.iter().any(|(known, _)| *known == place))
+        };
+        if let Some(name) = self.watches.iter().find(is_none) {
+            let problem = format!("{name:?} is no standard place");
+            return Err(fault(format!("{place}.watches"), problem));
+        }
         let (from, until) = (time("from", &self.from)?, time("until", &self.until)?);
         let longest = Self::DAYS_MAX * 86_400_000;
         if until <= from || until - from > longest {
@@ -273,6 +283,13 @@ mod tests {
 
     #[test]
     fn a_misspelt_standard_place_is_refused() {
+        assert_eq!(
+            fault_of(
+                r#"{"files": {"planned": [{"name": "a", "author": "b", "watches": ["x", "standard:boots"],
+                "from": "2026-12-01T22:00:00Z", "until": "2026-12-01T23:00:00Z"}]}}"#
+            ),
+            r#"files.planned[0].watches: "standard:boots" is no standard place"#
+        );
         assert_eq!(
             fault_of(r#"{"files": {"standard": {"boot": "loud"}}}"#),
             "files.standard.boot: unknown variant `loud`, expected one of `off`, `record`, `low`, `medium`, `high`, `critical`"

@@ -3,6 +3,9 @@
 use super::super::letter::{Fact, Params, sentence};
 use super::facts;
 
+/// What a title asks for; of an alert that was closed it must not be said any more.
+pub(super) const AT_ONCE: &str = ": unplug the network now";
+
 /// What an alert is about, as the end of a sentence that began with a PC's name.
 pub(super) fn title(code: &str, params: &Params<'_>) -> Option<String> {
     Some(match code {
@@ -11,7 +14,7 @@ pub(super) fn title(code: &str, params: &Params<'_>) -> Option<String> {
         "file.known_bad" if params.has("/more") => "many files that are listed as bad were found".to_owned(),
         "file.known_bad" => format!("file “{}”, listed as bad, was found", params.file_name()),
         "tripwire.ransomware" => {
-            "ransomware seems to be encrypting its files: unplug the network now".to_owned()
+            format!("ransomware seems to be encrypting its files{AT_ONCE}")
         }
         "tripwire.suspicious" => "many documents are changed in an unusual way".to_owned(),
         _ => return None,
@@ -74,6 +77,16 @@ pub(super) fn steps(code: &str) -> Option<[&'static str; 3]> {
     })
 }
 
+/// What the duty office does first, where that cannot wait for a look into the system.
+pub(super) fn duty_first(code: &str) -> &'static str {
+    match code {
+        "tripwire.ransomware" => {
+            "Call the unit at once: this PC's network cable must be unplugged (or Wi-Fi switched off), and the PC left on."
+        }
+        _ => "Acknowledge the alert in the system.",
+    }
+}
+
 /// What the duty office does in the end.
 pub(super) fn duty_step(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -84,7 +97,7 @@ pub(super) fn duty_step(code: &str) -> Option<&'static str> {
             "Have the network cable unplugged and the PC left on; see on which other PCs the file is, then follow the incident procedure."
         }
         "tripwire.ransomware" => {
-            "Make sure that the PC is unplugged from the network and still on; look at the shared folders that it uses, then follow the incident procedure."
+            "Acknowledge the alert in the system; look at the shared folders that it uses, then follow the incident procedure."
         }
         _ => return None,
     })

@@ -3,6 +3,9 @@
 use super::super::letter::{Fact, Params, sentence};
 use super::{facts, grouped};
 
+/// What a title asks for; of an alert that was closed it must not be said any more.
+pub(super) const AT_ONCE: &str = ", cần rút dây mạng ngay";
+
 /// What an alert is about, as the end of a sentence that began with a PC's name.
 pub(super) fn title(code: &str, params: &Params<'_>) -> Option<String> {
     Some(match code {
@@ -15,7 +18,7 @@ pub(super) fn title(code: &str, params: &Params<'_>) -> Option<String> {
             "phát hiện tệp “{}” nằm trong danh sách tệp độc hại",
             params.file_name()
         ),
-        "tripwire.ransomware" => "nghi mã độc tống tiền đang mã hóa tệp, cần rút dây mạng ngay".to_owned(),
+        "tripwire.ransomware" => format!("nghi mã độc tống tiền đang mã hóa tệp{AT_ONCE}"),
         "tripwire.suspicious" => "nhiều tài liệu bị thay đổi bất thường".to_owned(),
         _ => return None,
     })
@@ -85,6 +88,16 @@ pub(super) fn steps(code: &str) -> Option<[&'static str; 3]> {
     })
 }
 
+/// What the duty office does first, where that cannot wait for a look into the system.
+pub(super) fn duty_first(code: &str) -> &'static str {
+    match code {
+        "tripwire.ransomware" => {
+            "Gọi ngay cho đơn vị: yêu cầu rút dây mạng (hoặc tắt Wi-Fi) của máy nêu trên, để máy vẫn bật."
+        }
+        _ => "Tiếp nhận cảnh báo trên hệ thống.",
+    }
+}
+
 /// What the duty office does in the end.
 pub(super) fn duty_step(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -95,7 +108,7 @@ pub(super) fn duty_step(code: &str) -> Option<&'static str> {
             "Đề nghị rút dây mạng, để máy vẫn bật; xem tệp này còn ở máy nào khác, rồi xử lý theo quy trình ứng cứu sự cố."
         }
         "tripwire.ransomware" => {
-            "Xác nhận máy đã rút dây mạng và vẫn bật; kiểm tra thư mục dùng chung mà máy này truy cập, rồi xử lý theo quy trình ứng cứu sự cố."
+            "Tiếp nhận cảnh báo trên hệ thống; kiểm tra thư mục dùng chung mà máy này truy cập, rồi xử lý theo quy trình ứng cứu sự cố."
         }
         "tripwire.suspicious" => {
             "Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng ngay, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố."
