@@ -39,6 +39,8 @@ class Run:
     alarm_seconds: float = 0.0
     warning_seconds: float | None = None
     last: dict[str, Any] | None = None
+    # The highest sum, also when nothing was told of it.
+    highest: dict[str, Any] | None = None
     blind: list[str] = field(default_factory=list)
     outcome: str = ""
     exit_code: int | None = None
@@ -56,9 +58,9 @@ class Run:
             "lost": self.lost_names,
             "seconds": round(self.alarm_seconds, 3) if self.alarm else None,
             "warning_seconds": round(self.warning_seconds, 3) if self.warning_seconds is not None else None,
-            "score": self.last["score"] if self.last else 0.0,
+            "score": (self.last or self.highest or {}).get("score", 0.0),
             "slow_score": self.last["slow_score"] if self.last else 0.0,
-            "reasons": self.last["reasons"] if self.last else [],
+            "reasons": (self.last or self.highest or {}).get("reasons", []),
             "processes": self.last["processes"] if self.last else [],
             "blind": self.blind,
             "outcome": self.outcome,
@@ -143,9 +145,12 @@ def run(binary: Path, corpus: Path, command: str, canaries: bool, seconds: float
         copy_all(corpus, copy)
         watcher = Watcher(binary, copy, data, canaries)
         try:
-            return carry_out(watcher, corpus, copy, command, seconds)
+            ended = carry_out(watcher, corpus, copy, command, seconds)
         finally:
             watcher.stop()
+        for line in watcher.said():
+            ended.highest = line.get("highest", ended.highest)
+        return ended
 
 
 def copy_all(corpus: Path, copy: Path) -> None:

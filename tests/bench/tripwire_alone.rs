@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! stdin    freeze GROUP    stop this process group the moment an alarm is durable; the end ends the program
-//! stdout   one JSON object for each report of the tripwire, and one for each time that it missed something
+//! stdout   one JSON object for each report of the tripwire, for each time that it missed something, and for the
+//!          highest sum at the end
 //! ```
 //! Freezing is done here and not by whoever reads the output: what is encrypted while that one wakes up would count.
 
@@ -83,13 +84,16 @@ fn main() -> anyhow::Result<()> {
             policy.wake_all();
         })
     };
-    let sensor = thread::spawn(move || tripwire::run(&context, &mut Unseen::new(Sensor::Tripwire)));
+    let sensor = thread::spawn(move || tripwire::watch(&context, &mut Unseen::new(Sensor::Tripwire)));
     // The threads of the agent have what they take for themselves; this one only hands over, and must not add to it.
     let _ = vong_os::process::hurry();
     pass_on(&said, &to_spool, &target)?;
-    sensor
+    let highest = sensor
         .join()
         .map_err(|_| anyhow::anyhow!("the tripwire panicked"))??;
+    if let Some(highest) = highest {
+        println!("{}", json!({ "highest": occurrence(&highest) }));
+    }
     listener
         .join()
         .map_err(|_| anyhow::anyhow!("the listener panicked"))?;

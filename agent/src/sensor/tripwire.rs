@@ -85,6 +85,17 @@ pub enum TripwireError {
 /// # Errors
 /// See [`TripwireError`].
 pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> {
+    watch(context, unseen).map(drop)
+}
+
+/// As [`run`]; the answer is the highest sum, whether it was told or not.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(
+    context: &Context,
+    unseen: &mut Unseen,
+) -> Result<Option<vong_proto::event::Tripwire>, TripwireError> {
     // An encryptor takes all the processors there are; what shall notice it, and the threads that it starts, must not
     // wait for one.
     let hurried = vong_os::process::hurry();
@@ -120,7 +131,7 @@ pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> 
         tripwire.pass_time()?;
     }
     tripwire.desk.keep(true)?;
-    Ok(())
+    Ok(tripwire.desk.scores.highest())
 }
 
 /// The sensor at work.

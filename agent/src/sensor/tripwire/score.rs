@@ -122,6 +122,14 @@ impl Scores {
         told
     }
 
+    /// The highest sum of those that are known, whether it was told or not.
+    pub(super) fn highest(&self) -> Option<Tripwire> {
+        let trees = self.trees.values();
+        let highest = trees.max_by(|one, other| one.quick_max.total_cmp(&other.quick_max))?;
+        let level = highest.level_told().unwrap_or(TripwireLevel::Warning);
+        Some(highest.as_event("", level, true))
+    }
+
     /// How long until something is to be told, if it is known.
     pub(super) fn due_in(&self, now_ms: u64) -> Option<Duration> {
         let occurrences = self.trees.values().filter_map(|tree| tree.occurrence.as_ref());

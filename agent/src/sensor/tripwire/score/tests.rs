@@ -312,6 +312,15 @@ fn who_tidies_up_meets_canaries_and_is_warned_of_at_most() {
 }
 
 #[test]
+fn the_highest_sum_is_known_though_nothing_was_told() {
+    let mut scores = scores();
+    assert_eq!(scores.highest(), None);
+    assert_eq!(scores.take(at(1), &spoilt(1, &[5])), None);
+    let highest = scores.highest().expect("a sum");
+    assert_eq!((highest.score_milli, highest.files_lost), (2_500, 1));
+}
+
+#[test]
 fn who_did_the_worst_is_told() {
     let mut scores = scores();
     let mut told = None;
