@@ -115,6 +115,8 @@ pub(super) struct Clues {
     /// Files by the process that made them.
     fresh: Memory<Key>,
     just_made: VecDeque<(Vec<u8>, Vec<Key>)>,
+    /// Documents by those who made them, also when they are finished.
+    made: Memory<Vec<Key>>,
     /// Random files by the names that documents would have had.
     strangers: Memory<Stranger>,
     /// Random files whose names say nothing.
@@ -132,6 +134,7 @@ impl Default for Clues {
             renamed: Memory::new(REMEMBERED_MAX, RENAMED_MS),
             fresh: Memory::new(REMEMBERED_MAX, FRESH_MS),
             just_made: VecDeque::new(),
+            made: Memory::new(REMEMBERED_MAX, FRESH_MS),
             strangers: Memory::new(REMEMBERED_MAX, PAIR_MS),
             loose: VecDeque::new(),
             gone: Memory::new(REMEMBERED_MAX, PAIR_MS),
@@ -222,6 +225,7 @@ impl Clues {
             return;
         }
         self.fresh.insert(deed.at_ms, deed.path, deed.chain[0]);
+        self.made.insert(deed.at_ms, deed.path, deed.chain.to_vec());
         if self.just_made.back().is_none_or(|(path, _)| path != deed.path) {
             self.just_made
                 .push_back((deed.path.to_vec(), deed.chain.to_vec()));

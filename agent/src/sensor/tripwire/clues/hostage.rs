@@ -15,7 +15,8 @@ impl Clues {
             return None;
         };
         let is_random = matches!(verdict, Verdict::Random | Verdict::Base64);
-        let is_own = self.fresh.get(deed.at_ms, original).is_some();
+        let made_by = self.made.get(deed.at_ms, original);
+        let is_own = made_by.is_some_and(|chain| meets(chain, deed.chain));
         (is_random && !is_own && self.ending(ending) > 0.0).then(|| Clue {
             code: Code::Extension,
             points: points::COPIED,

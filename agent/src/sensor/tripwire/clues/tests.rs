@@ -332,6 +332,14 @@ fn many_random_copies_with_one_ending_count_before_anything_is_lost() {
     assert!(copies(3, &|_| "gpg".to_owned()) == 0.0, "somebody encrypts a few");
     assert!(copies(40, &|number| format!("x{number}")) == 0.0);
     assert!(copies(40, &|_| "br".to_owned()) == 0.0, "a web server's pages");
+    // Dumps are made, encrypted, and kept for a while.
+    let mut hands = Hands::new();
+    hands.is_copy = true;
+    for number in 0..40 {
+        hands.does(MADE, &format!("/h/{number}.sql"), None, Verdict::Sound);
+        hands.does(MADE, &format!("/h/{number}.sql.age"), None, Verdict::Random);
+    }
+    assert_eq!(hands.found, []);
     // Elsewhere, as a backup is written.
     let mut hands = Hands::new();
     for number in 0..40 {
