@@ -152,6 +152,7 @@ impl Agent {
             stop: stop.clone(),
             own_folders: vec![config.data.path().to_owned()],
             governor: governor.clone(),
+            programs: sensor::programs::Programs::default(),
         };
         let sensors = sensor::start(&context, inboxes);
         let uplink = Uplink {

@@ -4,9 +4,10 @@
 //! A document comes into force only as a whole: its hash fits, it can be read, its values are allowed, and
 //! it is on disk. Otherwise the old one stays in force and the refusal names the fault.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,22 @@ struct Shared {
 struct Current {
     policy: Arc<Policy>,
     generation: u64,
+    calls: Vec<Weak<Call>>,
+}
+
+/// What is called, once.
+struct Call(Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Call")
+    }
+}
+
+/// Somebody who is called at the next change, as long as he holds this.
+#[derive(Debug)]
+pub struct CalledAtChange {
+    _call: Arc<Call>,
 }
 
 /// Which document is in force.
@@ -113,6 +130,21 @@ impl PolicyWatch {
         current.generation
     }
 
+    /// Calls `call` as soon as the generation differs from `seen`, for whoever waits for something else at the same
+    /// time. It is called on the thread that makes the change, and must not wait.
+    #[must_use = "nobody is called when this is dropped"]
+    pub fn call_at_change(&self, seen: u64, call: impl Fn() + Send + Sync + 'static) -> CalledAtChange {
+        let call = Arc::new(Call(Box::new(call)));
+        let mut current = self.0.lock();
+        current.calls.retain(|other| other.strong_count() > 0);
+        if current.generation == seen {
+            current.calls.push(Arc::downgrade(&call));
+        } else {
+            (call.0)();
+        }
+        CalledAtChange { _call: call }
+    }
+
     /// Waits until the generation differs from `seen`, without holding a thread.
     pub async fn changed(&self, seen: u64) {
         let mut told = self.0.told.subscribe();
@@ -122,10 +154,7 @@ impl PolicyWatch {
 
     /// Wakes everybody who waits for a change, though there is none: they shall see that the agent stops.
     pub fn wake_all(&self) {
-        let mut current = self.0.lock();
-        current.generation += 1;
-        self.0.told.send_replace(current.generation);
-        self.0.changed.notify_all();
+        self.0.tell(&mut self.0.lock());
     }
 }
 
@@ -215,6 +244,7 @@ impl Shared {
             current: Mutex::new(Current {
                 policy: Arc::new(policy),
                 generation: 1,
+                calls: Vec::new(),
             }),
             changed: Condvar::new(),
             told: watch::Sender::new(1),
@@ -228,9 +258,16 @@ impl Shared {
     fn replace(&self, policy: Policy) {
         let mut current = self.lock();
         current.policy = Arc::new(policy);
+        self.tell(&mut current);
+    }
+
+    fn tell(&self, current: &mut Current) {
         current.generation += 1;
         self.told.send_replace(current.generation);
         self.changed.notify_all();
+        for call in current.calls.drain(..).filter_map(|call| call.upgrade()) {
+            (call.0)();
+        }
     }
 }
 
@@ -297,6 +334,26 @@ mod tests {
         assert_eq!(interval_s(&watch), 5);
         let (policies, watch) = Policies::open(&file);
         assert_eq!((policies.in_force().version, interval_s(&watch)), (7, 5));
+    }
+
+    #[test]
+    fn whoever_waits_for_something_else_is_called_once_or_at_once() {
+        let watch = PolicyWatch::fixed(Policy::before_any());
+        let calls = Arc::new(Mutex::new(0));
+        let call = || {
+            let calls = Arc::clone(&calls);
+            move || *calls.lock().unwrap() += 1
+        };
+        let seen = watch.with_generation().1;
+        let called = watch.call_at_change(seen, call());
+        drop(watch.call_at_change(seen, call()));
+        assert_eq!(*calls.lock().unwrap(), 0);
+        watch.wake_all();
+        watch.wake_all();
+        assert_eq!(*calls.lock().unwrap(), 1, "once, and nobody who no longer waits");
+        drop(called);
+        let _late = watch.call_at_change(seen, call());
+        assert_eq!(*calls.lock().unwrap(), 2);
     }
 
     #[test]

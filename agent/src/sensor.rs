@@ -23,9 +23,11 @@ pub mod antivirus;
 pub mod files;
 pub mod network;
 pub mod presence;
+pub mod programs;
 pub mod tripwire;
 pub mod unseen;
 
+use programs::Programs;
 use unseen::Unseen;
 
 /// The first pause before a failed sensor starts again; it doubles with every failure in a row.
@@ -50,6 +52,8 @@ pub struct Context {
     pub own_folders: Vec<PathBuf>,
     /// What the agent may use of the PC: whoever works for long asks it.
     pub governor: Governor,
+    /// Which programs start.
+    pub programs: Programs,
 }
 
 /// Starts every sensor that runs by itself, each on its own thread. `orders` are the collector's.
@@ -177,6 +181,7 @@ mod tests {
             stop: Stop::new(),
             own_folders: Vec::new(),
             governor: Governor::flat_out(),
+            programs: Programs::default(),
         };
         let mut runs = 0;
         let thread = spawn(Sensor::Network, &context, move || {

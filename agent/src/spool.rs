@@ -133,19 +133,25 @@ impl Spool {
     /// Takes reports and requests until all reporters are gone.
     fn serve(&mut self, reports: &Receiver<Report>, desk: &OutboxDesk) -> Result<(), SpoolError> {
         desk.tell_committed(self.keeper.committed());
+        let (mut rank, mut is_urgent) = (Rank::default(), false);
         loop {
             self.attend(desk)?;
             let wait = self.keeper.wait(self.started.elapsed());
+            rank.set(is_urgent || wait.is_none());
             let next = match wait {
                 Some(Duration::ZERO) => {
                     self.commit(desk)?;
+                    is_urgent = false;
                     continue;
                 }
                 Some(wait) => reports.recv_timeout(wait),
                 None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match next {
-                Ok(report) => self.keeper.take(report),
+                Ok(report) => {
+                    is_urgent |= report.events.iter().any(|event| event.lane == LaneName::Urgent);
+                    self.keeper.take(report);
+                }
                 Err(RecvTimeoutError::Timeout) => self.commit(desk)?,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.attend(desk)?;
@@ -213,6 +219,25 @@ impl Spool {
 
     fn attempt_answer(&mut self, request: Request) -> Result<(), SpoolError> {
         self.answer(request).or_else(tolerate_full_disk)
+    }
+}
+
+/// Whoever waits for what is urgent must not wait for a processor, and least when somebody else keeps them all busy. What
+/// is not urgent takes its turn. While nothing is pending nobody knows what comes, so the thread wakes up in a hurry.
+#[derive(Debug, Default)]
+struct Rank {
+    is_urgent: bool,
+    is_refused: bool,
+}
+
+impl Rank {
+    fn set(&mut self, is_urgent: bool) {
+        if self.is_refused || self.is_urgent == is_urgent {
+            return;
+        }
+        self.is_urgent = is_urgent;
+        // Without privilege everything takes its turn.
+        self.is_refused = vong_os::process::real_time(is_urgent).is_err();
     }
 }
 

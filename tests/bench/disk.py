@@ -68,7 +68,8 @@ def without_probes(running: vong.Stack) -> Iterator[None]:
     """A probe's summary is an event every five minutes; here nothing happens at all."""
     usual = running.folder / "policy.json"
     idle = running.folder / "policy-idle.json"
-    idle.write_text(json.dumps({"files": json.loads(usual.read_text(encoding="utf-8"))["files"]}), encoding="utf-8")
+    document = json.loads(usual.read_text(encoding="utf-8"))
+    idle.write_text(json.dumps({part: document[part] for part in ("files", "tripwire")}), encoding="utf-8")
     set_policy(running, idle)
     try:
         yield

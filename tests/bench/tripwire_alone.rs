@@ -30,7 +30,6 @@ use vong_proto::policy::{Policy, TripwirePolicy};
 
 /// Far more than a run needs.
 const LIMIT_BYTES: u64 = 64 << 20;
-const HURRIED: i32 = -10;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is watched, and where the spool lies.
@@ -73,6 +72,7 @@ fn main() -> anyhow::Result<()> {
         stop: Stop::new(),
         own_folders: vec![plan.data.clone()],
         governor: vong_agent::governor::Governor::flat_out(),
+        programs: vong_agent::sensor::programs::Programs::default(),
     };
     let target = Target::default();
     let listener = {
@@ -85,7 +85,7 @@ fn main() -> anyhow::Result<()> {
     };
     let sensor = thread::spawn(move || tripwire::run(&context, &mut Unseen::new(Sensor::Tripwire)));
     // The threads of the agent have what they take for themselves; this one only hands over, and must not add to it.
-    let _ = rustix::process::setpriority_process(None, HURRIED);
+    let _ = vong_os::process::hurry();
     pass_on(&said, &to_spool, &target)?;
     sensor
         .join()

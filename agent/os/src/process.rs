@@ -126,12 +126,21 @@ pub fn kill_group(first: &Child) -> io::Result<()> {
     imp::kill_group(first)
 }
 
-/// Gives this thread, and those that it starts, more right to a processor than usual programs have.
+/// Gives this thread, and those that it starts, more right to a processor than usual programs have: that of real time
+/// where the system gives it. Programs of another session are otherwise asked to share by half, whatever their rank.
 ///
 /// # Errors
 /// The system's; `PermissionDenied` without privilege.
 pub fn hurry() -> io::Result<()> {
     imp::hurry()
+}
+
+/// Whether this thread is to have a processor the moment it has something to do, or its turn like others.
+///
+/// # Errors
+/// The system's; `PermissionDenied` without privilege.
+pub fn real_time(is_wanted: bool) -> io::Result<()> {
+    imp::real_time(is_wanted)
 }
 
 /// How many programs wait to run or run, averaged over a minute, for each processor; `None` when nobody knows.

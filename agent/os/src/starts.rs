@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use crate::bell::{self, Bell};
+use crate::bell::Bell;
 
 /// Index and value of the process connector, and the multicast group of the same number.
 const CONNECTOR: u32 = 1;
@@ -71,17 +71,6 @@ impl Starts {
     /// The system's; `ENOBUFS` when starts were dropped.
     pub fn next_beside(&self, bell: &Bell, patience: Duration) -> io::Result<Option<Start>> {
         match bell.wait(self.socket.as_fd(), patience)? {
-            true => self.read(),
-            false => Ok(None),
-        }
-    }
-
-    /// The next start, waiting at most `patience`. `None` when there was none, or something else.
-    ///
-    /// # Errors
-    /// The system's; `ENOBUFS` when starts were dropped.
-    pub fn next(&self, patience: Duration) -> io::Result<Option<Start>> {
-        match bell::wait(self.socket.as_fd(), patience)? {
             true => self.read(),
             false => Ok(None),
         }

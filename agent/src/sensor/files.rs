@@ -158,7 +158,7 @@ pub fn run_with(
         own_folders: context.own_folders.clone(),
         governor: context.governor.clone(),
         looker: Looker::new(memory, Explainer::new(places)),
-        source: imp::Source::open(hearing, Arc::clone(&inbox)),
+        source: imp::Source::open(hearing, Arc::clone(&inbox), &context.programs),
         inbox,
         generation: 0,
         in_force: None,

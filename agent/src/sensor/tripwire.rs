@@ -43,7 +43,8 @@ use desk::{Desk, now};
 
 /// What separates the names in a path.
 const SEPARATOR: u8 = std::path::MAIN_SEPARATOR as u8;
-/// The sensor looks up this often for a stop, a new policy, and what time brings.
+/// While something goes on, time may bring something to tell this often. Otherwise it is waited for what happens, a new
+/// policy, or the roots to be looked for.
 const LOOK_UP: Duration = Duration::from_millis(1_000);
 /// Roots appear and go when users do.
 const ROOTS_INTERVAL: Duration = Duration::from_secs(10);
@@ -51,6 +52,10 @@ const ROOTS_INTERVAL: Duration = Duration::from_secs(10);
 const CANARIES_INTERVAL: Duration = Duration::from_secs(300);
 /// After a loss they are looked at, but not more often than this.
 const LOSS_INTERVAL: Duration = Duration::from_secs(5);
+/// What is new is kept for the next run of the agent after this time: an alarm must not wait until that is written.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// More sums than this are not taken over.
+const SUMS_MAX: usize = 1_024;
 /// Under this code it is said that there is no tripwire.
 const WHAT: &str = "tripwire";
 /// Under this one, that it has to wait for a processor as others do.
@@ -80,9 +85,11 @@ pub enum TripwireError {
 /// # Errors
 /// See [`TripwireError`].
 pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> {
+    // An encryptor takes all the processors there are; what shall notice it, and the threads that it starts, must not
+    // wait for one.
+    let hurried = vong_os::process::hurry();
     let mut tripwire = Tripwire::new(context)?;
-    // An encryptor takes all the processors there are; what shall notice it must not wait for one.
-    if let Err(error) = vong_os::process::hurry() {
+    if let Err(error) = hurried {
         warn!(%error, "the tripwire has no more right to a processor than others");
         tripwire.tardy = Some(why(&error));
     }
@@ -105,10 +112,14 @@ pub fn run(context: &Context, unseen: &mut Unseen) -> Result<(), TripwireError> 
                 }
             }
         }
+        if let Some(source) = &mut tripwire.source {
+            source.wake_after(&context.policy, generation)?;
+        }
         tripwire.follow(&policy.tripwire, unseen)?;
         tripwire.hear()?;
         tripwire.pass_time()?;
     }
+    tripwire.desk.keep(true)?;
     Ok(())
 }
 
@@ -125,21 +136,26 @@ struct Tripwire {
     roots_due: Instant,
     canaries_due: Instant,
     loss_due: Instant,
+    keep_due: Option<Instant>,
     complete_ms: i64,
 }
 
 impl Tripwire {
-    fn new(context: &Context) -> Result<Self, StateError> {
+    fn new(context: &Context) -> Result<Self, TripwireError> {
         let state = StateReader::open(&context.state)?;
         let kept = state.page(Sensor::Tripwire, Some(ROOT_PREFIX), ROOTS_PAGE)?;
         let placed = kept
             .iter()
             .filter_map(|(key, value)| Some((key.strip_prefix(ROOT_PREFIX)?.to_vec(), Record::read(value))))
             .collect();
+        let mut desk = Desk::new(context.reports.clone(), &context.programs);
+        let sums = state.page(Sensor::Tripwire, Some(desk::SUM_PREFIX), SUMS_MAX)?;
+        let is_sum = |(key, _): &(Vec<u8>, Vec<u8>)| key.starts_with(desk::SUM_PREFIX);
+        desk.restore(sums.into_iter().filter(is_sum).collect())?;
         let now = Instant::now();
         Ok(Self {
             source: None,
-            desk: Desk::new(context.reports.clone()),
+            desk,
             own_folders: context
                 .own_folders
                 .iter()
@@ -151,6 +167,7 @@ impl Tripwire {
             roots_due: now,
             canaries_due: now,
             loss_due: now,
+            keep_due: None,
             complete_ms: clock::wall_ms(),
         })
     }
@@ -283,12 +300,24 @@ impl Tripwire {
         Ok(())
     }
 
+    /// How long nothing is to be done unless something happens.
+    fn patience(&self) -> Duration {
+        let is_busy = self.desk.scores.is_watching() || self.keep_due.is_some();
+        let patience = match is_busy {
+            true => LOOK_UP,
+            false => self.roots_due.saturating_duration_since(Instant::now()),
+        };
+        let due_in = self.desk.scores.due_in(clock::mono_ms());
+        due_in.map_or(patience, |due_in| due_in.min(patience))
+    }
+
     fn hear(&mut self) -> Result<(), TripwireError> {
+        let patience = self.patience();
         let Some(source) = &mut self.source else {
             return Ok(());
         };
         let desk = &mut self.desk;
-        let is_complete = source.hear(LOOK_UP, |heard| desk.take(&heard))?;
+        let is_complete = source.hear(patience, |heard| desk.take(&heard))?;
         self.check_told()?;
         let now_ms = clock::wall_ms();
         if is_complete {
@@ -316,6 +345,14 @@ impl Tripwire {
     fn pass_time(&mut self) -> Result<(), TripwireError> {
         for told in self.desk.scores.tick(now()) {
             self.desk.tell(told);
+        }
+        if std::mem::take(&mut self.desk.has_news) {
+            self.keep_due
+                .get_or_insert_with(|| Instant::now() + KEEP_INTERVAL);
+        }
+        if self.keep_due.is_some_and(|due| Instant::now() >= due) {
+            self.keep_due = None;
+            self.desk.keep(false)?;
         }
         if Instant::now() >= self.canaries_due {
             self.canaries_due = Instant::now() + CANARIES_INTERVAL;

@@ -160,8 +160,28 @@ pub(super) fn kill_group(first: &Child) -> io::Result<()> {
 }
 
 pub(super) fn hurry() -> io::Result<()> {
+    if real_time(true).is_ok() {
+        return Ok(());
+    }
     // Of the system's -20 to 19; what the kernel calls a process here is the calling thread.
     Ok(rustix::process::setpriority_process(None, HURRIED)?)
+}
+
+pub(super) fn real_time(is_wanted: bool) -> io::Result<()> {
+    // SAFETY: zeros are a priority, and nothing else.
+    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    // The least of real time is before all that is none, and behind what the system itself runs so.
+    let policy = if is_wanted {
+        libc::SCHED_RR
+    } else {
+        libc::SCHED_OTHER
+    };
+    parameters.sched_priority = i32::from(is_wanted);
+    // SAFETY: the parameters live during the call; number 0 is the calling thread.
+    match unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 pub(super) fn load() -> Option<f64> {

@@ -89,6 +89,7 @@ impl Scene {
             stop: stop.clone(),
             own_folders: Vec::new(),
             governor: crate::governor::Governor::flat_out(),
+            programs: crate::sensor::programs::Programs::default(),
         };
         let given = places.clone();
         let sensor = thread::spawn(move || {

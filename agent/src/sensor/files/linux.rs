@@ -17,6 +17,7 @@ use super::limit::Limit;
 use super::listener::Listener;
 use super::watch::{WatchSet, Watched};
 use crate::clock;
+use crate::sensor::programs::Programs;
 
 #[path = "linux/folders.rs"]
 mod folders;
@@ -24,8 +25,6 @@ mod folders;
 mod marks;
 #[path = "linux/mounts.rs"]
 mod mounts;
-#[path = "linux/recent.rs"]
-mod recent;
 
 use marks::Marks;
 use mounts::{Mounted, foreign, mounted_within, places_within};
@@ -46,9 +45,9 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens what can be opened.
-    pub(super) fn open(hearing: Hearing, inbox: Arc<Inbox>) -> Source {
+    pub(super) fn open(hearing: Hearing, inbox: Arc<Inbox>, programs: &Programs) -> Source {
         let marks = match hearing {
-            Hearing::Best => Marks::open(Arc::clone(&inbox)).map_err(|error| reason(&error)),
+            Hearing::Best => Marks::open(Arc::clone(&inbox), programs).map_err(|error| reason(&error)),
             Hearing::Unprivileged => Err(UNPRIVILEGED.to_owned()),
         };
         Source {

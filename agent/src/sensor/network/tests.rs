@@ -268,6 +268,7 @@ fn the_end_of_a_service_is_reported_and_its_return_too() {
         stop: Stop::new(),
         own_folders: Vec::new(),
         governor: crate::governor::Governor::flat_out(),
+        programs: crate::sensor::programs::Programs::default(),
     };
     let sensor = thread::spawn({
         let context = context.clone();
@@ -307,6 +308,7 @@ fn what_an_earlier_run_could_not_ask_is_taken_back_when_nobody_asks_for_it() {
         stop: Stop::new(),
         own_folders: Vec::new(),
         governor: crate::governor::Governor::flat_out(),
+        programs: crate::sensor::programs::Programs::default(),
     };
     let mut unseen = Unseen::new(Sensor::Network);
     unseen.say("icmp", "unprivileged").expect("news");

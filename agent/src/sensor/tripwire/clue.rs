@@ -3,6 +3,11 @@
 /// A process, or a volume where no process is known.
 pub(super) type Key = u64;
 
+/// Keys of users, who are beneath all that they start, begin here.
+pub(super) const USERS: Key = 1 << 62;
+/// Keys of volumes, where no process is known, begin here.
+pub(super) const VOLUMES: Key = 1 << 63;
+
 /// A kind of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Code {
@@ -17,6 +22,18 @@ pub(super) enum Code {
 }
 
 impl Code {
+    /// Each of them.
+    pub(super) const ALL: [Code; 8] = [
+        Code::Canary,
+        Code::ContentRandom,
+        Code::TailRandom,
+        Code::Base64,
+        Code::Extension,
+        Code::RewrittenAndDeleted,
+        Code::ArchivedAndDeleted,
+        Code::Note,
+    ];
+
     /// As events carry it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -57,25 +74,28 @@ pub(super) mod points {
     /// Further ones of these.
     pub(crate) const CANARY_TOUCHED_FURTHER: f64 = 0.5;
     pub(crate) const CANARY_GONE_FURTHER: f64 = 1.0;
-    /// Four or five documents to the alarm. An honest program never writes random bytes over one.
-    pub(crate) const RANDOM: f64 = 1.5;
+    /// Three documents to the alarm, or two of different types that were given a new ending, too. An honest program
+    /// never writes random bytes over a document: of clean files 3 in 1,000 look like it.
+    pub(crate) const RANDOM: f64 = 2.5;
     /// Neither the type's nor any other known beginning, and not random: a wiped head, a weak cipher, a format
     /// that nobody here knows.
     pub(crate) const LOST: f64 = 0.6;
-    /// Half-written files look like it now and then.
-    pub(crate) const BROKEN: f64 = 1.2;
+    /// Nearly as strong: three documents, but one more where all are of one type and a while apart. Half-written files
+    /// look like it now and then.
+    pub(crate) const BROKEN: f64 = 2.1;
     /// A picture or an office document in letters is readable by nobody.
-    pub(crate) const BASE64: f64 = 1.2;
+    pub(crate) const BASE64: f64 = 1.8;
     /// A text may hold a key.
     pub(crate) const BASE64_TEXT: f64 = 0.5;
     /// People rename files.
     pub(crate) const EXTENSION: f64 = 0.3;
     /// Nobody gives one new ending to everything.
     pub(crate) const EXTENSION_SHARED: f64 = 0.2;
-    /// The same name, random bytes, and the original gone.
-    pub(crate) const REWRITTEN: f64 = 1.2;
+    /// The same name, random bytes, and the original gone. Somebody may do so with two or three files before he sends
+    /// them.
+    pub(crate) const REWRITTEN: f64 = 1.6;
     /// Random bytes under any name, and a document gone.
-    pub(crate) const REPLACED: f64 = 0.75;
+    pub(crate) const REPLACED: f64 = 0.9;
     /// The original is in an archive that only a password opens.
     pub(crate) const ARCHIVED_ENCRYPTED: f64 = 1.2;
     /// The original is in an archive that anybody opens: people do that, so the sum of these is bounded.

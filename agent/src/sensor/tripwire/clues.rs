@@ -12,9 +12,11 @@ use super::kinds::{Family, Named, Type, file_name, folder, named, stem};
 use super::memory::Memory;
 
 mod note;
+mod spoilt;
 
 use note::Notes;
 pub(super) use note::is_note;
+use spoilt::spoilt;
 
 /// So many acts of each kind are remembered: an encryptor's of a second.
 const REMEMBERED_MAX: usize = 4_096;
@@ -153,7 +155,10 @@ impl Clues {
                 before.filter(|_| act == Act::Renamed).unwrap_or(kind),
             )),
             (Some(kind), _) => Some(Question::Document(kind)),
-            (None, Named::Strange(_) | Named::Vague | Named::Bare) if act != Act::Renamed && !is_hidden => {
+            // What comes from elsewhere was written where nobody looked.
+            (None, Named::Strange(_) | Named::Vague | Named::Bare)
+                if (act != Act::Renamed || from.is_none()) && !is_hidden =>
+            {
                 Some(Question::Stranger)
             }
             (None, _) => None,
@@ -234,6 +239,9 @@ impl Clues {
             if matches!(verdict, Verdict::Sound) {
                 // Whoever made it has finished; what is done to it from now on is done to a document.
                 self.fresh.remove(now_ms, deed.path);
+            } else if is_fresh {
+                // Not finished: a download in pieces may take hours.
+                self.fresh.insert(now_ms, deed.path, deed.chain[0]);
             }
         } else {
             self.remember_stranger(deed, verdict, &mut clues);
@@ -375,7 +383,7 @@ impl Clues {
     fn took_name(&mut self, deed: &Deed<'_>, verdict: Verdict) -> Vec<Clue> {
         let now_ms = deed.at_ms;
         let Some(from) = deed.from else {
-            return Vec::new();
+            return self.arrived(deed, verdict);
         };
         let mut clues = Vec::new();
         let before = self.renamed.remove(now_ms, from).or_else(|| {
@@ -424,6 +432,20 @@ impl Clues {
         clues
     }
 
+    /// A file from outside the roots takes a document's place, or stands in for one.
+    fn arrived(&mut self, deed: &Deed<'_>, verdict: Verdict) -> Vec<Clue> {
+        let mut clues = Vec::new();
+        match named(file_name(deed.path)) {
+            // Whoever moves a document need not know what is wrong with it.
+            Named::Document(kind) if verdict != Verdict::Lost && !self.is_new_name(deed.path, deed.at_ms) => {
+                clues.extend(spoilt(deed, kind, verdict, None));
+            }
+            Named::Document(_) => {}
+            _ => self.remember_stranger(deed, verdict, &mut clues),
+        }
+        clues
+    }
+
     /// Nothing is known that would have stood there: made a moment ago.
     fn is_new_name(&self, path: &[u8], now_ms: u64) -> bool {
         self.fresh.get(now_ms, path).is_some()
@@ -439,39 +461,6 @@ impl Clues {
             false => 0.0,
         }
     }
-}
-
-/// What a document's content says against whoever wrote it.
-fn spoilt(deed: &Deed<'_>, kind: &'static Type, verdict: Verdict, before: Option<Vec<u8>>) -> Option<Clue> {
-    let is_text = kind.family == Family::Text;
-    let (code, points) = match verdict {
-        Verdict::Random => (Code::ContentRandom, points::RANDOM),
-        Verdict::Lost => (Code::ContentRandom, points::LOST),
-        Verdict::Broken => (Code::TailRandom, points::BROKEN),
-        Verdict::Base64 if is_text => (Code::Base64, points::BASE64_TEXT),
-        Verdict::Base64 => (Code::Base64, points::BASE64),
-        Verdict::Archive { encrypted } if kind.family != Family::Archive && kind.family != Family::Office => {
-            let points = if encrypted {
-                points::ARCHIVED_ENCRYPTED
-            } else {
-                points::ARCHIVED
-            };
-            (Code::ArchivedAndDeleted, points)
-        }
-        Verdict::Archive { encrypted: true } if kind.family == Family::Office => {
-            (Code::ArchivedAndDeleted, points::ARCHIVED_ENCRYPTED)
-        }
-        Verdict::Sound | Verdict::Unknown | Verdict::Archive { .. } => return None,
-    };
-    Some(Clue {
-        code,
-        points,
-        path: deed.path.to_vec(),
-        old_path: before.filter(|before| before != deed.path),
-        kind: Some(kind.extension),
-        is_lost: true,
-        chain: deed.chain.to_vec(),
-    })
 }
 
 /// Whether a file lies in a hidden folder below a root, as programs' own data does.

@@ -1,5 +1,6 @@
 //! Where everything comes together: an act on a file, its samples, its clues, their sum, the report.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -7,23 +8,25 @@ use std::path::Path;
 
 use tracing::warn;
 use vong_os::file::{Kind, look_open, open_quietly, path_of};
-use vong_proto::event::{Body, Lane};
+use vong_proto::event::{Body, Lane, Sensor};
 
 use super::canary::{Canaries, News};
-use super::clue::{Clue, Code, Key, points};
+use super::clue::{Clue, Code, Key, USERS, VOLUMES, points};
 use super::clues::{self, Act, Clues, Deed, Question};
 use super::content::{Content, Verdict, judge, judge_stranger};
 use super::imp;
-use super::score::{Moment, Scores, Told};
+use super::score::{Moment, Scores, Told, is_told};
 use crate::clock;
-use crate::report::{Report, Reports, SpoolStopped};
+use crate::report::{Report, Reports, SpoolStopped, StateChange};
 use crate::sensor::event_now;
 use crate::sensor::files::watch::is_within;
+use crate::sensor::programs::Programs;
 
 /// A note is short.
 const NOTE_BYTES_MAX: u64 = 64 * 1024;
-/// Keys of volumes, where no process is known, begin here.
-const VOLUMES: Key = 1 << 63;
+/// Under this the sums are kept for the next run of the agent: of a process of this boot, of a volume, or of what has
+/// been told and is not over.
+pub(super) const SUM_PREFIX: &[u8] = b"sum:";
 /// Whatever goes on is over when nothing is heard of it for so long.
 const SURELY_OVER_MS: u64 = 86_400_000;
 
@@ -36,22 +39,88 @@ pub(super) struct Desk {
     kin: imp::Kin,
     pub(super) roots: Vec<Vec<u8>>,
     volumes: Vec<Vec<u8>>,
+    /// Under which names sums are kept.
+    kept: HashMap<Key, Vec<u8>>,
+    /// Something has changed that may have to be kept.
+    pub(super) has_news: bool,
     pub(super) failure: Option<SpoolStopped>,
 }
 
 impl Desk {
     /// Nothing is known yet.
-    pub(super) fn new(reports: Reports) -> Self {
+    pub(super) fn new(reports: Reports, programs: &Programs) -> Self {
         Self {
             reports,
             clues: Clues::default(),
             scores: nothing_known(),
             canaries: Canaries::default(),
-            kin: imp::Kin::open(),
+            kin: imp::Kin::open(programs),
             roots: Vec::new(),
             volumes: Vec::new(),
+            kept: HashMap::new(),
+            has_news: false,
             failure: None,
         }
+    }
+
+    /// Takes over what an earlier run has kept.
+    pub(super) fn restore(&mut self, kept: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), SpoolStopped> {
+        let mut forgotten = Vec::new();
+        for (name, bytes) in kept {
+            let chain = match Kept::parse(&name) {
+                Some(Kept::Process { pid, start }) if self.kin.is(pid, start) => self.kin.chain(pid),
+                Some(Kept::User(key)) => vec![key],
+                Some(Kept::Volume(volume)) => vec![self.volume(volume.to_vec())],
+                // Whoever it was is gone; that it is over is still to be told.
+                _ if is_told(&bytes) => vec![self.kin.new_key()],
+                _ => Vec::new(),
+            };
+            let key = chain.first().copied();
+            match key.filter(|_| self.scores.restore(now(), chain, &bytes)) {
+                Some(key) => drop(self.kept.insert(key, name)),
+                None => forgotten.push(change(name, None)),
+            }
+        }
+        self.send_state(forgotten)
+    }
+
+    /// Has what is known kept for the next run, as far as it is news; all of it when the agent stops.
+    pub(super) fn keep(&mut self, all: bool) -> Result<(), SpoolStopped> {
+        let mut changes = Vec::new();
+        for (key, value) in self.scores.unkept(now(), all) {
+            if value.is_none() {
+                changes.extend(self.kept.remove(&key).map(|name| change(name, None)));
+                continue;
+            }
+            let name = self.kept.get(&key).cloned().or_else(|| self.name_of(key));
+            if let Some(name) = name {
+                self.kept.insert(key, name.clone());
+                changes.push(change(name, value));
+            }
+        }
+        self.send_state(changes)
+    }
+
+    fn name_of(&self, key: Key) -> Option<Vec<u8>> {
+        if key >= VOLUMES {
+            let number = usize::try_from(key - VOLUMES).ok()?;
+            return Some(Kept::Volume(self.volumes.get(number)?).name());
+        }
+        if key >= USERS {
+            return Some(Kept::User(key).name());
+        }
+        let (pid, start) = self.kin.identity(key)?;
+        Some(Kept::Process { pid, start }.name())
+    }
+
+    fn send_state(&self, state: Vec<StateChange>) -> Result<(), SpoolStopped> {
+        if state.is_empty() {
+            return Ok(());
+        }
+        self.reports.send(Report {
+            state,
+            ..Report::default()
+        })
     }
 
     /// Weighs what has happened to a file.
@@ -126,10 +195,15 @@ impl Desk {
             mono_ms: now.mono_ms + SURELY_OVER_MS,
             ..now
         };
-        for told in self.scores.tick(later) {
+        // A warning that was held back is told first.
+        for told in [self.scores.tick(later), self.scores.tick(later)].concat() {
             self.tell(told);
         }
         self.scores = nothing_known();
+        let forgotten = self.kept.drain().map(|(_, name)| change(name, None)).collect();
+        if let Err(stopped) = self.send_state(forgotten) {
+            self.failure = Some(stopped);
+        }
         self.clues = Clues::default();
     }
 
@@ -139,29 +213,34 @@ impl Desk {
         if !chain.is_empty() {
             return chain;
         }
-        let volume = imp::volume_of(path);
+        vec![self.volume(imp::volume_of(path))]
+    }
+
+    fn volume(&mut self, volume: Vec<u8>) -> Key {
         let known = self.volumes.iter().position(|known| *known == volume);
         let number = known.unwrap_or_else(|| {
             self.volumes.push(volume);
             self.volumes.len() - 1
         });
-        vec![VOLUMES + number as u64]
+        VOLUMES + number as u64
     }
 
     fn count(&mut self, clue: &Clue) {
-        if let Some(told) = self.scores.take(now(), clue) {
+        self.has_news = true;
+        let user = clue.chain.first().and_then(|key| self.kin.user_of(*key));
+        if let Some(told) = self.scores.take_with_user(now(), clue, user) {
             self.tell(told);
         }
     }
 
     pub(super) fn tell(&mut self, told: Told) {
+        self.has_news = true;
         let mut tripwire = told.tripwire;
-        tripwire.processes = self.kin.processes(&told.chain);
-        tripwire.user = tripwire
-            .processes
-            .first()
-            .map(|process| process.user.clone())
-            .unwrap_or_default();
+        let processes = self.kin.processes(&told.chain);
+        if let Some(process) = processes.first() {
+            tripwire.user.clone_from(&process.user);
+            tripwire.processes = processes;
+        }
         if let Some(key) = told.chain.first().filter(|key| **key >= VOLUMES) {
             let number = usize::try_from(key - VOLUMES).unwrap_or(usize::MAX);
             tripwire.volume = self.volumes.get(number).cloned().unwrap_or_default();
@@ -181,6 +260,60 @@ impl Desk {
         if let Err(stopped) = self.reports.send(report) {
             self.failure = Some(stopped);
         }
+    }
+}
+
+/// Whose sums are kept.
+#[derive(Debug, PartialEq, Eq)]
+enum Kept<'a> {
+    Process { pid: u32, start: u64 },
+    User(Key),
+    Volume(&'a [u8]),
+}
+
+impl Kept<'_> {
+    /// The same process has the same name in every run of the agent; after a boot there is none of that name.
+    fn name(&self) -> Vec<u8> {
+        match self {
+            Kept::Process { pid, start } => {
+                let boot = clock::boot_id().0;
+                [
+                    SUM_PREFIX,
+                    b"p",
+                    &boot[..],
+                    &pid.to_be_bytes()[..],
+                    &start.to_be_bytes()[..],
+                ]
+                .concat()
+            }
+            Kept::User(key) => [SUM_PREFIX, b"u", &key.to_be_bytes()[..]].concat(),
+            Kept::Volume(volume) => [SUM_PREFIX, b"v", volume].concat(),
+        }
+    }
+
+    fn parse(name: &[u8]) -> Option<Kept<'_>> {
+        let (kind, rest) = name.strip_prefix(SUM_PREFIX)?.split_first()?;
+        if *kind == b'v' {
+            return Some(Kept::Volume(rest));
+        }
+        if *kind == b'u' {
+            let key = Key::from_be_bytes(rest.try_into().ok()?);
+            return (USERS..VOLUMES).contains(&key).then_some(Kept::User(key));
+        }
+        let rest = rest.strip_prefix(&clock::boot_id().0[..])?;
+        let (pid, start) = rest.split_first_chunk()?;
+        Some(Kept::Process {
+            pid: u32::from_be_bytes(*pid),
+            start: u64::from_be_bytes(start.try_into().ok()?),
+        })
+    }
+}
+
+fn change(key: Vec<u8>, value: Option<Vec<u8>>) -> StateChange {
+    StateChange {
+        sensor: Sensor::Tripwire,
+        key,
+        value,
     }
 }
 

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
+use vong_os::bell::Bell;
 use vong_os::fanotify::{Event, FilesystemId, FolderHandle, Group, Mount, Place};
 use vong_os::file::path_of;
 use vong_os::mounts::MountTable;
 
 use super::clues::Act;
+use crate::policy::{CalledAtChange, PolicyWatch};
 use crate::sensor::files::watch::{WatchSet, join};
 
 #[path = "linux/homes.rs"]
@@ -51,6 +53,15 @@ pub(super) struct Source {
     reach: Reach,
     table: Option<MountTable>,
     buffer: Vec<u8>,
+    woken: Option<Woken>,
+}
+
+/// The bell rings when this policy is no longer in force, or the agent stops.
+#[derive(Debug)]
+struct Woken {
+    generation: u64,
+    bell: Arc<Bell>,
+    _call: CalledAtChange,
 }
 
 /// Which places are below the roots.
@@ -74,6 +85,7 @@ impl Source {
             reach: Reach::default(),
             table: MountTable::open().ok(),
             buffer: Vec::new(),
+            woken: None,
         })
     }
 
@@ -120,12 +132,39 @@ impl Source {
         refused
     }
 
+    /// From now on whoever hears is woken when there is another policy than this, or the agent stops.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn wake_after(&mut self, policy: &PolicyWatch, generation: u64) -> io::Result<()> {
+        if self
+            .woken
+            .as_ref()
+            .is_some_and(|woken| woken.generation == generation)
+        {
+            return Ok(());
+        }
+        let bell = Arc::new(Bell::new()?);
+        let rung = Arc::clone(&bell);
+        let call = policy.call_at_change(generation, move || rung.ring());
+        self.woken = Some(Woken {
+            generation,
+            bell,
+            _call: call,
+        });
+        Ok(())
+    }
+
     /// Waits for something to happen, at most `patience`, and hands over what has; whether nothing was lost.
     ///
     /// # Errors
     /// The system's.
     pub(super) fn hear(&mut self, patience: Duration, mut each: impl FnMut(Heard)) -> io::Result<bool> {
-        if !self.group.wait(patience)? {
+        let has_news = match &self.woken {
+            Some(woken) => self.group.wait_beside(&woken.bell, patience)?,
+            None => self.group.wait(patience)?,
+        };
+        if !has_news {
             return Ok(true);
         }
         let (reach, mut is_complete, own_pid) = (&mut self.reach, true, std::process::id());

@@ -2,8 +2,10 @@
 //! is none, which is all that can be tested then.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
@@ -23,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A sensor at work over a folder of its own.
 struct Sensing {
     home: TempDir,
-    _data: TempDir,
+    data: TempDir,
     said: Receiver<Report>,
     context: Context,
     thread: Option<JoinHandle<()>>,
@@ -35,10 +37,19 @@ impl Sensing {
             tempfile::tempdir().expect("a folder"),
             tempfile::tempdir().expect("a folder"),
         );
-        let state = empty_state(data.path());
+        empty_state(data.path());
+        let path = home.path().to_owned();
+        Self::start_over(home, data, vec![path], canaries)
+    }
+
+    fn start_over(home: TempDir, data: TempDir, roots: Vec<PathBuf>, canaries: bool) -> Self {
+        let state = data.path().join("spool.db");
         let (reports, said) = Reports::channel();
         let tripwire = TripwirePolicy {
-            paths: vec![home.path().to_string_lossy().into_owned()],
+            paths: roots
+                .iter()
+                .map(|root| root.to_string_lossy().into_owned())
+                .collect(),
             canaries,
             ..TripwirePolicy::default()
         };
@@ -52,6 +63,7 @@ impl Sensing {
             stop: Stop::new(),
             own_folders: vec![data.path().to_owned()],
             governor: crate::governor::Governor::flat_out(),
+            programs: crate::sensor::programs::Programs::default(),
         };
         let of_thread = context.clone();
         let thread = thread::spawn(move || {
@@ -59,7 +71,7 @@ impl Sensing {
         });
         let sensing = Self {
             home,
-            _data: data,
+            data,
             said,
             context,
             thread: Some(thread),
@@ -96,6 +108,33 @@ impl Sensing {
                 return;
             }
             thread::yield_now();
+        }
+    }
+
+    /// Ends the run, keeps what it wanted to be kept, and begins another.
+    fn restart(mut self) -> Self {
+        self.end();
+        let connection = rusqlite::Connection::open(self.data.path().join("spool.db")).expect("a spool");
+        for change in self.said.try_iter().flat_map(|report| report.state) {
+            let key = rusqlite::params![crate::state::number(change.sensor), change.key, change.value];
+            let sql = match change.value {
+                Some(_) => "INSERT OR REPLACE INTO sensor_state VALUES (?1, ?2, ?3)",
+                None => "DELETE FROM sensor_state WHERE sensor = ?1 AND key = ?2 AND ?3 IS NULL",
+            };
+            connection.execute(sql, key).expect("kept");
+        }
+        let other = |_| tempfile::tempdir().expect("a folder");
+        let home = std::mem::replace(&mut self.home, other(()));
+        let data = std::mem::replace(&mut self.data, other(()));
+        let path = home.path().to_owned();
+        Self::start_over(home, data, vec![path], false)
+    }
+
+    fn end(&mut self) {
+        self.context.stop.request();
+        self.context.policy.wake_all();
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("no panic");
         }
     }
 
@@ -143,16 +182,12 @@ impl Sensing {
 
 impl Drop for Sensing {
     fn drop(&mut self) {
-        self.context.stop.request();
-        self.context.policy.wake_all();
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("no panic");
-        }
+        self.end();
     }
 }
 
 /// A spool that remembers nothing.
-fn empty_state(data: &Path) -> std::path::PathBuf {
+fn empty_state(data: &Path) -> PathBuf {
     let state = data.join("spool.db");
     let connection = rusqlite::Connection::open(&state).expect("a spool");
     let table = "CREATE TABLE sensor_state (sensor INTEGER, key BLOB, value BLOB, PRIMARY KEY (sensor, key))";
@@ -171,6 +206,21 @@ fn a_loop_of_short_lived_programs_adds_up_under_the_shell() {
     assert!(tripped.files_lost <= 8, "{tripped:?}");
     assert!(tripped.processes[0].executable.ends_with(b"bash"), "{tripped:?}");
     assert_eq!(tripped.reasons[0].code, "rewritten_and_deleted");
+}
+
+#[test]
+fn a_program_for_each_file_below_a_host_adds_up_under_the_user() {
+    if !vong_os::host::is_privileged() {
+        return; // Nobody else may start programs as another without a password.
+    }
+    let sensing = Sensing::start(false);
+    sensing.sh(DOCUMENTS);
+    sensing.sh("for f in *.txt; do su -c \"head -c 8000 /dev/urandom > '$f'\" < /dev/null; done");
+    let Some(tripped) = sensing.tripped() else { return };
+    assert!(tripped.files_lost <= 10, "{tripped:?}");
+    assert_eq!(tripped.user, "root");
+    let parent = &tripped.processes[0].parent_executable;
+    assert!(parent.ends_with(b"/su"), "{tripped:?}");
 }
 
 #[test]
@@ -203,4 +253,41 @@ fn strange_files_are_no_danger_to_the_sensor() {
     sensing.sh("for f in *.txt; do head -c 8000 /dev/urandom > \"$f\"; done");
     let Some(tripped) = sensing.tripped() else { return };
     assert_eq!(tripped.reasons[0].code, "content_random");
+}
+
+#[test]
+fn who_has_begun_before_a_restart_of_the_agent_is_known_after_it() {
+    let sensing = Sensing::start(false);
+    sensing.sh(DOCUMENTS);
+    // Spoils a document whenever it is told to.
+    let mut shell = Command::new("bash")
+        .args([
+            "-c",
+            "while read n; do head -c 8000 /dev/urandom > \"hồ sơ $n.txt\"; echo; done",
+        ])
+        .current_dir(sensing.home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let (mut tell, mut hear) = (
+        shell.stdin.take().expect("piped"),
+        BufReader::new(shell.stdout.take().expect("piped")).lines(),
+    );
+    let mut spoil = |number: u32| {
+        writeln!(tell, "{number}").expect("it reads");
+        hear.next().expect("it answers").expect("it answers");
+    };
+    spoil(1);
+    spoil(2);
+    let warned = sensing.told(TripwireLevel::Warning);
+    let sensing = sensing.restart();
+    spoil(3);
+    let tripped = warned.and_then(|warned| Some((warned, sensing.tripped()?)));
+    drop(tell);
+    shell.wait().expect("it ends");
+    let Some((warned, tripped)) = tripped else { return };
+    assert_eq!(tripped.key, warned.key, "the same occurrence");
+    assert_eq!(tripped.files_lost, 3, "{tripped:?}");
+    assert_eq!(tripped.processes[0].pid, shell.id());
 }

@@ -26,8 +26,8 @@ use super::super::watch::{WatchSet, Watched, is_within, join};
 use super::folders::Folders;
 use super::is_folder;
 use super::mounts::{Mounted, places_within};
-use super::recent::Recent;
 use crate::clock;
+use crate::sensor::programs::{Programs, Starting};
 
 /// The reader looks up at least this often: when the queue overflows, nobody knows of what happened since then.
 const LOOK_UP: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ impl Armed {
 
 impl Marks {
     /// Opens a queue and begins to read it.
-    pub(super) fn open(inbox: Arc<Inbox>) -> io::Result<Marks> {
+    pub(super) fn open(inbox: Arc<Inbox>, programs: &Programs) -> io::Result<Marks> {
         let shared = Arc::new(Shared {
             group: Group::open()?,
             armed: Mutex::default(),
@@ -80,7 +80,7 @@ impl Marks {
             closing: AtomicBool::new(false),
             bell: Bell::new()?,
         });
-        let reader = Reader::new(Arc::clone(&shared), inbox);
+        let reader = Reader::new(Arc::clone(&shared), inbox, programs.listen());
         let reader = thread::Builder::new()
             .name("fanotify".to_owned())
             .spawn(move || reader.run())?;
@@ -201,14 +201,14 @@ struct Desk {
     generation: u64,
     processes: Processes,
     lineage: Lineage,
-    recent: Recent,
+    starting: Arc<Starting>,
     own_pid: u32,
     /// The last moment when the queue was seen empty.
     complete_ms: i64,
 }
 
 impl Reader {
-    fn new(shared: Arc<Shared>, inbox: Arc<Inbox>) -> Self {
+    fn new(shared: Arc<Shared>, inbox: Arc<Inbox>, starting: Arc<Starting>) -> Self {
         Self {
             shared,
             desk: Desk {
@@ -217,7 +217,7 @@ impl Reader {
                 generation: 0,
                 processes: Processes::default(),
                 lineage: Lineage::learnt(),
-                recent: Recent::open(),
+                starting,
                 own_pid: std::process::id(),
                 complete_ms: clock::wall_ms(),
             },
@@ -344,12 +344,12 @@ impl Desk {
             .process
             .as_ref()
             .and_then(|handle| self.processes.describe(event.pid, Some(handle)))
-            .or_else(|| self.recent.facts(event.pid));
+            .or_else(|| self.starting.facts_of(event.pid));
         let Some(facts) = described else {
             return (Who::Exited { pid: event.pid }, None);
         };
-        let (processes, recent) = (&mut self.processes, &self.recent);
-        let describe = |pid| processes.describe(pid, None).or_else(|| recent.facts(pid));
+        let (processes, starting) = (&mut self.processes, &self.starting);
+        let describe = |pid| processes.describe(pid, None).or_else(|| starting.facts_of(pid));
         let under = self.lineage.manager_of(&facts, describe, Instant::now());
         let process = Process {
             pid: facts.pid,

@@ -12,6 +12,7 @@ use super::super::task::Progress;
 use super::super::*;
 use super::stage::{Given, Shell, Stage, files_of, on_both, spool};
 use crate::report::Reports;
+use crate::sensor::programs::Programs;
 
 /// A tree of a few files: names from which some are folders of others, contents of one byte.
 fn any_tree() -> impl Strategy<Value = BTreeMap<String, u8>> {
@@ -82,7 +83,7 @@ fn depth(path: &[u8]) -> usize {
 
 fn compare_all(looker: &mut Looker, mut comparison: Comparison) {
     let inbox = Arc::new(Inbox::default());
-    let source = imp::Source::open(Hearing::Unprivileged, Arc::clone(&inbox));
+    let source = imp::Source::open(Hearing::Unprivileged, Arc::clone(&inbox), &Programs::default());
     loop {
         match comparison.advance(looker, &inbox, &source).expect("readable") {
             Progress::Done(blanks) => break assert_eq!(blanks, task::Blanks::default()),

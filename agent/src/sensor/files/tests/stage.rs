@@ -212,6 +212,7 @@ impl Stage {
             stop: stop.clone(),
             own_folders: vec![self.folder.path().join("own")],
             governor: self.governor.clone(),
+            programs: crate::sensor::programs::Programs::default(),
         };
         let (orders, commands) = rescans();
         let (hearing, places) = (self.hearing, self.places.clone());

@@ -193,6 +193,24 @@ fn a_temporary_file_that_takes_a_documents_place_is_judged() {
 }
 
 #[test]
+fn what_comes_from_elsewhere_is_judged() {
+    let mut hands = Hands::new();
+    hands.does(Act::Renamed, "/h/a.docx", None, Verdict::Sound);
+    // Somebody tidies up, and does not know that it was broken before.
+    hands.does(Act::Renamed, "/h/old.docx", None, Verdict::Lost);
+    assert_eq!(hands.found, []);
+    hands.does(Act::Renamed, "/h/b.docx", None, Verdict::Random);
+    assert_eq!(hands.codes(), [Code::ContentRandom]);
+    assert!(hands.found[0].is_lost);
+    // Encrypted elsewhere, brought here, and the original removed, in either order.
+    hands.does(Act::Renamed, "/h/c.docx.enc", None, Verdict::Random);
+    hands.does(Act::Removed, "/h/c.docx", None, Verdict::Unknown);
+    hands.does(Act::Removed, "/h/d.docx", None, Verdict::Unknown);
+    hands.does(Act::Renamed, "/h/d.docx.enc", None, Verdict::Random);
+    assert_eq!(hands.codes()[1..], [Code::RewrittenAndDeleted; 2]);
+}
+
+#[test]
 fn one_ending_for_all_adds_up() {
     let mut hands = Hands::new();
     for number in 0..8 {

@@ -1,139 +1,53 @@
 //! Who started whom. A process that encrypts one file is gone before anybody can ask about it; what counts is the
 //! one that starts a thousand of them.
 //!
-//! The kernel tells of each process that is split off and of each program that begins, while it happens. Of those
-//! that a file event names, and of their ancestors, more is kept: they keep their keys as long as they live.
+//! ```text
+//! systemd ─▶ gnome-terminal ─▶ bash ─▶ openssl     chain: openssl, bash;  beneath: the user
+//!  host       host
+//! ```
+//! Of those that a file event names, and of their ancestors, more is kept than of all others: they keep their keys as
+//! long as they live. Chains end below the programs that start whatever a user starts; what is started by these once
+//! for each file adds up under the user.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use tracing::{debug, warn};
 use vong_os::process::{Facts, Processes, parent_and_start};
-use vong_os::starts::{Start, Starts};
 use vong_proto::event::{Process, Tripwire};
 
-use crate::sensor::tripwire::clue::Key;
+use crate::sensor::programs::{Birth, Programs, Starting};
+use crate::sensor::tripwire::clue::{Key, USERS, VOLUMES};
 
-/// So many processes that started lately are remembered, some 300 bytes each.
-const BORN_MAX: usize = 2_048;
-/// So many that have touched documents, or whose children have.
-const KNOWN_MAX: usize = 1_024;
+#[path = "kin/hosts.rs"]
+mod hosts;
+#[path = "kin/known.rs"]
+mod known;
+
+use hosts::is_host;
+use known::{Known, KnownProcesses};
+
 /// Ancestors that a deed counts against.
 const ANCESTORS_MAX: usize = 4;
-/// The listener looks up at least this often to see whether it shall end.
-const LOOK_UP: Duration = Duration::from_millis(500);
 /// The listener may be a moment behind the file events.
 const PATIENCE: Duration = Duration::from_micros(500);
 const PATIENCE_TIMES: usize = 4;
 
-/// Programs that start whatever a user starts: not to blame for any of it.
-const HOSTS: &[&str] = &[
-    "systemd",
-    "init",
-    "sshd",
-    "sshd-session",
-    "login",
-    "su",
-    "sudo",
-    "cron",
-    "crond",
-    "atd",
-    "gdm",
-    "gdm3",
-    "gdm-session-worker",
-    "lightdm",
-    "sddm",
-    "gnome-shell",
-    "gnome-session-binary",
-    "gnome-terminal-server",
-    "plasmashell",
-    "kwin_wayland",
-    "kwin_x11",
-    "ksmserver",
-    "xfce4-session",
-    "xfce4-panel",
-    "cinnamon",
-    "mate-session",
-    "dbus-daemon",
-    "dbus-broker",
-    "Xorg",
-    "tmux",
-    "tmux: server",
-    "screen",
-    "containerd-shim",
-    "containerd-shim-runc-v2",
-    "dockerd",
-    "runc",
-    "kubelet",
-    "supervisord",
-    "polkitd",
-];
-
 /// Everybody who is known.
 #[derive(Debug)]
 pub(in super::super) struct Kin {
-    shared: Arc<Shared>,
-    listener: Option<JoinHandle<()>>,
-    known: HashMap<u32, Known>,
-    order: VecDeque<u32>,
+    starting: Arc<Starting>,
+    known: KnownProcesses,
     processes: Processes,
     last_key: Key,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    born: Mutex<Born>,
-    closing: AtomicBool,
-}
-
-/// Those who started lately.
-#[derive(Debug, Default)]
-struct Born {
-    lives: HashMap<u32, Life>,
-    order: VecDeque<(u32, u64)>,
-    births: u64,
-}
-
-#[derive(Debug)]
-struct Life {
-    /// Grows with every birth: two lives of one number differ in it.
-    birth: u64,
-    parent: u32,
-    facts: Option<Facts>,
-}
-
-/// A process with a key.
-#[derive(Clone, Debug)]
-struct Known {
-    birth: u64,
-    start: Option<u64>,
-    /// Its key, then its ancestors'.
-    chain: Vec<Key>,
-    facts: Facts,
-}
-
 impl Kin {
-    pub(in super::super) fn open() -> Kin {
-        let shared = Arc::<Shared>::default();
-        let listener = match Starts::open() {
-            Ok(starts) => {
-                let shared = Arc::clone(&shared);
-                let run = move || listen(&starts, &shared);
-                thread::Builder::new().name("kin".to_owned()).spawn(run).ok()
-            }
-            Err(error) => {
-                debug!(%error, "the system does not tell which programs start");
-                None
-            }
-        };
+    pub(in super::super) fn open(programs: &Programs) -> Kin {
         Kin {
-            shared,
-            listener,
-            known: HashMap::new(),
-            order: VecDeque::new(),
+            starting: programs.listen(),
+            known: KnownProcesses::default(),
             processes: Processes::default(),
             last_key: 0,
         }
@@ -147,31 +61,51 @@ impl Kin {
         self.known(pid, 0).map(|known| known.chain).unwrap_or_default()
     }
 
-    /// What is known of the processes with these keys.
+    /// The key of the user whom the process with this key counts against.
+    pub(in super::super) fn user_of(&self, key: Key) -> Option<Key> {
+        self.known.of(key)?.1.user
+    }
+
+    /// A key of nobody.
+    pub(in super::super) fn new_key(&mut self) -> Key {
+        self.last_key += 1;
+        self.last_key
+    }
+
+    /// Whether the process of this number is the one that started then.
+    pub(in super::super) fn is(&self, pid: u32, start: u64) -> bool {
+        parent_and_start(pid).is_some_and(|(_, other)| other == start)
+    }
+
+    /// By what the next run of the agent knows the process with this key: its number, and when it started.
+    pub(in super::super) fn identity(&self, key: Key) -> Option<(u32, u64)> {
+        let (pid, known) = self.known.of(key)?;
+        Some((pid, known.start?))
+    }
+
+    /// What is known of the processes with these keys; of a user's, of the last and of who has started it.
     pub(in super::super) fn processes(&mut self, chain: &[Key]) -> Vec<Process> {
-        let by_key: HashMap<Key, u32> = self
-            .known
-            .iter()
-            .map(|(pid, known)| (known.chain[0], *pid))
-            .collect();
+        let pids: Vec<u32> = match chain {
+            [user @ USERS..VOLUMES] => self.last_of(*user),
+            _ => {
+                let known = chain.iter().filter_map(|key| self.known.of(*key));
+                known.map(|(pid, _)| pid).collect()
+            }
+        };
         let mut processes = Vec::new();
-        for pid in chain
-            .iter()
-            .filter_map(|key| by_key.get(key))
-            .take(Tripwire::PROCESSES_MAX)
-        {
-            let Some(known) = self.known.get(pid) else {
+        for pid in pids.into_iter().take(Tripwire::PROCESSES_MAX) {
+            let Some(known) = self.known.ask(pid) else {
                 continue;
             };
-            let born = self.shared.born();
-            let later = born
-                .lives
-                .get(pid)
-                .filter(|life| life.birth == known.birth)
-                .and_then(|life| life.facts.clone());
+            // It may run another program by now than it did when it came.
+            let later = self
+                .starting
+                .birth_of(pid)
+                .filter(|birth| birth.number == known.birth)
+                .and_then(|_| self.starting.facts_of(pid));
             let facts = later.unwrap_or_else(|| known.facts.clone());
             processes.push(Process {
-                pid: *pid,
+                pid,
                 executable: facts.executable,
                 command_line: facts.command_line,
                 user: facts.user,
@@ -182,157 +116,102 @@ impl Kin {
         processes
     }
 
+    fn last_of(&self, user: Key) -> Vec<u32> {
+        let of_user = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.user == Some(user) && !known.is_host);
+        let last = of_user.max_by_key(|(_, known)| known.chain.first().copied());
+        last.into_iter()
+            .flat_map(|(pid, known)| [pid, known.facts.parent_pid])
+            .collect()
+    }
+
     fn known(&mut self, pid: u32, depth: usize) -> Option<Known> {
-        let mut alive = parent_and_start(pid);
-        let mut birth = self.shared.birth_of(pid);
-        let is_lost =
-            |birth: Option<(u64, u32)>, alive: Option<(u32, u64)>| birth.is_none() && alive.is_none();
-        if self.listener.is_some() && depth == 0 {
-            for _ in 0..PATIENCE_TIMES {
-                if !is_lost(birth, alive) || self.known.contains_key(&pid) {
-                    break;
-                }
-                thread::sleep(PATIENCE);
-                alive = parent_and_start(pid);
-                birth = self.shared.birth_of(pid);
-            }
-        }
+        let (birth, alive) = self.look(pid, depth == 0);
         let start = alive.map(|(_, start)| start);
-        if let Some(known) = self.known.get(&pid) {
-            let is_other_birth = birth.is_some_and(|(birth, _)| birth > known.birth && known.birth > 0);
+        if let Some(known) = self.known.ask(pid) {
+            let is_other_birth = birth.is_some_and(|birth| birth.number > known.birth && known.birth > 0);
             let is_other_start = matches!((known.start, start), (Some(before), Some(now)) if before != now);
             if !is_other_birth && !is_other_start {
+                if known.is_host
+                    && let Some(facts) = self.starting.facts_of(pid)
+                    && facts.program != known.facts.program
+                {
+                    // It was split off from a host, and runs a program of its own now.
+                    known.is_host = is_host(&facts);
+                    known.facts = facts;
+                }
                 return Some(known.clone());
             }
         }
         let parent = birth
-            .map(|(_, parent)| parent)
+            .map(|birth| birth.parent)
             .or(alive.map(|(parent, _)| parent))?;
         let facts = self
             .processes
             .describe(pid, None)
-            .or_else(|| self.shared.facts_of(pid))
+            .or_else(|| self.starting.facts_of(pid))
             .unwrap_or_else(|| Facts {
                 pid,
                 parent_pid: parent,
                 ..Facts::default()
             });
-        self.last_key += 1;
-        let mut chain = vec![self.last_key];
-        if depth < ANCESTORS_MAX
-            && parent > 1
-            && parent != std::process::id()
-            && !is_host(&facts.executable)
-            && parent != pid
-        {
-            let above = self
-                .known(parent, depth + 1)
-                .filter(|above| !is_host(&above.facts.executable));
-            chain.extend(above.into_iter().flat_map(|above| above.chain));
-            chain.truncate(1 + ANCESTORS_MAX);
-        }
-        let known = Known {
-            birth: birth.map_or(0, |(birth, _)| birth),
-            start,
-            chain,
-            facts,
-        };
-        self.remember(pid, known.clone());
+        let known = self.new_known(birth, start, parent, facts, depth);
+        self.known
+            .remember(pid, known.clone(), |pid| parent_and_start(pid).is_some());
         Some(known)
     }
 
-    fn remember(&mut self, pid: u32, known: Known) {
-        if self.known.insert(pid, known).is_none() {
-            self.order.push_back(pid);
-        }
-        while self.order.len() > KNOWN_MAX {
-            let Some(oldest) = self.order.pop_front() else {
-                return;
-            };
-            // Those who still live are needed: among them is whoever has started all the others.
-            if parent_and_start(oldest).is_some() && self.known.len() <= 2 * KNOWN_MAX {
-                self.order.push_back(oldest);
-                if self.order.len() >= 2 * KNOWN_MAX {
-                    continue;
-                }
-                return;
+    /// How a process began, and who its parent is and when it started if it still lives.
+    fn look(&self, pid: u32, is_patient: bool) -> (Option<Birth>, Option<(u32, u64)>) {
+        let mut tries = 0;
+        loop {
+            let (alive, birth) = (parent_and_start(pid), self.starting.birth_of(pid));
+            let is_lost = birth.is_none() && alive.is_none() && !self.known.contains(pid);
+            if !is_lost || !is_patient || !self.starting.hears() || tries == PATIENCE_TIMES {
+                return (birth, alive);
             }
-            self.known.remove(&oldest);
+            tries += 1;
+            thread::sleep(PATIENCE);
         }
     }
-}
 
-impl Drop for Kin {
-    fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
-        if let Some(listener) = self.listener.take()
-            && listener.join().is_err()
-        {
-            warn!("the listener for starting programs has panicked");
+    fn new_known(
+        &mut self,
+        birth: Option<Birth>,
+        start: Option<u64>,
+        parent: u32,
+        facts: Facts,
+        depth: usize,
+    ) -> Known {
+        let (pid, own_pid) = (facts.pid, std::process::id());
+        let is_host = is_host(&facts);
+        let key = self.new_key();
+        let mut known = Known {
+            birth: birth.map_or(0, |birth| birth.number),
+            start,
+            chain: vec![key],
+            user: (pid != own_pid && parent != own_pid).then(|| user_key(&facts.user)),
+            is_host,
+            facts,
+        };
+        if depth < ANCESTORS_MAX && parent > 1 && parent != own_pid && parent != pid && !is_host {
+            let above = self.known(parent, depth + 1).filter(|above| !above.is_host);
+            known
+                .chain
+                .extend(above.into_iter().flat_map(|above| above.chain));
+            known.chain.truncate(1 + ANCESTORS_MAX);
         }
+        known
     }
 }
 
-impl Shared {
-    fn born(&self) -> MutexGuard<'_, Born> {
-        self.born.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn birth_of(&self, pid: u32) -> Option<(u64, u32)> {
-        self.born().lives.get(&pid).map(|life| (life.birth, life.parent))
-    }
-
-    fn facts_of(&self, pid: u32) -> Option<Facts> {
-        self.born().lives.get(&pid)?.facts.clone()
-    }
-}
-
-impl Born {
-    fn take(&mut self, pid: u32, parent: u32) {
-        self.births += 1;
-        let birth = self.births;
-        self.lives.insert(
-            pid,
-            Life {
-                birth,
-                parent,
-                facts: None,
-            },
-        );
-        self.order.push_back((pid, birth));
-        while self.order.len() > BORN_MAX {
-            let Some((oldest, birth)) = self.order.pop_front() else {
-                return;
-            };
-            if self.lives.get(&oldest).is_some_and(|life| life.birth == birth) {
-                self.lives.remove(&oldest);
-            }
-        }
-    }
-}
-
-fn listen(starts: &Starts, shared: &Shared) {
-    let mut processes = Processes::default();
-    while !shared.closing.load(Ordering::Relaxed) {
-        match starts.next(LOOK_UP) {
-            Ok(Some(Start::Forked { pid, parent })) => shared.born().take(pid, parent),
-            Ok(Some(Start::Executed { pid })) => {
-                let facts = processes.describe(pid, None);
-                if let Some(life) = shared.born().lives.get_mut(&pid) {
-                    life.facts = facts;
-                }
-            }
-            Ok(None) => {}
-            // Some were dropped: whoever is asked about is asked for in /proc.
-            Err(_) => shared.born().lives.clear(),
-        }
-    }
-}
-
-fn is_host(executable: &[u8]) -> bool {
-    let executable = executable.strip_suffix(b" (deleted)").unwrap_or(executable);
-    let name = executable.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    HOSTS.iter().any(|host| host.as_bytes() == name)
+/// Nobody's number, however many users there are.
+fn user_key(user: &str) -> Key {
+    let mut hasher = DefaultHasher::new();
+    user.hash(&mut hasher);
+    USERS | (hasher.finish() & (USERS - 1))
 }
 
 #[cfg(test)]
@@ -341,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_child_counts_against_its_parent() {
-        let mut kin = Kin::open();
+        let mut kin = Kin::open(&Programs::default());
         let own = kin.chain(std::process::id());
         let mut child = std::process::Command::new("sleep")
             .arg("60")
@@ -356,14 +235,5 @@ mod tests {
         assert_eq!(kin.chain(child.id()), chain, "it keeps its key when it is gone");
         assert!(kin.processes(&chain)[0].executable.ends_with(b"sleep"));
         assert!(kin.chain(0).is_empty());
-    }
-
-    #[test]
-    fn the_number_of_those_who_started_is_bounded() {
-        let mut born = Born::default();
-        for pid in 0..2 * BORN_MAX as u32 {
-            born.take(pid % 3_000, 1);
-        }
-        assert!(born.lives.len() <= BORN_MAX && born.order.len() <= BORN_MAX);
     }
 }

@@ -34,6 +34,7 @@ impl Rounds {
             stop: Stop::new(),
             own_folders: Vec::new(),
             governor: crate::governor::Governor::flat_out(),
+            programs: crate::sensor::programs::Programs::default(),
         };
         let mut sensor = Tripwire::new(&context).expect("begun");
         sensor
@@ -48,7 +49,7 @@ impl Rounds {
     }
 
     /// One of the folders of canaries.
-    fn canaries(&self) -> std::path::PathBuf {
+    fn canaries(&self) -> PathBuf {
         let mut all = fs::read_dir(self.home.path()).expect("there").flatten();
         all.next().expect("placed").path()
     }
