@@ -59,7 +59,12 @@ impl Rounds {
         self.sensor.pass_time().expect("looked");
     }
 
-    fn told(&self) -> Vec<Occurrence> {
+    fn told(&mut self) -> Vec<Occurrence> {
+        // A warning is held back for a moment.
+        while self.sensor.desk.scores.due_in(clock::mono_ms()).is_some() {
+            self.sensor.pass_time().expect("time passes");
+            thread::yield_now();
+        }
         let events = self.said.try_iter().flat_map(|report| report.events);
         let occurrences = events.filter_map(|event| match event.body {
             Body::Tripwire(occurrence) => Some(occurrence),
