@@ -137,6 +137,30 @@ impl Governor {
         Self::new(PolicyWatch::fixed(policy), Fill::default())
     }
 
+    /// One that is far above its budgets: looks at what happens now wait for an hour.
+    #[cfg(test)]
+    pub fn space_out(&self) {
+        let mut state = self.lock();
+        state.pace = Pace::SpacedOut;
+        let share = Share {
+            cpu_percent: 100,
+            ..Share::default()
+        };
+        let hour = Duration::from_secs(3_600);
+        state.spaced_out.spent(self.now(), hour, 0, share);
+    }
+
+    /// Why long work may not go on, where that can last; a code.
+    pub fn holds_background(&self) -> Option<&'static str> {
+        let now = self.now();
+        let policy = self.policy();
+        let mut state = self.lock();
+        if state.pace != Pace::Free {
+            return Some("over_budget");
+        }
+        (!policy.background_on_battery && state.conditions(now).on_battery).then_some("on_battery")
+    }
+
     /// How long work has to wait before its next piece; `None` when it may go on.
     pub fn may_go_on(&self, work: Work) -> Option<Duration> {
         let now = self.now();

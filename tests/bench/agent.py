@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,13 @@ class Agent:
         # Threads that have ended are counted in the process's figures only.
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return max(nanoseconds / 1e9, (int(fields[11]) + int(fields[12])) / TICKS)
+
+    def seconds_by_thread(self) -> Counter[str]:
+        """The CPU time of each thread so far, by its name: who was it?"""
+        seconds: Counter[str] = Counter()
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            seconds[(task / "comm").read_text().strip()] += int((task / "schedstat").read_text().split()[0]) / 1e9
+        return seconds
 
     def memory_mib(self, what: str) -> float:
         """`Rss` and `Pss` as the kernel adds them up now."""

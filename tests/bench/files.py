@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import machine
@@ -100,9 +101,11 @@ def rest_all(running: vong.Stack, _api: Api) -> Figures:
         # The first look at the standard places, flat out, is over when the agent has used hardly anything for a while.
         wait_until(lambda: is_calm(agent), PATIENCE_SECONDS * 20)
         say(f"letting the agent idle for {REST_SECONDS} s …")
-        before, begun = agent.cpu_seconds(), time.monotonic()
+        before, threads_before, begun = agent.cpu_seconds(), agent.seconds_by_thread(), time.monotonic()
         time.sleep(REST_SECONDS)
         used, passed = agent.cpu_seconds() - before, time.monotonic() - begun
+        # What others do on this machine wakes the readers of the system's queues, and shows here.
+        say(f"the agent used {used:.3f} s of {passed:.0f}: {listed(agent.seconds_by_thread() - threads_before)}")
         return {
             "agent_idle_rss_mib": figure(agent.memory_mib("Rss"), "MiB"),
             "agent_idle_pss_mib": figure(agent.memory_mib("Pss"), "MiB"),
@@ -121,14 +124,21 @@ def building(running: vong.Stack, _api: Api) -> Figures:
     agent = Agent(running)
     folder = made(running.folder / "beside")
     target = Path(tempfile.mkdtemp(prefix="vong-bench-build-", dir=running.folder))
-    with agent.policy(agent.watching(folder)):
+    # As on a PC: a folder of its own, all standard places, and the tripwire.
+    watches = agent.watching(folder)["files"]["watches"]
+    with agent.policy({"files": {"watches": watches}, "budget": FLAT_OUT}):
         agent.wait_for_comparison(folder, True, 0, PATIENCE_SECONDS)
-        before = agent.cpu_seconds()
+        wait_until(lambda: is_calm(agent), PATIENCE_SECONDS * 20)
+        before, threads_before = agent.cpu_seconds(), agent.seconds_by_thread()
         used = build(target)
-        cpu = agent.cpu_seconds() - before
+        cpu, threads = agent.cpu_seconds() - before, agent.seconds_by_thread() - threads_before
     shutil.rmtree(target)
-    say(f"the build took {used:.1f} CPU-s, the agent {cpu:.2f} meanwhile")
+    say(f"the build took {used:.1f} CPU-s, the agent {cpu:.2f} meanwhile: {listed(threads)}")
     return {"agent_cpu_during_build_pct": figure(100 * cpu / used, "%")}
+
+
+def listed(threads: Counter[str]) -> str:
+    return ", ".join(f"{name} {seconds:.3f} s" for name, seconds in threads.most_common() if seconds >= 0.0005)
 
 
 def build(target: Path) -> float:

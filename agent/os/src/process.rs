@@ -24,6 +24,8 @@ pub struct Facts {
     pub command_line: Vec<u8>,
     /// The user it runs as: the name that the PC's own list gives, else the number.
     pub user: String,
+    /// The same as a number; `None` when unknown.
+    pub user_id: Option<u32>,
     /// Its parent's id, 0 when unknown.
     pub parent_pid: u32,
     /// Path of its parent's executable, empty when unknown.

@@ -42,6 +42,7 @@ mod explain;
 mod foreign;
 mod inbox;
 mod known;
+mod late;
 mod leads;
 mod limit;
 mod listener;
@@ -173,6 +174,7 @@ pub fn run_with(
         unreadable: BTreeSet::new(),
         too_deep: BTreeSet::new(),
         foreign: Vec::new(),
+        late: Vec::new(),
         unseen,
     };
     Ok(files.watch(commands)?)
@@ -206,6 +208,8 @@ struct Files<'a> {
     /// Folders with names that no path can reach.
     too_deep: BTreeSet<Vec<u8>>,
     foreign: Vec<Foreign>,
+    /// Watches whose first look should be over.
+    late: Vec<Limit>,
     unseen: &'a mut Unseen,
 }
 
@@ -237,16 +241,21 @@ impl Files<'_> {
     fn look_for_the_last_time(&mut self) -> Result<(), MemoryError> {
         let until = Instant::now() + LAST_LOOKS;
         self.inbox.hurry_all();
-        while self.look_at_changes()? && Instant::now() < until {}
+        // Whatever budget there is: what is not looked at now is lost with who did it.
+        while self.look_at_some()? && Instant::now() < until {}
         Ok(())
     }
 
-    /// Looks at the changes that are due; whether there were any.
+    /// Looks at the changes that are due, as far as the budgets allow; whether there were any.
     fn look_at_changes(&mut self) -> Result<bool, MemoryError> {
         if let Some(wait) = self.governor.may_go_on(Work::Now) {
             self.stop.wait(wait.min(LOOK_UP));
             return Ok(false);
         }
+        self.look_at_some()
+    }
+
+    fn look_at_some(&mut self) -> Result<bool, MemoryError> {
         let governor = self.governor.clone();
         let mut piece = governor.piece(Work::Now);
         for count in 0..CHANGES_AT_ONCE {
@@ -356,7 +365,8 @@ impl Files<'_> {
             if seen_before.is_none_or(|stamp| stamp == FORGETTING) {
                 self.looker.unfinished.push(root.clone());
             }
-            Comparison::first(root.clone(), heard_since_ns, stamp)
+            let first = Comparison::first(root.clone(), heard_since_ns, stamp);
+            first.in_place_of(&self.tasks)
         };
         self.tasks
             .retain(|task| !matches!(task, Task::Compare(waiting) if waiting.top == root));

@@ -369,6 +369,7 @@ export const en = {
       catch_up: 'it happened while nobody watched',
       network_mount: 'the file is on a network drive',
       not_reported: 'the operating system does not tell',
+      several: 'many processes changed it',
       exited: 'the process had exited before it could be asked',
     },
   },
@@ -423,6 +424,7 @@ export const en = {
     network_mount: 'a network mount in the watch “{{name}}”',
     kernel_mount: 'a file system of the kernel in the watch “{{name}}”',
     path_too_long: 'folders whose paths are too long in the watch “{{name}}”',
+    baseline: 'changes of what was there before (the first look is not over) in the watch “{{name}}”',
     tripwire: 'signs of ransomware in the folder “{{name}}”',
   },
   unsupportedWhy: {
@@ -432,6 +434,9 @@ export const en = {
     watch_limit: 'more folders than can be watched',
     too_many: 'there are more folders than are watched',
     foreign_mount_below: 'a file system from elsewhere is mounted below',
+    on_battery: 'the PC runs on its battery',
+    over_budget: 'the agent is above its budgets',
+    slow: 'not over after an hour',
   },
   blindScope: {
     everything: 'everything',

@@ -370,6 +370,7 @@ export const vi = {
       catch_up: 'thay đổi xảy ra khi không quan sát',
       network_mount: 'tệp nằm trên ổ mạng',
       not_reported: 'hệ điều hành không cho biết',
+      several: 'nhiều tiến trình cùng thay đổi',
       exited: 'tiến trình đã thoát trước khi kịp hỏi',
     },
   },
@@ -424,6 +425,7 @@ export const vi = {
     network_mount: 'ổ mạng trong mục theo dõi “{{name}}”',
     kernel_mount: 'thư mục của nhân hệ điều hành trong mục theo dõi “{{name}}”',
     path_too_long: 'thư mục có đường dẫn quá dài trong mục theo dõi “{{name}}”',
+    baseline: 'thay đổi so với trước khi cài đặt (chưa ghi nhận xong trạng thái ban đầu) trong mục theo dõi “{{name}}”',
     tripwire: 'dấu hiệu của mã độc tống tiền trong thư mục “{{name}}”',
   },
   unsupportedWhy: {
@@ -433,6 +435,9 @@ export const vi = {
     watch_limit: 'vượt số thư mục theo dõi được',
     too_many: 'có nhiều thư mục hơn mức theo dõi được',
     foreign_mount_below: 'bên dưới có ổ đĩa được gắn từ nơi khác',
+    on_battery: 'máy đang chạy bằng pin',
+    over_budget: 'phần mềm giám sát đang vượt mức tài nguyên cho phép',
+    slow: 'chưa xong sau một giờ',
   },
   blindScope: {
     everything: 'toàn bộ',

@@ -241,7 +241,7 @@ pub enum Who {
         /// Its process id.
         pid: u32,
     },
-    /// Nobody can tell; a code: `unprivileged`, `catch_up`, `network_mount`, `not_reported`.
+    /// Nobody can tell; a code: `unprivileged`, `catch_up`, `network_mount`, `not_reported`, `several`.
     Unavailable(String),
 }
 

@@ -72,6 +72,7 @@ impl Processes {
             executable,
             command_line,
             user: self.users.name(user_id),
+            user_id: Some(user_id),
             parent_pid,
             parent_executable: executable_of(parent_pid),
             program: program_of(&folder),

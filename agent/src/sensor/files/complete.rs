@@ -22,10 +22,10 @@ impl Files<'_> {
     }
 
     pub(super) fn keep_completeness(&mut self) -> Result<(), MemoryError> {
-        if !self.tasks.is_empty() {
+        let now_ms = clock::wall_ms().to_be_bytes().to_vec();
+        if !self.tasks.is_empty() || !self.inbox.is_settled() {
             return Ok(());
         }
-        let now_ms = clock::wall_ms().to_be_bytes().to_vec();
         self.looker.memory.set(COMPLETE_KEY.to_vec(), Some(now_ms))
     }
 

@@ -25,6 +25,7 @@ mod lineage;
 mod records;
 
 use super::planned::{Planned, Span};
+use super::standard;
 use dpkg::Dpkg;
 pub(super) use lineage::Lineage;
 
@@ -35,6 +36,15 @@ pub use dpkg::Places as DpkgPlaces;
 pub(super) enum Manager {
     /// Debian's, under whatever front end.
     Dpkg,
+}
+
+impl Manager {
+    /// Whether it gives such a name to what it has not made complete, or will not keep.
+    pub(super) fn uses_for_a_moment(self, path: &[u8]) -> bool {
+        match self {
+            Manager::Dpkg => path.ends_with(b".dpkg-new") || path.ends_with(b".dpkg-tmp"),
+        }
+    }
 }
 
 /// Where package managers keep their records.
@@ -67,6 +77,8 @@ struct Question<'a> {
     content: bool,
     /// Whether rights are given beside the mode.
     has_acl: bool,
+    /// Whether it belongs to somebody who uses this PC, and to no package.
+    is_personal: bool,
 }
 
 /// Knows what explains changes.
@@ -126,6 +138,7 @@ impl Explainer {
             now: now.filter(|_| event.action != FileAction::Deleted),
             content: event.action != FileAction::Attributes,
             has_acl: event.meta.as_ref().is_some_and(|meta| meta.acl_sha256.is_some()),
+            is_personal: standard::is_personal(&event.watch, &event.path),
         };
         let package = match question.doer {
             Doer::Under(Manager::Dpkg) | Doer::Unknown => self.dpkg.explain(&question),

@@ -109,6 +109,12 @@ impl Inbox {
         self.lock().queue.holds(path)
     }
 
+    /// Whether nothing waits and nothing is lost: all that was left here has been looked at.
+    pub(super) fn is_settled(&self) -> bool {
+        let state = self.lock();
+        state.queue.len() == 0 && state.lost.is_none()
+    }
+
     /// Waits until something is due, at most `patience`.
     pub(super) fn wait(&self, patience: Duration) {
         let until = Instant::now() + patience;

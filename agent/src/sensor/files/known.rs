@@ -27,8 +27,8 @@ const HASH_BYTES: usize = 32;
 /// What was kept before group and rights beside the mode were looked at.
 const VERSION_1: u8 = 1;
 const VALUE_BYTES_1: usize = HEAD_BYTES + HASH_BYTES;
-/// The content was read too soon.
-const TOO_SOON: u8 = 1;
+/// The content that was read may be another by now.
+const DOUBTFUL: u8 = 1;
 /// There are rights beside the mode.
 const RIGHTS: u8 = 2;
 /// Where the code for what stands at a link's target begins.
@@ -48,9 +48,9 @@ pub(super) struct Known {
     pub(super) facts: Facts,
     /// What the content said.
     pub(super) mark: Mark,
-    /// The content was read so soon after its last change that a further one may have left no other times: that
-    /// nothing else has changed says nothing then.
-    pub(super) too_soon: bool,
+    /// The content was read so soon after its last change that a further one may have left no other times, or before
+    /// something of the file changed: that nothing else has changed says nothing then.
+    pub(super) doubtful: bool,
     /// What there is beside facts and content.
     pub(super) beside: Beside,
 }
@@ -171,7 +171,7 @@ impl Known {
 
     /// Whether a change would certainly show in the facts.
     fn holds(&self) -> bool {
-        self.mark != Mark::Changing && !self.too_soon
+        self.mark != Mark::Changing && !self.doubtful
     }
 
     fn rights(&self) -> Option<[u8; 32]> {
@@ -249,9 +249,9 @@ impl Known {
                 (VERSION, target_code(target) << TARGET_SHIFT, content, Some(text))
             }
         };
-        let too_soon = if self.too_soon { TOO_SOON } else { 0 };
+        let doubtful = if self.doubtful { DOUBTFUL } else { 0 };
         let mut value = Vec::with_capacity(HEAD_BYTES + 2 * HASH_BYTES);
-        value.extend([version, kind_code(facts.kind), self.mark.code(), flags | too_soon]);
+        value.extend([version, kind_code(facts.kind), self.mark.code(), flags | doubtful]);
         value.extend(facts.mode.to_be_bytes());
         value.extend(facts.owner.to_be_bytes());
         value.extend(facts.group.to_be_bytes());
@@ -307,7 +307,7 @@ impl Known {
                 inode: u64::from_be_bytes(part(value, 40)?),
             },
             mark,
-            too_soon: flags & TOO_SOON != 0,
+            doubtful: flags & DOUBTFUL != 0,
             beside,
         };
         hashes.next().is_none().then_some(known)
@@ -462,7 +462,7 @@ mod tests {
                 group: 1_000,
             },
             mark,
-            too_soon: false,
+            doubtful: false,
             beside: Beside::Nothing,
         }
     }
@@ -588,7 +588,7 @@ mod tests {
     fn a_content_read_too_soon_is_read_again_though_nothing_shows() {
         let mut known = file(3, 10, Mark::Sha256([1; 32]));
         assert!(known.is_still(&known.facts) && known.has_content_of(&known.facts));
-        known.too_soon = true;
+        known.doubtful = true;
         assert!(!known.is_still(&known.facts));
         assert!(!known.has_content_of(&known.facts));
         let rewritten = Known {
@@ -645,10 +645,10 @@ mod tests {
                 group,
             },
         );
-        (facts, mark, any::<bool>(), beside).prop_map(|(facts, mark, too_soon, beside)| Known {
+        (facts, mark, any::<bool>(), beside).prop_map(|(facts, mark, doubtful, beside)| Known {
             facts,
             mark,
-            too_soon,
+            doubtful,
             beside,
         })
     }

@@ -93,6 +93,15 @@ impl Limit {
         }
     }
 
+    /// What was there before under a watch is not learnt yet, though it should be.
+    pub(super) fn not_learnt(watch: &str, why: &str) -> Self {
+        Self {
+            what: format!("baseline:{watch}"),
+            why: why.to_owned(),
+            deaf: None,
+        }
+    }
+
     /// Changes below a root are found only by comparing.
     pub(super) fn real_time(root: &Watched, why: &str) -> Self {
         Self {

@@ -2,32 +2,27 @@
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vong_os::file::{Facts, Kind, link_text, look, path_of, rights_beside_mode};
+use vong_os::file::{Facts, Kind, look, path_of};
 use vong_proto::event::{Aspect, Body, FileAction, Lane};
 
 use super::digest::{Hasher, Reached, Reading};
 use super::explain::Explainer;
-use super::known::{Beside, Known, Mark, comparable, path_of as path_of_key, prefix_below};
-use super::leads;
+use super::known::{Known, Mark, comparable, path_of as path_of_key, prefix_below};
 use super::memory::{Memory, MemoryError};
 use super::queue::{Change, Touch, What};
-use super::watch::{WatchSet, folder_of, is_within};
-use crate::clock;
+use super::watch::{WatchSet, is_within};
 
+#[path = "look/inspect.rs"]
+mod inspect;
 #[path = "look/told.rs"]
 mod told;
 
-use told::{News, Seen, event, hash_of, lane};
+use inspect::{Look, Trust};
+use told::{News, Seen, event, lane};
 
-const SECOND_NS: i64 = 1_000_000_000;
-/// The clock that stamps files ticks every 10 ms at the slowest, and so much it may be behind the one read here.
-const TICK_NS: i64 = 20_000_000;
-/// FAT counts in two seconds.
-const COARSE_TICK_NS: i64 = 2 * SECOND_NS;
 /// So many remembered entries move at once with their renamed folder.
 const RENAME_PAGE: usize = 256;
 /// So many names are expected to be reported as removed next; beyond, all are taken to be known as such.
@@ -74,13 +69,6 @@ impl Looked {
     }
 }
 
-/// What a look at a path found.
-enum Look {
-    Nothing,
-    Unchanged,
-    Something(Known),
-}
-
 impl Looker {
     pub(super) fn new(memory: Memory, explainer: Explainer) -> Self {
         Self {
@@ -100,10 +88,29 @@ impl Looker {
     /// Looks into what the system said.
     pub(super) fn look_into(&mut self, change: &Change) -> Result<Looked, MemoryError> {
         match &change.what {
+            What::Touched(_) | What::Gone if self.is_passing(change, &change.path)? => Ok(Looked::default()),
+            What::Renamed { from } if self.is_passing(change, from)? => {
+                let complete = Touch {
+                    created: true,
+                    written: true,
+                    look_inside: change.folder,
+                    ..Touch::default()
+                };
+                self.touched(change, complete)
+            }
             What::Touched(touch) => self.touched(change, *touch),
             What::Gone => self.gone(change, &change.path).map(Looked::into),
             What::Renamed { from } => self.renamed(change, from).map(Looked::into),
         }
+    }
+
+    /// Whether a path is one that a package manager uses for a moment, and the manager's own doing. What is left under
+    /// such a name all the same is found by the next comparison, and then it is known.
+    fn is_passing(&self, change: &Change, path: &[u8]) -> Result<bool, MemoryError> {
+        let is_passing = change
+            .under
+            .is_some_and(|manager| manager.uses_for_a_moment(path));
+        Ok(is_passing && self.memory.known(path)?.is_none())
     }
 
     fn touched(&mut self, change: &Change, touch: Touch) -> Result<Looked, MemoryError> {
@@ -112,7 +119,12 @@ impl Looker {
             return Ok(Looked::default());
         };
         let before = self.memory.known(path)?;
-        let (action, now) = match (self.inspect(path, before.as_ref(), touch.written), &before) {
+        let is_grave = lane(severity) == Lane::Urgent;
+        let trust = match touch.written {
+            true => Trust::Written { is_grave },
+            false => Trust::Touched { is_grave },
+        };
+        let (action, now) = match (self.inspect(path, before.as_ref(), trust), &before) {
             (Look::Unchanged, _) => return Ok(Looked::default()),
             (Look::Nothing, Some(_)) if touch.may_be_gone => (FileAction::Deleted, None),
             // It came and went; its removal is said next.
@@ -139,14 +151,21 @@ impl Looker {
             FileAction::Deleted => is_folder(&before),
             _ => touch.look_inside && is_folder(&now),
         };
-        self.conclude(Seen {
+        let changed = changed(before.as_ref(), now.as_ref());
+        let seen = |(action, changed), news| Seen {
             action,
             path,
             old_path: None,
             known: now.as_ref(),
-            changed: changed(before.as_ref(), now.as_ref()),
-            news: News::of(change),
-        })?;
+            changed,
+            news,
+        };
+        self.conclude(seen((action, changed.clone()), News::of(change)))?;
+        for deed in &change.others {
+            if let Some(part) = deed.part_of(action, &changed) {
+                self.conclude(seen(part, News::of_other(change, deed)))?;
+            }
+        }
         // What was made and is not closed yet is not complete: that is told as soon as it is.
         let is_complete = touch.written || !touch.created;
         Ok(Looked {
@@ -205,15 +224,16 @@ impl Looker {
     fn renamed(&mut self, change: &Change, from: &[u8]) -> Result<Option<Vec<u8>>, MemoryError> {
         let to = &change.path;
         let from_watched = self.watches.find(from).is_some();
-        if self.watches.find(to).is_none() {
+        let Some(severity) = self.watches.find(to).map(|watched| watched.severity) else {
             return self.gone(change, from);
-        }
+        };
+        let is_grave = lane(severity) == Lane::Urgent;
         let before = if from_watched {
             self.memory.known(from)?
         } else {
             None
         };
-        let now = match self.inspect(to, before.as_ref(), false) {
+        let now = match self.inspect(to, before.as_ref(), Trust::Renamed { is_grave }) {
             Look::Nothing => {
                 self.expect_removal(to);
                 None
@@ -270,7 +290,7 @@ impl Looker {
     /// Compares what a walk met with what is remembered. `absorb` takes what is new for what always was.
     pub(super) fn met(&mut self, path: &[u8], absorb: bool) -> Result<(), MemoryError> {
         let before = self.memory.known(path)?;
-        match self.inspect(path, before.as_ref(), true) {
+        match self.inspect(path, before.as_ref(), Trust::Facts) {
             Look::Something(now) => self.found(path, before.as_ref(), now, absorb),
             Look::Nothing | Look::Unchanged => Ok(()),
         }
@@ -355,78 +375,6 @@ impl Looker {
         })
     }
 
-    fn inspect(&mut self, path: &[u8], before: Option<&Known>, written: bool) -> Look {
-        let place = path_of(path);
-        let facts = match look(&place) {
-            Ok(facts) => facts,
-            Err(error) if is_absence(error.kind()) => return Look::Nothing,
-            Err(error) => {
-                if error.kind() == ErrorKind::InvalidFilename {
-                    self.too_deep.push(path.to_vec());
-                }
-                // Nothing can be said; a walk that meets it says so.
-                return Look::Unchanged;
-            }
-        };
-        let same = comparable(facts);
-        let now = match before {
-            Some(before) if before.is_still(&same) => return Look::Unchanged,
-            Some(before)
-                if before.has_certainly_content_of(&same) || (!written && before.has_content_of(&same)) =>
-            {
-                Known {
-                    facts: same,
-                    mark: before.mark,
-                    too_soon: false,
-                    beside: self.beside(path, &same),
-                }
-            }
-            _ => match self.read(&place, facts) {
-                Some(now) => now,
-                None => return Look::Nothing,
-            },
-        };
-        if before == Some(&now) {
-            return Look::Unchanged;
-        }
-        Look::Something(now)
-    }
-
-    fn read(&mut self, place: &Path, facts: Facts) -> Option<Known> {
-        let began_ms = clock::wall_ms();
-        let (facts, mark) = self.hasher.digest(place, facts, self.bytes_max)?;
-        Some(self.known(vong_os::file::bytes_of(place), facts, mark, began_ms))
-    }
-
-    /// What is to be remembered of a file that was read beginning at `began_ms`.
-    fn known(&self, path: &[u8], facts: Facts, mark: Mark, began_ms: i64) -> Known {
-        let read_ns = began_ms.saturating_mul(1_000_000);
-        Known {
-            too_soon: matches!(mark, Mark::Sha256(_)) && is_too_soon(facts.ctime_ns, read_ns),
-            facts: comparable(facts),
-            mark,
-            beside: self.beside(path, &facts),
-        }
-    }
-
-    /// What there is beside facts and content. What the system does not tell counts as not there: it will say why
-    /// to whoever asks for the content.
-    fn beside(&self, path: &[u8], facts: &Facts) -> Beside {
-        match facts.kind {
-            Kind::Link => match link_text(&path_of(path)) {
-                Ok(text) => Beside::Link {
-                    text: hash_of(&text),
-                    target: leads::follow(folder_of(path), &text, &self.foreign).to_target(),
-                },
-                Err(_) => Beside::Nothing,
-            },
-            Kind::File | Kind::Folder | Kind::Other => match rights_beside_mode(&path_of(path)) {
-                Ok(Some(rights)) => Beside::Rights(hash_of(&rights)),
-                Ok(None) | Err(_) => Beside::Nothing,
-            },
-        }
-    }
-
     fn conclude(&mut self, seen: Seen<'_>) -> Result<(), MemoryError> {
         let Some(watched) = self.watches.find(seen.path) else {
             return Ok(());
@@ -470,17 +418,6 @@ fn changed(before: Option<&Known>, now: Option<&Known>) -> Vec<Aspect> {
     }
 }
 
-/// Whether a file that was changed then may change once more with the same time after it is read now. A time of
-/// whole seconds comes from a file system that counts no finer.
-fn is_too_soon(changed_ns: i64, read_ns: i64) -> bool {
-    let tick_ns = if changed_ns % SECOND_NS == 0 {
-        COARSE_TICK_NS
-    } else {
-        TICK_NS
-    };
-    changed_ns.saturating_add(tick_ns) >= read_ns
-}
-
 /// A path below something that is no folder any more is as absent as one without an entry.
 fn is_absence(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -489,24 +426,4 @@ fn is_absence(kind: ErrorKind) -> bool {
 /// The facts that a comparison needs of a walk's entry.
 pub(super) fn is_unchanged(known: Option<&Known>, facts: &Facts) -> bool {
     known.is_some_and(|known| known.is_still(facts))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_that_may_come_again_is_too_soon() {
-        let now_ns = 1_700_000_000 * SECOND_NS;
-        let check = |changed_ns: i64, expected: bool| {
-            assert_eq!(is_too_soon(changed_ns, now_ns), expected, "{changed_ns}");
-        };
-        check(now_ns - 1, true);
-        check(now_ns - TICK_NS - 1, false);
-        check(now_ns - 2 * SECOND_NS, true);
-        check(now_ns - 3 * SECOND_NS, false);
-        // Whatever stands in the future may come again as well.
-        check(now_ns + SECOND_NS + 1, true);
-        check(i64::MAX, true);
-    }
 }

@@ -16,9 +16,12 @@ use vong_proto::event::Who;
 use super::explain::Manager;
 use crate::clock;
 
+#[path = "queue/deeds.rs"]
+mod deeds;
 #[path = "queue/rest.rs"]
 mod rest;
 
+pub(super) use deeds::Deed;
 use rest::Rest;
 
 /// What has been created is expected to be closed soon; looked at before, it would be reported empty, and
@@ -48,6 +51,8 @@ pub(super) struct Change {
     pub(super) count: u32,
     /// When the first of them came, by the wall clock.
     pub(super) first_ms: i64,
+    /// What other processes did to it meanwhile.
+    pub(super) others: Vec<Deed>,
 }
 
 impl Change {
@@ -64,6 +69,32 @@ impl Change {
             mono_ms: clock::mono_ms(),
             count: 1,
             first_ms: wall_ms,
+            others: Vec::new(),
+        }
+    }
+
+    /// Names another one first, with what it did; what the one did who was named until now.
+    fn take_lead(&mut self, later: &Change, written: bool) -> Deed {
+        let before = self.deed(written);
+        self.who = later.who.clone();
+        (self.wall_ms, self.mono_ms) = (later.wall_ms, later.mono_ms);
+        (self.count, self.first_ms) = (later.count, later.first_ms);
+        if let Some(own) = deeds::take(&mut self.others, &self.who) {
+            self.count = self.count.saturating_add(own.count);
+            self.first_ms = own.first_ms;
+        }
+        before
+    }
+
+    /// What the one did who is named first.
+    fn deed(&self, written: bool) -> Deed {
+        Deed {
+            who: self.who.clone(),
+            written,
+            wall_ms: self.wall_ms,
+            mono_ms: self.mono_ms,
+            count: self.count,
+            first_ms: self.first_ms,
         }
     }
 }
@@ -253,20 +284,29 @@ impl Queue {
         let What::Touched(touch) = &mut before.what else {
             return false;
         };
-        // A change of rights after the writing does not make its author the writer.
-        if later.written || !touch.written {
-            before.who = change.who.clone();
+        let before_this = *touch;
+        touch.merge(later);
+        let (touch, leads) = (*touch, deeds::leads(later, before_this));
+        if deeds::are_two(&before.who, &change.who) {
+            let other = match leads {
+                true => before.take_lead(change, before_this.written),
+                false => change.deed(later.written),
+            };
+            deeds::note(&mut before.others, other);
+        } else {
+            if leads {
+                before.who = change.who.clone();
+            }
+            before.wall_ms = change.wall_ms;
+            before.mono_ms = change.mono_ms;
+            before.count = before.count.saturating_add(change.count);
         }
         // Of what several did together, a package manager explains nothing.
         if before.under != change.under {
             before.under = None;
         }
-        touch.merge(later);
-        before.wall_ms = change.wall_ms;
-        before.mono_ms = change.mono_ms;
-        before.count = before.count.saturating_add(change.count);
         before.folder |= change.folder;
-        let (touch, folder) = (*touch, before.folder);
+        let folder = before.folder;
         if !touch.expects_more(folder) && self.rests_until(&change.path, touch, now).is_none() {
             self.hurry(number);
         }
@@ -339,6 +379,7 @@ mod tests {
             mono_ms: 0,
             count: 1,
             first_ms: 0,
+            others: Vec::new(),
         }
     }
 
@@ -465,6 +506,47 @@ mod tests {
         assert_eq!(gathered.len(), 1);
         assert_eq!(gathered[0].count, 1_000);
         assert_eq!((gathered[0].first_ms, gathered[0].wall_ms), (0, 999));
+    }
+
+    #[test]
+    fn each_process_answers_for_what_it_did_and_few_are_held() {
+        let (mut queue, begun) = (Queue::default(), Instant::now());
+        queue.told(b"log", Duration::from_secs(1), begun);
+        let by = |pid: u32, wall_ms: i64| Change {
+            who: Who::Exited { pid },
+            wall_ms,
+            first_ms: wall_ms,
+            ..change("log", written())
+        };
+        for (pid, wall_ms) in [(1, 10), (1, 11), (2, 12), (1, 13), (3, 14)] {
+            queue.push(by(pid, wall_ms), begun);
+        }
+        let seen = drain(&mut queue, begun + Duration::from_secs(1));
+        assert_eq!(seen.len(), 1);
+        assert_eq!((&seen[0].who, seen[0].count), (&Who::Exited { pid: 3 }, 1));
+        let others = |change: &Change| -> Vec<(Who, u32, i64, i64)> {
+            let others = change.others.iter();
+            others
+                .map(|deed| (deed.who.clone(), deed.count, deed.first_ms, deed.wall_ms))
+                .collect()
+        };
+        let expected = [
+            (Who::Exited { pid: 2 }, 1, 12, 12),
+            (Who::Exited { pid: 1 }, 3, 10, 13),
+        ];
+        assert_eq!(others(&seen[0]), expected);
+
+        queue.told(b"log", Duration::from_secs(1), begun);
+        for pid in 1..=1_000 {
+            queue.push(by(pid, 0), begun);
+        }
+        let seen = drain(&mut queue, begun + Duration::from_secs(1));
+        let counts =
+            |change: &Change| change.count + change.others.iter().map(|deed| deed.count).sum::<u32>();
+        assert_eq!(counts(&seen[0]), 1_000);
+        assert!(seen[0].others.len() < 20);
+        let last = seen[0].others.last().expect("others");
+        assert_eq!(last.who, Who::Unavailable("several".to_owned()));
     }
 
     #[test]

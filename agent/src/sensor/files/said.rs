@@ -42,6 +42,7 @@ impl Files<'_> {
         let mut limits = self.limits.clone();
         limits.extend(unreadable.map(|(watch, folders)| Limit::unreadable(watch, &folders)));
         limits.extend(too_deep.map(|(watch, folders)| Limit::too_deep(watch, &folders)));
+        limits.extend(self.late.iter().cloned());
         limits.extend(away.map(|(watch, points)| Limit::unmounted(watch, &points)));
         let is_unseen = |what: &str| limits.iter().any(|limit| limit.what == what);
         let cured = self.unseen.cure_others(is_unseen);

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 
 use vong_proto::policy::{FilesPolicy, Watch};
 
+use super::watch::is_within;
+
 #[cfg(target_os = "linux")]
 #[path = "standard/linux.rs"]
 mod imp;
@@ -52,6 +54,13 @@ pub(super) fn wanted(policy: &FilesPolicy) -> Wanted {
 /// Whether a watch is one of a standard place.
 pub(super) fn is_standard(name: &str) -> bool {
     name.starts_with(PREFIX)
+}
+
+/// Whether a path under a watch is one of those that no program but its owner's has to change: whom the SSH server lets
+/// in, and what lies in somebody's home.
+pub(super) fn is_personal(watch: &str, path: &[u8]) -> bool {
+    let mut homes = imp::HOMES.iter();
+    watch.strip_prefix(PREFIX) == Some(KEYS) || homes.any(|homes| is_within(homes.as_bytes(), path))
 }
 
 /// A path that tells whether the keys of users have been looked at before: of all homes the one that is always asked
@@ -166,6 +175,19 @@ mod tests {
         assert_eq!(severity("standard:boot"), Some(Severity::Critical));
         assert_eq!(severity("standard:web_roots"), None);
         assert!(wanted_with(&policy(Standard::off()), Vec::new).watches.is_empty());
+    }
+
+    #[test]
+    fn keys_and_homes_are_personal() {
+        let check = |watch: &str, path: &str, expected: bool| {
+            assert_eq!(is_personal(watch, path.as_bytes()), expected, "{watch} {path}");
+        };
+        check("standard:ssh_keys", "/home/lan/.ssh/authorized_keys", true);
+        check("standard:ssh_keys", "/var/lib/git/.ssh/authorized_keys", true);
+        check("standard:accounts", "/etc/passwd", false);
+        check("hồ sơ", "/home/lan/hồ sơ", true);
+        check("hồ sơ", "/root/.bashrc", true);
+        check("hồ sơ", "/homes/lan", false);
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub(super) struct Comparison {
     finish: Option<Vec<u8>>,
     /// The system reports what changed since then, with who did it.
     heard_since_ns: i64,
+    /// When it was asked for.
+    pub(super) asked: Instant,
     work: Work,
     begun: bool,
     /// What was met so far.
@@ -224,6 +226,7 @@ impl Comparison {
             absorb: false,
             finish: None,
             heard_since_ns,
+            asked: Instant::now(),
             work: Work::Now,
             begun: false,
             met: Met::default(),
@@ -241,6 +244,18 @@ impl Comparison {
             finish: Some(stamp),
             work: Work::Background,
             ..Self::new(root.clone(), root, heard_since_ns)
+        }
+    }
+
+    /// The same comparison, asked for when the one was that it takes the place of, if there is one.
+    pub(super) fn in_place_of(self, tasks: &VecDeque<Task>) -> Self {
+        let asked = tasks.iter().find_map(|task| match task {
+            Task::Compare(waiting) if waiting.top == self.top && waiting.is_first() => Some(waiting.asked),
+            _ => None,
+        });
+        Self {
+            asked: asked.unwrap_or(self.asked),
+            ..self
         }
     }
 

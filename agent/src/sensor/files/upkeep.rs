@@ -103,6 +103,9 @@ impl Files<'_> {
             vong_os::usage::release_memory();
         }
         self.take_blanks(top, blanks);
+        if comparison.is_first() {
+            self.say_what_is_not_learnt();
+        }
         Ok(())
     }
 
@@ -113,6 +116,7 @@ impl Files<'_> {
         if !self.tasks.is_empty() {
             if now >= self.upkeep.progress_due {
                 self.upkeep.progress_due = now + PROGRESS_INTERVAL;
+                self.say_what_is_not_learnt();
                 self.say_progress()?;
             }
             return Ok(());

@@ -102,7 +102,8 @@ impl Dpkg {
                 Listed::Plain => return Some(cause(action)),
                 Listed::No => {}
             }
-            if action.begun_s <= until_s {
+            // No package brings what lies in somebody's home, and no script has to change whom an SSH server lets in.
+            if action.begun_s <= until_s && !question.is_personal {
                 under_work = under_work.or(Some(action));
             }
         }
@@ -183,6 +184,7 @@ mod tests {
             now: None,
             content: true,
             has_acl: false,
+            is_personal: false,
         };
         assert!(dpkg.explain(&question).is_some());
         std::fs::rename(&places.log, folder.path().join("log.1")).expect("turned");

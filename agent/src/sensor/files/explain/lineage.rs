@@ -3,7 +3,8 @@
 //! A maintainer's script is a shell below dpkg, and what it calls lies below that. So one walks up, from a process to
 //! the one that started it, as long as these live; a process whose parents have gone belongs to the system's first
 //! one, and so to nobody. A name proves nothing: the program must be the very file that stands where the manager's
-//! program stands.
+//! program stands. And it must run as the administrator: anybody can start it, with code of their own loaded into it or
+//! with a file of theirs as its output, but only the administrator's can install anything.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -15,6 +16,8 @@ use super::Manager;
 
 /// Where the program of a manager is, and which manager that is.
 const PROGRAMS: [(&str, Manager); 1] = [("/usr/bin/dpkg", Manager::Dpkg)];
+/// Whom a manager works for.
+const ADMINISTRATOR: u32 = 0;
 /// A manager that upgrades itself goes on running as the file that it was before.
 const EARLIER_MAX: usize = 4;
 /// Scripts call scripts, but not so deep.
@@ -83,6 +86,9 @@ impl Lineage {
 
     /// Which manager this very process is.
     fn manager(&mut self, process: &Facts) -> Option<Manager> {
+        if process.user_id != Some(ADMINISTRATOR) {
+            return None;
+        }
         let path = &process.executable;
         // The kernel's word for a file that was replaced while it runs.
         let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
@@ -119,6 +125,7 @@ mod tests {
             pid,
             parent_pid,
             executable: executable.as_bytes().to_vec(),
+            user_id: Some(ADMINISTRATOR),
             program: Some(Program { device: 1, inode }),
             ..Facts::default()
         }
@@ -173,6 +180,23 @@ mod tests {
         for pid in [20, 21, 22, 23] {
             check(&processes, pid, None);
         }
+    }
+
+    #[test]
+    fn a_manager_works_for_the_administrator_and_what_it_starts_for_anybody() {
+        let of = |user_id: Option<u32>, process: Facts| Facts { user_id, ..process };
+        let processes = [
+            of(Some(1_000), process(20, 1, "/usr/bin/dpkg", 7)),
+            of(Some(1_000), process(21, 20, "/usr/bin/cp", 3)),
+            of(None, process(30, 1, "/usr/bin/dpkg", 7)),
+            process(31, 30, "/usr/bin/cp", 3),
+            process(40, 1, "/usr/bin/dpkg", 7),
+            of(Some(105), process(41, 40, "/usr/bin/psql", 3)),
+        ];
+        for pid in [20, 21, 30, 31] {
+            check(&processes, pid, None);
+        }
+        check(&processes, 41, Some(Manager::Dpkg));
     }
 
     #[test]

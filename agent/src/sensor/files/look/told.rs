@@ -6,7 +6,7 @@ use vong_proto::event::{Aspect, Body, FileAction, FileEvent, FileMeta, Lane, Lin
 
 use super::super::explain::Manager;
 use super::super::known::{Beside, Known};
-use super::super::queue::Change;
+use super::super::queue::{Change, Deed};
 use super::super::watch::Watched;
 use crate::clock;
 use crate::report::NewEvent;
@@ -44,6 +44,18 @@ impl<'a> News<'a> {
             count: change.count,
             first_ms: change.first_ms,
             under: change.under,
+        }
+    }
+
+    /// As the system said it of another process beside the one that a change names first.
+    pub(super) fn of_other(change: &'a Change, deed: &'a Deed) -> Self {
+        Self {
+            who: Some(&deed.who),
+            wall_ms: deed.wall_ms,
+            mono_ms: deed.mono_ms,
+            count: deed.count,
+            first_ms: deed.first_ms,
+            ..Self::of(change)
         }
     }
 

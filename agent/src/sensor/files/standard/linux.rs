@@ -14,6 +14,9 @@ pub(super) const LEFTOVERS: &[&str] = &["*.dpkg-new", "*.dpkg-tmp", "*;????????"
 /// The administrator's keys: there is such a home on every PC.
 pub(super) const FIRST_HOME_KEYS: &str = "/root/.ssh";
 
+/// Where the homes of those lie who use this PC. Services have homes elsewhere, which packages fill.
+pub(super) const HOMES: &[&str] = &["/home", "/root"];
+
 /// All places.
 pub(super) const PLACES: &[Place] = &[
     Place {

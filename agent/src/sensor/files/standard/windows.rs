@@ -11,6 +11,9 @@ pub(super) const LEFTOVERS: &[&str] = &["*.tmp", "~$*", "*.~*"];
 /// The administrators' keys of the SSH server.
 pub(super) const FIRST_HOME_KEYS: &str = r"C:\ProgramData\ssh";
 
+/// Where the homes of those lie who use this PC.
+pub(super) const HOMES: &[&str] = &[r"C:\Users"];
+
 /// All places.
 pub(super) const PLACES: &[Place] = &[
     Place {

@@ -256,6 +256,68 @@ fn what_is_heard_last_is_told_with_who_did_it_though_the_sensor_stops() {
 }
 
 #[test]
+fn what_is_heard_last_is_told_though_the_agent_is_above_its_budget() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        shell.run(&format!("cd '{}'; printf 1 > a", stage.path("")));
+        stage.start();
+        shell.run("printf 2 > a");
+        stage.wait_for(FileAction::Modified, "a");
+        // Within the rest of "a"; that of "b" shows that it has been heard.
+        shell.run("printf 3 > a; printf 1 > b");
+        stage.wait_for(FileAction::Created, "b");
+        stage.governor.space_out();
+        stage.stop();
+        let last = stage.files().pop().expect("an event");
+        assert_eq!(last.origin, vong_proto::event::Origin::RealTime);
+        assert_eq!(meta(&last).digest, Digest::Sha256(Sha256::digest("3").into()));
+    });
+}
+
+#[test]
+fn a_time_that_was_set_back_hides_no_change() {
+    on_both(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let mut shell = Shell::new();
+        let named = ["a", "with other rights"];
+        shell.run(&format!("cd '{}'", stage.path("")));
+        for name in named {
+            shell.run(&format!(
+                "printf 12345 > '{name}'; touch -r '{name}' '{name}.tmp'"
+            ));
+        }
+        stage.start();
+        let write = |name: &str, then: &str| {
+            format!("exec 3<>'{name}'; printf 54321 >&3; touch -r '{name}.tmp' '{name}'; {then}")
+        };
+        let digest = Digest::Sha256(Sha256::digest("54321").into());
+
+        // While it is open.
+        shell.run(&write("a", ""));
+        let event = next(&stage, "a");
+        assert_eq!(event.action, FileAction::Modified);
+        assert_eq!(event.changed, [Aspect::Content]);
+        assert_eq!(meta(&event).digest, digest);
+
+        // At the latest when it is closed.
+        shell.run(&write("with other rights", "chmod 600 'with other rights'"));
+        let first = next(&stage, "with other rights");
+        shell.run("exec 3>&-");
+        stage.stop();
+        stage.start();
+        stage.stop();
+        let path = stage.path("with other rights").into_bytes();
+        let later = stage.files().into_iter().filter(|event| event.path == path);
+        let told = [first].into_iter().chain(later).any(|event| {
+            let is_it = meta(&event).digest == digest;
+            is_it && event.origin == vong_proto::event::Origin::RealTime
+        });
+        assert!(told, "{:?}", stage.files());
+    });
+}
+
+#[test]
 fn what_an_earlier_version_remembers_makes_no_news_and_is_learnt() {
     let mut stage = Stage::new(Hearing::Unprivileged);
     std::fs::write(stage.path("a"), "x").expect("written");

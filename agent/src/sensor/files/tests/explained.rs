@@ -3,11 +3,16 @@
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use vong_proto::event::{Cause, FileAction, FileEvent, Severity};
+use vong_proto::event::{Cause, FileAction, FileEvent, Severity, Who};
 use vong_proto::policy::PlannedWindow;
 
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
 
 use super::super::*;
 use super::stage::*;
@@ -31,9 +36,9 @@ impl Packages {
             folder,
         };
         for part in ["admin/info", "admin/updates"] {
-            std::fs::create_dir_all(packages.folder.join(part)).expect("made");
+            fs::create_dir_all(packages.folder.join(part)).expect("made");
         }
-        std::fs::write(packages.folder.join("admin/status"), "").expect("written");
+        fs::write(packages.folder.join("admin/status"), "").expect("written");
         let made = Command::new("mkfifo").arg(packages.folder.join("hold")).status();
         assert!(made.expect("a pipe").success());
         stage.places = Places {
@@ -55,11 +60,11 @@ impl Packages {
     /// Builds a version of the package: a program with that version in it, and a script that makes another file.
     fn build(&self, version: &str, script: &str) -> PathBuf {
         let tree = self.folder.join("tree");
-        let _ = std::fs::remove_dir_all(&tree);
+        let _ = fs::remove_dir_all(&tree);
         for part in ["DEBIAN", "bin", "hồ sơ"] {
-            std::fs::create_dir_all(tree.join(part)).expect("made");
+            fs::create_dir_all(tree.join(part)).expect("made");
         }
-        let write = |name: &str, text: String| std::fs::write(tree.join(name), text).expect("written");
+        let write = |name: &str, text: String| fs::write(tree.join(name), text).expect("written");
         let description = "Architecture: all\nMaintainer: Lan <lan@example.vn>\nDescription: test\n";
         write(
             "DEBIAN/control",
@@ -73,11 +78,11 @@ impl Packages {
             .current_dir(&tree)
             .output()
             .expect("sums");
-        std::fs::write(tree.join("DEBIAN/md5sums"), sums.stdout).expect("written");
+        fs::write(tree.join("DEBIAN/md5sums"), sums.stdout).expect("written");
         let made = format!("cp \"{0}/bin/tool\" \"{0}/made\"", self.root);
         write("DEBIAN/postinst", format!("#!/bin/sh\n{made}\n{script}\n"));
-        let script = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(tree.join("DEBIAN/postinst"), script).expect("set");
+        let script = Permissions::from_mode(0o755);
+        fs::set_permissions(tree.join("DEBIAN/postinst"), script).expect("set");
         let package = self.folder.join(format!("{version}.deb"));
         let built = Command::new("dpkg-deb")
             .arg("--build")
@@ -102,7 +107,7 @@ impl Packages {
     }
 
     fn release(&self) {
-        std::fs::write(self.folder.join("hold"), "on\n").expect("it waits");
+        fs::write(self.folder.join("hold"), "on\n").expect("it waits");
     }
 }
 
@@ -181,6 +186,33 @@ fn what_dpkg_does_is_explained_and_what_others_do_meanwhile_is_not() {
 }
 
 #[test]
+fn what_dpkg_uses_for_a_moment_is_no_news_and_what_it_becomes_is() {
+    as_administrator(|hearing| {
+        if hearing == Hearing::Unprivileged {
+            return;
+        }
+        let mut stage = Stage::new(hearing);
+        let packages = Packages::new(&mut stage);
+        stage.policy.files.watches[0].exclude.clear();
+        finish(packages.dpkg("--install", &packages.build("1.0", "")));
+        stage.start();
+        finish(packages.dpkg("--install", &packages.build("2.0", "")));
+        let mut shell = Shell::new();
+        shell.run(&format!("cd '{}'; : > theirs.dpkg-new", stage.path("")));
+        stage.wait_for(FileAction::Created, "theirs.dpkg-new");
+        for name in ["bin/tool", "bin/other", "hồ sơ/mẫu"] {
+            assert_eq!(stage.wait_for(FileAction::Modified, name).cause, package("2.0"));
+        }
+        stage.stop();
+        let is_passing =
+            |event: &FileEvent| event.path.ends_with(b".dpkg-new") || event.path.ends_with(b".dpkg-tmp");
+        let passing = stage.files().into_iter().filter(is_passing);
+        let paths: Vec<Vec<u8>> = passing.map(|event| event.path).collect();
+        assert_eq!(paths, [stage.path("theirs.dpkg-new").into_bytes()]);
+    });
+}
+
+#[test]
 fn an_upgrade_while_the_agent_was_away_is_explained_by_its_content_alone() {
     as_administrator(|hearing| {
         let mut stage = Stage::new(hearing);
@@ -214,7 +246,7 @@ fn a_process_that_calls_itself_dpkg_explains_nothing() {
         stage.wait_for_cause("made", is_there);
 
         let false_dpkg = packages.folder.join("dpkg");
-        std::fs::copy("/bin/sh", &false_dpkg).expect("copied");
+        fs::copy("/bin/sh", &false_dpkg).expect("copied");
         let wrote = Command::new(&false_dpkg)
             .args([
                 "-c",
@@ -232,6 +264,77 @@ fn a_process_that_calls_itself_dpkg_explains_nothing() {
         let path = stage.path("bin/tool").into_bytes();
         let mut events = stage.files().into_iter().filter(|event| event.path == path);
         assert_eq!(events.next_back().expect("it was replaced").cause, None);
+    });
+}
+
+/// Empties a file that the very program of dpkg closes after writing, whoever it runs as.
+fn close_by_dpkg(path: &str, user_id: u32) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec dpkg --print-architecture > \"$0\"", path]);
+    let closed = shell.uid(user_id).status();
+    assert!(closed.expect("it runs").success());
+}
+
+/// Whether an event names dpkg, where somebody is named.
+fn is_dpkgs(event: &FileEvent, hearing: Hearing) -> bool {
+    match &event.who {
+        Who::Exact(process) => process.executable == b"/usr/bin/dpkg",
+        _ => hearing == Hearing::Unprivileged,
+    }
+}
+
+#[test]
+fn a_dpkg_that_works_for_somebody_else_explains_nothing() {
+    as_administrator(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let packages = Packages::new(&mut stage);
+        let path = stage.path("anybody's");
+        fs::write(&path, "1").expect("written");
+        for path in [&path, &stage.path("")] {
+            fs::set_permissions(path, Permissions::from_mode(0o777)).expect("set");
+        }
+        stage.start();
+        let dpkg = packages.dpkg("--install", &packages.build("1.0", HELD));
+        stage.wait_for_cause("made", is_there);
+        close_by_dpkg(&path, 65_534);
+        let cause = stage.wait_for_cause("anybody's", |event| is_dpkgs(event, hearing));
+        assert_eq!(cause, None);
+        packages.release();
+        finish(dpkg);
+        stage.stop();
+    });
+}
+
+#[test]
+fn what_dpkg_does_long_after_its_last_word_is_not_that_packages_doing() {
+    as_administrator(|hearing| {
+        let mut stage = Stage::new(hearing);
+        let packages = Packages::new(&mut stage);
+        let say = |then: SystemTime| {
+            let at = OffsetDateTime::from(then).format(&Rfc3339).expect("a time");
+            let at = at.get(..19).expect("a time").replace('T', " ");
+            let log = fs::File::options()
+                .create(true)
+                .append(true)
+                .open(packages.folder.join("log"));
+            let mut log = log.expect("a log");
+            writeln!(log, "{at} configure vong-test:all 1.0 <none>").expect("written");
+            log.set_modified(then).expect("set");
+        };
+        let now = SystemTime::now();
+        say(now - Duration::from_secs(3_600));
+        for name in ["late", "in time"] {
+            fs::write(stage.path(name), "1").expect("written");
+        }
+        stage.start();
+        close_by_dpkg(&stage.path("late"), 0);
+        let cause = stage.wait_for_cause("late", |event| is_dpkgs(event, hearing));
+        assert_eq!(cause, None);
+        say(now);
+        close_by_dpkg(&stage.path("in time"), 0);
+        let cause = stage.wait_for_cause("in time", |event| is_dpkgs(event, hearing));
+        assert_eq!(cause, package("1.0").filter(|_| hearing == Hearing::Best));
+        stage.stop();
     });
 }
 

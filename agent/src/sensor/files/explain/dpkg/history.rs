@@ -4,7 +4,11 @@
 //! 2026-11-30 17:03:02 upgrade nginx:amd64 1.22.0 1.22.1      an action begins, with the version before and after
 //! 2026-11-30 17:03:03 status unpacked nginx:amd64 1.22.1     it goes on
 //! 2026-11-30 17:03:04 configure nginx:amd64 1.22.1 <none>    the next one begins
+//! 2026-11-30 17:03:09 status installed nginx:amd64 1.22.1    it is done
 //! ```
+//!
+//! Nothing is said when dpkg ends. So an action is over when the next one begins, and at the latest some time after the
+//! log's last word about it: what is done days after the last upgrade is not that upgrade's doing.
 //!
 //! Whoever can write the log is the administrator; it is read like anything else from outside all the same.
 
@@ -14,6 +18,11 @@ use time::{Date, Month, PrimitiveDateTime, Time};
 
 /// So many actions are remembered, some 150 bytes each: a new release of the system is a few thousand.
 const ACTIONS_MAX: usize = 4_096;
+/// After the word that a package is done, what was changed before may still come in, from queues that are full.
+const DONE_S: i64 = 60;
+/// Without that word a script is at work, or dpkg was interrupted. Few scripts take longer: a kernel's modules, built
+/// on a slow PC, some ten minutes.
+const UNDONE_S: i64 = 30 * 60;
 /// Longer names and versions are none.
 const WORD_MAX: usize = 200;
 
@@ -32,6 +41,17 @@ pub(super) struct Action {
     pub(super) last_s: i64,
     /// When something else began.
     over_s: Option<i64>,
+    /// The log's last word is that nothing more is to be done.
+    done: bool,
+}
+
+impl Action {
+    /// Until when something may have been this action's doing.
+    fn until_s(&self) -> i64 {
+        let patience_s = if self.done { DONE_S } else { UNDONE_S };
+        let until_s = self.last_s.saturating_add(patience_s);
+        self.over_s.map_or(until_s, |over_s| over_s.min(until_s))
+    }
 }
 
 /// The actions of late.
@@ -58,7 +78,8 @@ impl History {
                 return;
             }
             Some("status") => {
-                self.continue_with(at_s, words.nth(1).unwrap_or_default());
+                let state = words.next().unwrap_or_default();
+                self.continue_with(at_s, state, words.next().unwrap_or_default());
                 return;
             }
             _ => return,
@@ -75,6 +96,7 @@ impl History {
                     begun_s: at_s,
                     last_s: at_s,
                     over_s: None,
+                    done: false,
                 })
             });
         if let Some(action) = action {
@@ -85,10 +107,9 @@ impl History {
         }
     }
 
-    /// The actions of this time, the latest first: those that had begun by its end, and before whose end nothing
-    /// else had begun.
+    /// The actions of this time, the latest first: those that had begun by its end and were not over at its begin.
     pub(super) fn during(&self, from_s: i64, until_s: i64) -> impl Iterator<Item = &Action> {
-        let is_over = move |action: &&Action| action.over_s.is_some_and(|over_s| over_s < from_s);
+        let is_over = move |action: &&Action| action.until_s() < from_s;
         let begun = self
             .actions
             .iter()
@@ -105,13 +126,14 @@ impl History {
         }
     }
 
-    fn continue_with(&mut self, at_s: i64, word: &str) {
+    fn continue_with(&mut self, at_s: i64, state: &str, word: &str) {
         let named = package(word);
         if let Some(action) = self.actions.back_mut()
             && action.over_s.is_none()
             && named.is_some_and(|(package, _)| package == action.package)
         {
             action.last_s = at_s;
+            action.done = matches!(state, "installed" | "not-installed");
         }
     }
 }
@@ -188,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_lasts_until_another_one_begins() {
+    fn an_action_lasts_until_another_one_begins_or_it_is_long_past() {
         let history = history(LOG);
         let check = |from: i64, until: i64, expected: &[&str]| {
             let found: Vec<String> = history
@@ -201,7 +223,11 @@ mod tests {
         check(3, 3, &["nginx 1.22.1-9"]);
         check(4, 6, &["libnew 2:3.0~rc1+b1", "nginx 1.22.1-9"]);
         check(10, 100, &["nginx 1.22.1-9"]);
+        check(20 + DONE_S, 20 + DONE_S, &["nginx 1.22.1-9"]);
+        check(21 + DONE_S, 22 + DONE_S, &[]);
         check(200, 300, &["old 0.1"]);
+        check(120 + UNDONE_S, 9_999, &["old 0.1"]);
+        check(121 + UNDONE_S, 9_999, &[]);
         assert_eq!(history.actions[2].last_s, at(20));
         assert_eq!(history.actions[0].architecture, "amd64");
     }
@@ -252,6 +278,19 @@ mod tests {
             let open = history.actions.iter().rev().position(|action| action.over_s.is_none());
             prop_assert_eq!(open, Some(0));
             prop_assert_eq!(history.actions.iter().filter(|action| action.over_s.is_none()).count(), 1);
+        }
+
+        /// Whatever the log says, long after its last word nothing is under work.
+        #[test]
+        fn no_action_lasts_for_ever(
+            lines in prop::collection::vec((0_i64..60, "(install|upgrade|configure|remove|status installed|status unpacked)"), 1..30),
+        ) {
+            let line = |(second, action): &(i64, String)| {
+                format!("2026-11-30 17:03:{second:02} {action} nginx:amd64 1.22.1-9 1.22.1-10\n")
+            };
+            let history = history(&lines.iter().map(line).collect::<String>());
+            let later_s = at(60 + UNDONE_S);
+            prop_assert_eq!(history.during(later_s, later_s).count(), 0);
         }
     }
 
