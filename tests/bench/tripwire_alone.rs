@@ -92,7 +92,11 @@ fn main() -> anyhow::Result<()> {
         .join()
         .map_err(|_| anyhow::anyhow!("the tripwire panicked"))??;
     if let Some(highest) = highest {
-        writeln!(std::io::stdout(), "{}", json!({ "highest": occurrence(&highest) }))?;
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            json!({ "highest": occurrence(&highest) })
+        )?;
     }
     listener
         .join()
