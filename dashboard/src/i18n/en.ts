@@ -670,6 +670,8 @@ export const en = {
   call: { phone: 'call the duty telephone', office: 'tell the security duty office' },
   dutySteps: {
     take: 'Acknowledge the alert in the system.',
+    unplug:
+      "Call the unit at once: this PC's network cable must be unplugged (or Wi-Fi switched off), and the PC left on.",
     confirm: 'Call the unit: has the mail arrived, is somebody dealing with it?',
     tell: 'Tell the unit: nobody there has received a mail about this.',
     contain:
@@ -677,7 +679,7 @@ export const en = {
     containAll:
       'Have the network cables of the PCs concerned unplugged and the PCs left on, then follow the incident procedure.',
     ransomware:
-      'Make sure that the PC is unplugged from the network and still on; look at the shared folders that it uses, then follow the incident procedure.',
+      'Acknowledge the alert in the system; look at the shared folders that it uses, then follow the incident procedure.',
     knownBad:
       'Have the network cable unplugged and the PC left on; see on which other PCs the file is, then follow the incident procedure.',
     suspicious:

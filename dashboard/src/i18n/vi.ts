@@ -667,13 +667,14 @@ export const vi = {
   call: { phone: 'gọi điện thoại trực', office: 'báo bộ phận trực an ninh mạng' },
   dutySteps: {
     take: 'Tiếp nhận cảnh báo trên hệ thống.',
+    unplug: 'Gọi ngay cho đơn vị: yêu cầu rút dây mạng (hoặc tắt Wi-Fi) của máy nêu trên, để máy vẫn bật.',
     confirm: 'Gọi cho đơn vị để xác nhận đã nhận được thư và đang xử lý.',
     tell: 'Báo cho đơn vị: chưa ai ở đơn vị nhận được thư về cảnh báo này.',
     contain:
       'Nếu không ai ở đơn vị tự làm việc này: đề nghị rút dây mạng, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     containAll: 'Đề nghị rút dây mạng các máy liên quan, để máy vẫn bật, rồi xử lý theo quy trình ứng cứu sự cố.',
     ransomware:
-      'Xác nhận máy đã rút dây mạng và vẫn bật; kiểm tra thư mục dùng chung mà máy này truy cập, rồi xử lý theo quy trình ứng cứu sự cố.',
+      'Tiếp nhận cảnh báo trên hệ thống; kiểm tra thư mục dùng chung mà máy này truy cập, rồi xử lý theo quy trình ứng cứu sự cố.',
     knownBad:
       'Đề nghị rút dây mạng, để máy vẫn bật; xem tệp này còn ở máy nào khác, rồi xử lý theo quy trình ứng cứu sự cố.',
     suspicious:

@@ -179,10 +179,11 @@ function Steps({ alert, isSaidAbove }: { alert: AlertDetail; isSaidAbove: boolea
   const told = alert.unit_told ? t('dutySteps.confirm') : t('dutySteps.tell');
   const contained = CONTAINED.has(code) ? t('dutySteps.contain') : t('dutySteps.mend');
   const own = code in OWN_LAST ? t(OWN_LAST[code as keyof typeof OWN_LAST]) : contained;
+  const first = code === 'tripwire.ransomware' ? t('dutySteps.unplug') : t('dutySteps.take');
   const last = SPREADING.has(code) ? t('dutySteps.containAll') : own;
   return (
     <Panel title={t('alert.steps')}>
-      <StepList title={t('alert.stepsDuty')} steps={[t('dutySteps.take'), told, last]} />
+      <StepList title={t('alert.stepsDuty')} steps={[first, told, last]} />
       {unit.length > 0 && !isSaidAbove && <StepList title={t('alert.stepsUnit')} steps={unit} />}
     </Panel>
   );
