@@ -1,9 +1,8 @@
 //! What people said of the states that files were left in: accepted, or flagged.
 //!
-//! A word is about one host, or about a unit with everything below it, and about one [state](FileState). A later word
-//! about the same replaces it; the audit trail has all of them. Of several that concern a host's file, the latest counts.
-//!
-//! [`FileState`]: crate::entry::file_state::FileState
+//! A word is about one host, or about a unit with everything below it, and about one
+//! [state](crate::entry::file_state::FileState). A later word about the same replaces it; the audit trail has all of
+//! them. Of several that concern a host's file, the latest counts.
 
 use std::collections::{BTreeSet, HashMap};
 
