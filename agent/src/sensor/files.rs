@@ -267,8 +267,7 @@ impl Files<'_> {
                 self.inbox.told(&change.path, hold);
             }
             if let Some(folder) = looked.inside {
-                // The inside of a folder that appeared was written before anybody listened there.
-                self.compare_below(folder, i64::MAX);
+                self.compare_appeared(folder);
             }
             piece.read(self.looker.take_bytes_read());
             if self.looker.memory.is_urgent() {
@@ -375,13 +374,27 @@ impl Files<'_> {
     }
 
     fn compare_below(&mut self, top: Vec<u8>, heard_since_ns: i64) {
-        let Some(root) = self.looker.watches.find(&top).map(|watched| watched.root.clone()) else {
-            return;
-        };
         self.source.settle();
-        let comparison = Comparison::new(top, root, heard_since_ns);
-        // Small and new: it goes before the long ones.
-        self.tasks.push_front(Task::Compare(Box::new(comparison)));
+        self.compare_first(|root| Comparison::new(top.clone(), root, heard_since_ns), &top);
+    }
+
+    /// Compares the inside of a folder that appeared: what lay in it before was written where nobody listened, or came
+    /// with it. What happens there from now on is heard of, and whoever does it is named.
+    fn compare_appeared(&mut self, top: Vec<u8>) {
+        self.source.settle();
+        let heard_since_ns = heard_from_ns(clock::wall_ms());
+        self.compare_first(
+            |root| Comparison::new(top.clone(), root, heard_since_ns).after_doubt(),
+            &top,
+        );
+    }
+
+    /// Puts a comparison before the long ones: it is small and new.
+    fn compare_first(&mut self, comparison: impl FnOnce(Vec<u8>) -> Comparison, top: &[u8]) {
+        if let Some(watched) = self.looker.watches.find(top) {
+            let comparison = comparison(watched.root.clone());
+            self.tasks.push_front(Task::Compare(Box::new(comparison)));
+        }
     }
 
     fn recover_if_due(&mut self) {

@@ -104,6 +104,8 @@ pub(super) struct Comparison {
     heard_since_ns: i64,
     /// When it was asked for.
     pub(super) asked: Instant,
+    /// It does not begin earlier.
+    not_before: Instant,
     work: Work,
     begun: bool,
     /// What was met so far.
@@ -227,6 +229,7 @@ impl Comparison {
             finish: None,
             heard_since_ns,
             asked: Instant::now(),
+            not_before: Instant::now(),
             work: Work::Now,
             begun: false,
             met: Met::default(),
@@ -255,6 +258,14 @@ impl Comparison {
         });
         Self {
             asked: asked.unwrap_or(self.asked),
+            ..self
+        }
+    }
+
+    /// The same comparison, begun when the events of what has happened until now must have come.
+    pub(super) fn after_doubt(self) -> Self {
+        Self {
+            not_before: Instant::now() + DOUBT,
             ..self
         }
     }
@@ -299,6 +310,10 @@ impl Comparison {
         inbox: &Inbox,
         source: &Source,
     ) -> Result<Progress, MemoryError> {
+        let early = self.not_before.saturating_duration_since(Instant::now());
+        if !early.is_zero() {
+            return Ok(Progress::Later(early));
+        }
         self.begun = true;
         let until = Instant::now() + PIECE;
         while !self.walked && self.doubts.len() < DOUBTS_MAX && Instant::now() < until {

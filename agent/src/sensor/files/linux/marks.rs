@@ -286,7 +286,7 @@ impl Desk {
         if event.folder
             && let Some(before) = event.place_before
         {
-            self.follow_rename(before, path_before.as_deref(), shared);
+            self.follow_rename(before, shared);
         }
         let path = event.place.and_then(|place| self.watched_path(place, shared));
         let (path, what) = match (path, path_before, event.place_before.is_some()) {
@@ -362,22 +362,17 @@ impl Desk {
         (Who::Exact(process), under)
     }
 
-    /// Forgets the paths that a folder's new name has changed.
-    fn follow_rename(&self, before: Place<'_>, path_before: Option<&[u8]>, shared: &Shared) {
-        let elsewhere = match path_before {
-            Some(_) => None,
-            None => self.any_path(before),
-        };
-        let leads_to_a_watch = elsewhere.as_deref().is_some_and(|path| {
-            self.armed
-                .watches
-                .iter()
-                .any(|watched| is_within(path, &watched.root))
-        });
-        match path_before {
-            Some(path) => shared.folders().forget_below(path),
-            None if leads_to_a_watch => shared.folders().clear(),
-            None => shared.folders().forget_others(),
+    /// Forgets the paths that a folder's new name has changed: also of one whose former name was passed over, because
+    /// what was heard from inside it then has made it known under that name.
+    fn follow_rename(&self, before: Place<'_>, shared: &Shared) {
+        let watches = &self.armed.watches;
+        match self.any_path(before) {
+            Some(path) if watches.concerns(&path) => shared.folders().forget_below(&path),
+            Some(path) if watches.iter().any(|watched| is_within(&path, &watched.root)) => {
+                shared.folders().clear();
+            }
+            Some(_) => shared.folders().forget_others(),
+            None => shared.folders().clear(),
         }
     }
 

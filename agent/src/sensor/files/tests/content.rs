@@ -1,13 +1,17 @@
 //! What an event says of a change: what differs, how often it was reported, where a link leads.
 
+use std::collections::HashSet;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use sha2::{Digest as _, Sha256};
 use vong_os::file::{bytes_of, rights_beside_mode};
-use vong_proto::event::{Aspect, Digest, FileAction, FileEvent, FileMeta, Link, LinkTarget, Severity};
+use vong_proto::event::{
+    Aspect, Digest, FileAction, FileEvent, FileMeta, Link, LinkTarget, Origin, Severity, Who,
+};
 
 use super::super::*;
-use super::stage::{Shell, Stage, files_of, on_both};
+use super::stage::{Shell, Stage, files_of, may_act_as_root, on_both};
+use crate::report::NewEvent;
 
 fn meta(event: &FileEvent) -> FileMeta {
     event.meta.clone().expect("it is there")
@@ -250,7 +254,7 @@ fn what_is_heard_last_is_told_with_who_did_it_though_the_sensor_stops() {
         stage.stop();
         let last = stage.files().pop().expect("an event");
         assert_eq!(last.path, bytes_of(std::path::Path::new(&stage.path("a"))));
-        assert_eq!(last.origin, vong_proto::event::Origin::RealTime);
+        assert_eq!(last.origin, Origin::RealTime);
         assert_eq!(meta(&last).digest, Digest::Sha256(Sha256::digest("3").into()));
     });
 }
@@ -270,7 +274,7 @@ fn what_is_heard_last_is_told_though_the_agent_is_above_its_budget() {
         stage.governor.space_out();
         stage.stop();
         let last = stage.files().pop().expect("an event");
-        assert_eq!(last.origin, vong_proto::event::Origin::RealTime);
+        assert_eq!(last.origin, Origin::RealTime);
         assert_eq!(meta(&last).digest, Digest::Sha256(Sha256::digest("3").into()));
     });
 }
@@ -311,7 +315,7 @@ fn a_time_that_was_set_back_hides_no_change() {
         let later = stage.files().into_iter().filter(|event| event.path == path);
         let told = [first].into_iter().chain(later).any(|event| {
             let is_it = meta(&event).digest == digest;
-            is_it && event.origin == vong_proto::event::Origin::RealTime
+            is_it && event.origin == Origin::RealTime
         });
         assert!(told, "{:?}", stage.files());
     });
@@ -349,4 +353,59 @@ fn what_an_earlier_version_remembers_makes_no_news_and_is_learnt() {
     });
     stage.stop();
     assert_eq!(stage.files(), []);
+}
+
+#[test]
+fn what_is_made_in_a_folder_that_was_just_renamed_is_told_with_who_did_it() {
+    if !may_act_as_root() {
+        return;
+    }
+    let mut stage = Stage::new(Hearing::Best);
+    let mut shell = Shell::new();
+    stage.start();
+    let (folders, files) = (60, 10);
+
+    shell.run(&format!(
+        "cd '{}'; for d in $(seq {folders}); do mkdir $d.new; mv $d.new $d; \
+         for f in 0 1 2 3 4 5 6 7 8 9; do printf $f > $d/$f; done; done",
+        stage.path("")
+    ));
+    let made = |events: &[NewEvent]| -> Vec<FileEvent> {
+        let is_made = |event: &FileEvent| event.meta.as_ref().is_some_and(|meta| meta.size == 1);
+        files_of(events).into_iter().filter(is_made).collect()
+    };
+    let told = stage.wait("every file", |events| {
+        let made = made(events);
+        let paths: HashSet<&[u8]> = made.iter().map(|event| &event.path[..]).collect();
+        (paths.len() == folders * files).then(|| made.clone())
+    });
+
+    for event in told {
+        assert_eq!(event.origin, Origin::RealTime, "{event:#?}");
+        assert!(matches!(event.who, Who::Exact(_)), "{event:#?}");
+    }
+    stage.stop();
+}
+
+#[test]
+fn a_folder_that_had_a_name_that_is_passed_over_is_heard_under_its_next_one() {
+    if !may_act_as_root() {
+        return;
+    }
+    let mut stage = Stage::new(Hearing::Best);
+    stage.policy.files.watches[0].exclude = vec!["*.new".to_owned()];
+    let mut shell = Shell::new();
+    stage.start();
+    // Whoever reads that the first folder's rights changed has read it when the second file is told.
+    shell.run(&format!(
+        "cd '{}'; mkdir d.new; chmod 700 d.new; printf 1 > d.new/x; printf 1 > told",
+        stage.path("")
+    ));
+    stage.wait_for(FileAction::Created, "told");
+
+    shell.run("mv d.new d; printf 2 > d/y");
+    let made = stage.wait_for(FileAction::Created, "d/y");
+    assert_eq!(made.origin, Origin::RealTime, "{made:#?}");
+    assert_eq!(stage.wait_for(FileAction::Created, "d/x").origin, Origin::CatchUp);
+    stage.stop();
 }
