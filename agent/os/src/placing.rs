@@ -1,8 +1,8 @@
 //! Placing files in folders of somebody who may wish us ill.
 //!
 //! An agent that runs as administrator and writes where a user may write can be led anywhere by a link. So a folder
-//! is opened first, never through a link at its end, files are made in what was opened, only where nothing is, and all
-//! of it with the rights of the folder's owner.
+//! is opened first, never through a link anywhere in its path, files are made in what was opened, only where nothing
+//! is, and all of it with the rights of the folder's owner.
 
 use std::io;
 use std::path::Path;
@@ -115,5 +115,22 @@ mod tests {
         assert!(folder.put("link", b"x").is_err());
         assert!(folder.read("link", 10).is_err());
         assert_eq!(fs::read_dir(elsewhere.path()).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn a_link_on_the_way_leads_nowhere() {
+        let above = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        fs::create_dir(elsewhere.path().join("home")).expect("made");
+        std::os::unix::fs::symlink(elsewhere.path(), above.path().join("way")).expect("linked");
+        let home = above.path().join("way/home");
+        assert!(Folder::make(&home, "gác").is_err());
+        assert!(Folder::remove_empty(&home, "gác").is_err());
+        assert_eq!(
+            fs::read_dir(elsewhere.path().join("home"))
+                .expect("there")
+                .count(),
+            0
+        );
     }
 }
