@@ -148,31 +148,34 @@ pub(super) struct Sightings {
     more: bool,
 }
 
-/// The contents that are known to be bad or good, what came last first.
+/// The contents that are known to be bad or good, what came last first. For who sees all units: sources and notes may
+/// tell of an incident in any of them.
 #[utoipa::path(
     get, path = "/api/v1/hashes", tag = "hashes", params(HashFilter, PageQuery),
-    responses((status = OK, body = Page<HashRow>), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+    responses((status = OK, body = Page<HashRow>), (status = BAD_REQUEST, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn list_hashes(
     State(api): State<Api>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Asked(filter): Asked<HashFilter>,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Json<Page<HashRow>>, ApiError> {
+    sees_all(&viewer)?;
     let page = file_hash::list(&api.registry, &filter.into(), &page.of_registry()).await?;
     Ok(Json(Page::of_registry(page, HashRow::of)))
 }
 
-/// How many hashes a filter matches.
+/// How many hashes a filter matches. For who sees all units.
 #[utoipa::path(
     get, path = "/api/v1/hashes/count", tag = "hashes", params(HashFilter),
-    responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
+    responses((status = OK, body = Count), (status = BAD_REQUEST, body = ApiError), (status = FORBIDDEN, body = ApiError), (status = UNAUTHORIZED, body = ApiError))
 )]
 async fn count_hashes(
     State(api): State<Api>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Asked(filter): Asked<HashFilter>,
 ) -> Result<Json<Count>, ApiError> {
+    sees_all(&viewer)?;
     let number = file_hash::count(&api.registry, &filter.into()).await?;
     Ok(Json(Count { count: count(number) }))
 }
@@ -316,6 +319,10 @@ async fn sightings(
 /// A list is one for all units: who sees some of them only would decide for others.
 pub(super) fn may_keep(viewer: &Viewer) -> Result<(), ApiError> {
     viewer.require(Right::KeepHashes)?;
+    sees_all(viewer)
+}
+
+fn sees_all(viewer: &Viewer) -> Result<(), ApiError> {
     match viewer.scope.units {
         None => Ok(()),
         Some(_) => Err(ApiError::new(ErrorCode::Forbidden)),

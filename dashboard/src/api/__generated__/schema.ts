@@ -514,7 +514,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The contents that are known to be bad or good, what came last first. */
+        /**
+         * The contents that are known to be bad or good, what came last first. For who sees all units: sources and notes may
+         *     tell of an incident in any of them.
+         */
         get: operations["list_hashes"];
         put?: never;
         /** Lists contents as bad or good. Audited; for analysts and administrators who see all units. */
@@ -532,7 +535,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many hashes a filter matches. */
+        /** How many hashes a filter matches. For who sees all units. */
         get: operations["count_hashes"];
         put?: never;
         post?: never;
@@ -5596,6 +5599,14 @@ export interface operations {
                     "application/json": components["schemas"]["ApiError"];
                 };
             };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
         };
     };
     add_hashes: {
@@ -5676,6 +5687,14 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiError"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
